@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contexts, inside: deadlines, stall limits, cancelling, waiting. The public half is in tenon/base.h.
+ *
+ * Times are milliseconds of the monotonic clock. A context's children end when it does.
+ */
+#ifndef TN_BASE_CTX_H
+#define TN_BASE_CTX_H
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "tenon/provider.h"
+
+int64_t tn_now_ms(void);
+int64_t tn_now_us(void);
+
+typedef void (*tn_log_fn)(void *arg, tenon_level, const char *line);
+void tn_ctx_set_logger(tenon_ctx *, tn_log_fn, void *arg);   /* children inherit it when they are made */
+void tn_ctx_log(tenon_ctx *, tenon_level, const char *format, ...) TENON_PRINTF(3, 4);
+
+/* The stall limit: while a provider works for a stream it has this long for one batch. */
+void tn_ctx_stall_begin(tenon_ctx *, int64_t limit_ms);
+void tn_ctx_stall_end(tenon_ctx *);
+bool tn_ctx_has_deadline(const tenon_ctx *);
+
+/* These are the host table's. */
+tenon_status tn_ctx_check(tenon_ctx *, tenon_error *);
+tenon_status tn_ctx_wait(tenon_ctx *, struct pollfd *, size_t n, int timeout_ms, tenon_error *);
+int tn_ctx_fd(tenon_ctx *);
+int64_t tn_ctx_remaining_ms(tenon_ctx *);
+tenon_status tn_ctx_on_cancel(tenon_ctx *, void (*fn)(void *), void *arg, tenon_hook **ret, tenon_error *);
+void tn_ctx_off_cancel(tenon_hook *);
+
+#endif
