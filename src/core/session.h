@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connectors at work: a checked configuration, its pool of sessions, and the operations called on
+ * them. Each calling function passes through one tn_call, where deadline, retry, trace, fault
+ * injection and redaction live.
+ */
+#ifndef TN_CORE_SESSION_H
+#define TN_CORE_SESSION_H
+
+#include "core/params.h"
+#include "tenon/provider.h"
+
+typedef struct tn_connector tn_connector;   /* counted; any thread */
+typedef struct tn_session tn_session;       /* one thread at a time, unless the kind is TENON_SHARED */
+
+/* Takes the config over, also on failure. name is for messages. Pooled kinds read pool_size,
+ * max_overflow and pool_recycle from their parameters. */
+tenon_status tn_connector_new(const char *name, tn_config *, tn_connector **ret, tenon_error *err);
+tn_connector *tn_connector_ref(tn_connector *);
+void tn_connector_free(tn_connector *);
+const tenon_provider *tn_connector_provider(const tn_connector *);
+const tn_config *tn_connector_config(const tn_connector *);
+const char *tn_connector_name(const tn_connector *);
+/* New parameters: sessions made before are closed when they come back. */
+tenon_status tn_connector_replace(tn_connector *, tn_config *, tenon_error *err);
+
+/* Default deadline 15 s. The test's own failure is the answer, and steps are filled either way. */
+tenon_status tn_connector_test(tenon_ctx *, tn_connector *, tenon_test *ret, tenon_error *err);
+
+/* A session from the pool, or a new one (default deadline 15 s), or after waiting in line. */
+tenon_status tn_session_acquire(tenon_ctx *, tn_connector *, tn_session **ret, tenon_error *err);
+/* Gives it back; while a stream of it is open, that stream does so when it is released. */
+void tn_session_release(tn_session *);
+tn_connector *tn_session_connector(tn_session *);
+
+/* ---- The facets' operations. Streams come out as Arrow streams that hold session and context. ---- */
+
+tenon_status tn_tables_list(tenon_ctx *, tn_session *, const tenon_tables_list *, struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_tables_describe(tenon_ctx *, tn_session *, const tenon_read *, tenon_table *ret, tenon_error *);
+tenon_status tn_tables_plan(tenon_ctx *, tn_session *, const tenon_plan_request *, tenon_plan *ret, tenon_error *);
+/* The whole request is met: what the system did not apply is applied here. *ret_applied (may be NULL)
+ * says what the system did. An order that it cannot give is UNSUPPORTED unless core/order.h has a sorter. */
+typedef struct tn_applied {
+  uint32_t applied;
+  uint64_t filters_applied;
+} tn_applied;
+tenon_status tn_tables_read(tenon_ctx *, tn_session *, const tenon_read *, struct ArrowArrayStream *ret, tn_applied *ret_applied, tenon_error *);
+tenon_status tn_tables_write(tenon_ctx *, tn_session *, const tenon_write *, tenon_written *ret, tenon_error *);
+tenon_status tn_tables_execute(tenon_ctx *, tn_session *, const tenon_execute *, tenon_executed *ret, tenon_error *);
+
+tenon_status tn_objects_list(tenon_ctx *, tn_session *, const tenon_objects_list *, struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_objects_stat(tenon_ctx *, tn_session *, const tenon_key_bytes *, tenon_object *ret, tenon_error *);
+tenon_status tn_objects_get(tenon_ctx *, tn_session *, const tenon_get *, tenon_got *ret, tenon_error *);
+tenon_status tn_objects_put(tenon_ctx *, tn_session *, const tenon_put *, tenon_object *ret, tenon_error *);
+tenon_status tn_objects_copy(tenon_ctx *, tn_session *, const tenon_objects_copy *, tenon_object *ret, tenon_error *);
+tenon_status tn_objects_remove(tenon_ctx *, tn_session *, const tenon_delete *, tenon_deleted *ret, tenon_error *);
+tenon_status tn_objects_presign(tenon_ctx *, tn_session *, const tenon_presign *, tenon_presigned *ret, tenon_error *);
+
+/* ---- Streams ---- */
+
+/* A provider's stream as an Arrow stream: holds ctx, and calls done(arg) when released. The stall
+ * limit (60 s for one batch) holds where the context has no deadline. */
+tenon_status tn_stream_export(tenon_ctx *, tenon_stream *, void (*done)(void *), void *arg,
+                              struct ArrowArrayStream *ret, tenon_error *err);
+/* The full error out of one of our Arrow streams after a failed call; for others' streams what they say. */
+tenon_status tn_stream_error(struct ArrowArrayStream *, int code, tenon_error *err);
+/* What a read asked for and the rows' maker did not apply: columns, filters, limit. Takes rows' stream over. */
+tenon_status tn_rows_complete(const tenon_read *, tenon_rows *rows, tenon_error *err);
+
+/* Filters: do the rows of a batch meet them all? Sets one bit a row. Values are converted to the
+ * columns' types by tn_filters_convert first, which fails naming column and value. */
+tenon_status tn_filters_convert(const struct ArrowSchema *, const tenon_filter *, size_t n, tn_arena *,
+                                tenon_filter **ret, tenon_error *err);
+
+/* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
+typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *, size_t n,
+                                   struct ArrowArrayStream *ret, tenon_error *err);
+void tn_set_sorter(tn_sort_fn);
+
+#endif
