@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make run [TARGET=...]   set up, build, and a tour on real data (or on a target of yours)
+#   make test [T=name]      set up, build and run every test, or the one of this name
+#   make                    set up and build
+#   make bench              set up, build, and measure beside others
+#   make install PREFIX=... [DESTDIR=...]
+#   make clean              remove what was built (what was set up stays)
+.POSIX:
+.PHONY: all run test check bench install clean
+
+PREFIX = /usr/local
+
+all:
+	@tools/setup run
+	@PREFIX=$(PREFIX) tools/build plain
+
+run: all
+	@tools/tour $(TARGET)
+
+test:
+	@tools/setup test
+	@tools/test $(T)
+
+check:
+	@tools/check
+
+bench:
+	@tools/setup bench
+	@tools/build plain
+	@bench/run $(B)
+
+install: all
+	@meson install -C build/plain --no-rebuild --quiet
+
+clean:
+	rm -rf build
