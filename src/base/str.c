@@ -30,9 +30,10 @@ bool tn_str_reserve(tn_str *s, size_t more) {
     s->failed = true;
     return false;
   }
-  size_t want = s->size + more + 1, twice = s->capacity < s->max / 2 ? s->capacity * 2 : s->max + 1;
-  if (want < twice) want = twice;
+  size_t want = s->size + more + 1;
   if (want < 64) want = 64;
+  if (want < s->capacity * 2) want = s->capacity * 2;
+  if (want > s->max + 1) want = s->max + 1;
   char *data = tn_resize(s->data, want);
   if (!data) {
     s->failed = true;

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors, redaction, strings with a maximum, arenas, UTF-8, did-you-mean. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static void the_first_message_stays(void **state) {
+  (void)state;
+  tenon_error err = TENON_ERROR_INIT;
+  assert_int_equal(tenon_fail(&err, TENON_DATA, TENON_STAGE_DATA, "mend it", "row %d", 7), TENON_DATA);
+  assert_int_equal(tenon_fail(&err, TENON_IO, TENON_STAGE_WRITE, NULL, "later"), TENON_IO);
+  assert_int_equal(err.code, TENON_DATA);
+  assert_string_equal(err.message, "row 7");
+  assert_string_equal(err.remedy, "mend it");
+  assert_int_equal(err.retry_after_ms, -1);
+  assert_int_equal(tenon_fail(NULL, TENON_IO, TENON_STAGE_WRITE, NULL, "nobody asks"), TENON_IO);
+}
+
+static void messages_are_one_clean_line(void **state) {
+  (void)state;
+  tenon_error err = TENON_ERROR_INIT;
+  char text[2 * sizeof err.message + 1];
+  memset(text, 'a', sizeof text - 1);
+  text[sizeof text - 1] = 0;
+  /* a two-byte letter across the cut */
+  memcpy(text + sizeof err.message - 2, "\xC3\xA9", 2);
+  tenon_fail(&err, TENON_DATA, TENON_STAGE_DATA, NULL, "%s", text);
+  assert_true(tn_utf8_valid(err.message, strlen(err.message), NULL));
+  assert_int_equal(strlen(err.message), sizeof err.message - 2);
+  tn_error_init(&err);
+  tenon_fail(&err, TENON_DATA, TENON_STAGE_DATA, NULL, "bell\a and\nline \x1b[31mred");
+  assert_string_equal(err.message, "bell  and line  [31mred");
+  tn_error_init(&err);
+  tenon_fail(&err, TENON_DATA, TENON_STAGE_DATA, NULL, "ends well \xC3\xA9");
+  assert_string_equal(err.message, "ends well \xC3\xA9");
+}
+
+static void errno_has_a_code(void **state) {
+  (void)state;
+  tenon_error err = TENON_ERROR_INIT;
+  assert_int_equal(tn_fail_errno(&err, ENOENT, TENON_STAGE_CONFIG, NULL, "%s", "a.csv"), TENON_NOT_FOUND);
+  assert_string_equal(err.message, "a.csv: No such file or directory");
+  assert_int_equal(tn_fail_errno(NULL, EACCES, TENON_STAGE_CONFIG, NULL, "x"), TENON_FORBIDDEN);
+  assert_int_equal(tn_fail_errno(NULL, ENOSPC, TENON_STAGE_WRITE, NULL, "x"), TENON_LIMITED);
+  assert_int_equal(tn_fail_errno(NULL, EIO, TENON_STAGE_WRITE, NULL, "x"), TENON_IO);
+  tn_error_prefix(&err, "dir %d: ", 3);
+  assert_string_equal(err.message, "dir 3: a.csv: No such file or directory");
+}
+
+static void secrets_are_redacted_in_every_form(void **state) {
+  (void)state;
+  tenon_error err = TENON_ERROR_INIT;
+  const char *secrets[] = {"p@ss word", "", NULL, "x"};
+  tenon_fail(&err, TENON_CONFIG, TENON_STAGE_CONFIG, "not p@ss word", "p@ss word, p%%40ss%%20word and xp@ss word");
+  tn_error_redact(&err, secrets, 4);
+  assert_string_equal(err.message, "***, *** and x***");
+  assert_string_equal(err.remedy, "not ***");
+}
+
+static void strings_stop_at_their_maximum(void **state) {
+  (void)state;
+  tn_str s;
+  tn_str_init(&s, 10);
+  assert_true(tn_str_puts(&s, "12345"));
+  assert_true(tn_str_printf(&s, "%d", 67890));
+  assert_int_equal(s.size, 10);
+  assert_false(tn_str_putc(&s, 'x'));
+  assert_false(tn_str_putc(&s, 'y'));
+  assert_string_equal(tn_str_text(&s), "1234567890");
+  assert_null(tn_str_move(&s));
+  tn_str_init(&s, 1000);
+  assert_string_equal(tn_str_text(&s), "");
+  for (int i = 0; i < 100; i++) assert_true(tn_str_puts(&s, "0123456789"));
+  char *text = tn_str_move(&s);
+  assert_int_equal(strlen(text), 1000);
+  tn_free(text);
+}
+
+static void arenas_stop_at_their_maximum(void **state) {
+  (void)state;
+  tn_arena a;
+  tn_arena_init(&a, 10000);
+  assert_null(tn_arena_alloc(&a, 10001));
+  assert_null(tn_arena_alloc(&a, SIZE_MAX));
+  size_t got = 0;
+  while (tn_arena_alloc(&a, 100)) got += 100;
+  assert_in_range(got, 8000, 10000);
+  tn_arena_release(&a);
+  char *s = tn_arena_strndup(&a, "abcdef", 3);
+  assert_string_equal(s, "abc");
+  tn_arena_release(&a);
+}
+
+static void utf8_is_checked_to_the_letter(void **state) {
+  (void)state;
+  static const struct { const char *text; int valid_to; } cases[] = {
+      {"plain ascii, longer than a word", -1}, {"\xC3\xA9t\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", -1},
+      {"abc\x80", 3}, {"\xC0\xAF", 0}, {"\xC1\xBF", 0}, {"\xE0\x80\x80", 0}, {"\xE0\x9F\xBF", 0}, {"\xED\xA0\x80", 0},
+      {"\xF0\x80\x80\x80", 0}, {"\xF4\x90\x80\x80", 0}, {"\xF5\x80\x80\x80", 0}, {"12345678\xE2\x82", 8},
+      {"\xF0\x9F\x98", 0}, {"\xEF\xBF\xBF", -1}, {"\xF4\x8F\xBF\xBF", -1}, {"\xFF", 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    size_t at = 999;
+    bool ok = tn_utf8_valid(cases[i].text, strlen(cases[i].text), &at);
+    assert_int_equal(ok, cases[i].valid_to < 0);
+    if (!ok) assert_int_equal(at, cases[i].valid_to);
+  }
+  assert_true(tn_utf8_valid("a\0b", 3, NULL));
+}
+
+static void near_words_are_found(void **state) {
+  (void)state;
+  const char *const words[] = {"postgresql", "sqlite", "files"};
+  assert_string_equal(tn_nearest("postgress", words, 3), "postgresql");
+  assert_string_equal(tn_nearest("SQLite", words, 3), "sqlite");
+  assert_string_equal(tn_nearest("file", words, 3), "files");
+  assert_null(tn_nearest("oracle", words, 3));
+  assert_int_equal(tn_edit_distance("kitten", "sitting", 9), 3);
+  assert_int_equal(tn_edit_distance("a", "abcdef", 2), 3);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_first_message_stays),
+      cmocka_unit_test(messages_are_one_clean_line),
+      cmocka_unit_test(errno_has_a_code),
+      cmocka_unit_test(secrets_are_redacted_in_every_form),
+      cmocka_unit_test(strings_stop_at_their_maximum),
+      cmocka_unit_test(arenas_stop_at_their_maximum),
+      cmocka_unit_test(utf8_is_checked_to_the_letter),
+      cmocka_unit_test(near_words_are_found),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
