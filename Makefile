@@ -4,10 +4,11 @@
 #   make test [T=name]      set up, build and run every test, or the one of this name
 #   make                    set up and build
 #   make bench              set up, build, and measure beside others
+#   make fuzz [T=name] [SECONDS=60]
 #   make install PREFIX=... [DESTDIR=...]
 #   make clean              remove what was built (what was set up stays)
 .POSIX:
-.PHONY: all run test check bench install clean
+.PHONY: all run test check bench fuzz install clean
 
 PREFIX = /usr/local
 
@@ -29,6 +30,10 @@ bench:
 	@tools/setup bench
 	@tools/build plain
 	@bench/run $(B)
+
+fuzz:
+	@tools/setup fuzz
+	@tools/fuzz "$(T)" $(SECONDS)
 
 install: all
 	@meson install -C build/plain --no-rebuild --quiet
