@@ -3,8 +3,8 @@
 #   make run [TARGET=...]   set up, build, and a tour on real data (or on a target of yours)
 #   make test [T=name]      set up, build and run every test, or the one of this name
 #   make                    set up and build
-#   make bench              set up, build, and measure beside others
-#   make fuzz [T=name] [SECONDS=60]
+#   make bench [T=name]     set up, build, and measure beside others
+#   make fuzz [T=name] [S=seconds]
 #   make install PREFIX=... [DESTDIR=...]
 #   make clean              remove what was built (what was set up stays)
 .POSIX:
@@ -17,11 +17,11 @@ all:
 	@PREFIX=$(PREFIX) tools/build plain
 
 run: all
-	@tools/tour $(TARGET)
+	@tools/tour $${TARGET:+"$$TARGET"}
 
 test:
 	@tools/setup test
-	@tools/test $(T)
+	@tools/test $${T:+"$$T"}
 
 check:
 	@tools/check
@@ -29,11 +29,11 @@ check:
 bench:
 	@tools/setup bench
 	@tools/build plain
-	@bench/run $(B)
+	@bench/run $${T:+"$$T"}
 
 fuzz:
 	@tools/setup fuzz
-	@tools/fuzz "$(T)" $(SECONDS)
+	@tools/fuzz "$$T" $${S:-60}
 
 install: all
 	@meson install -C build/plain --no-rebuild --quiet
