@@ -27,6 +27,7 @@
 #include "base.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
+#include "test.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -127,31 +128,6 @@ typedef struct tenon_params {
 #define TENON_FILE(T, m) TENON_ROW(T, m, TENON_PARAM_FILE, tenon_blob)
 #define TENON_PATH(T, m) TENON_ROW(T, m, TENON_PARAM_PATH, const char *)
 #endif
-
-/* ---- Tests of connections ------------------------------------------------------------------ */
-
-typedef enum tenon_outcome { TENON_PASSED = 0, TENON_FAILED, TENON_SKIPPED, TENON_WARNED } tenon_outcome;
-
-typedef struct tenon_test_step {
-  char name[16];         /* dns, tcp, tls, auth, permission, probe */
-  tenon_outcome outcome;
-  double ms;
-  char evidence[256];    /* what was seen: 2 addresses, TLSv1.3 verified, … */
-  char remedy[512];
-} tenon_test_step;
-
-typedef struct tenon_fact {
-  char key[32];          /* server_version, identity, region, read_only */
-  char value[224];
-} tenon_fact;
-
-/* Filled step by step, in order; a failed step is the last. Plain data, nothing to release. */
-typedef struct tenon_test {
-  uint32_t struct_size;
-  uint32_t step_count, fact_count;
-  tenon_test_step steps[16];
-  tenon_fact facts[16];
-} tenon_test;
 
 /* ---- The host: what must be process-wide ---------------------------------------------------- */
 
