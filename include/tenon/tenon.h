@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tenon for programs: name a system, look at it, read its rows as Arrow, copy them.
+ *
+ *   tenon *t;
+ *   tenon_session *s;
+ *   struct ArrowArrayStream rows;
+ *   tenon_error err = TENON_ERROR_INIT;
+ *   tenon_read all = TENON_READ_INIT;
+ *
+ *   if (tenon_new(NULL, &t, &err) == TENON_OK &&
+ *       tenon_open(NULL, t, "postgresql://app@db/shop:public.orders", NULL, 0, &s, &err) == TENON_OK &&
+ *       tenon_read_table(NULL, s, &all, &rows, NULL, &err) == TENON_OK) { … }
+ *
+ * - A target is a URL, a path or pattern of files, or a connector's name from tenon.yaml; behind it
+ *   may stand a table: `:table`, `:schema.table`. docs/targets.md has the grammar.
+ * - Every operation takes a context first: its deadline, and the way to cancel it from another
+ *   thread. NULL is the handle's own (tenon_context), which never ends by itself. An operation
+ *   returns within its deadline + 1 s, and within 250 ms of a cancel.
+ * - One thread at a time uses a session and the streams that come from it; all else may be used by
+ *   many. Streams and described tables hold what they need: they may outlive their session, and
+ *   sessions may outlive neither the handle nor the contexts given to them.
+ * - What goes wrong is a tenon_status and a tenon_error (base.h): kind of failure, layer, message
+ *   and remedy. The library prints nothing, exits never, and changes neither signals nor locale.
+ *
+ * Requests and replies are those of the facets, in facets/tables.h and facets/objects.h.
+ */
+#ifndef TENON_TENON_H
+#define TENON_TENON_H
+
+#include "base.h"
+#include "facets/objects.h"
+#include "facets/tables.h"
+#include "test.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tenon tenon;
+typedef struct tenon_session tenon_session;
+struct tenon_provider;   /* provider.h: facts, parameters and operations of a kind */
+
+/* The library's version, such as "0.1.0". */
+TENON_API const char *tenon_version(void);
+
+/* ---- The handle: kinds, connectors by name, logging ----------------------------------------- */
+
+typedef struct tenon_options {
+  uint32_t struct_size;
+  const char *connectors;   /* path of a tenon.yaml; NULL: the nearest upward from the working directory */
+  /* Gets lines of text, from any thread. level 0 error, 1 warning, 2 information, 3 debugging. */
+  void (*log)(void *arg, int level, const char *line);
+  void *log_arg;
+  int64_t memory;           /* bytes that buffers and the engine may take together; 0: their defaults */
+} tenon_options;
+
+#define TENON_OPTIONS_INIT { sizeof(tenon_options), NULL, NULL, NULL, 0 }
+
+/* options may be NULL. Nothing is opened yet: no file, no library, no connection. */
+TENON_API tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err);
+
+/* Frees it; sessions are to be closed and streams released before. NULL is fine. */
+TENON_API void tenon_free(tenon *t);
+
+/* The context of all work of this handle whose caller gave none; parent for your own, so that one
+ * cancel ends everything. Lives as long as the handle. */
+TENON_API tenon_ctx *tenon_context(tenon *t);
+
+/* Adds a kind of your own, which has to live as long as the handle. Before any other thread uses
+ * the handle. CONFLICT if a kind has that name already, CONFIG if the provider is not complete. */
+TENON_API tenon_status tenon_register(tenon *t, const struct tenon_provider *provider, tenon_error *err);
+
+/* The kinds, in order; NULL behind the last. */
+TENON_API const struct tenon_provider *tenon_kind_at(const tenon *t, size_t i);
+
+/* A kind by its name or one of its aliases; NOT_FOUND names the nearest. */
+TENON_API tenon_status tenon_kind_find(const tenon *t, const char *name, const struct tenon_provider **ret,
+                                       tenon_error *err);
+
+/* JSON Schema of a kind's parameters. The text is the caller's: tenon_text_free. */
+TENON_API tenon_status tenon_kind_schema(const tenon *t, const char *name, char **ret_json, tenon_error *err);
+TENON_API void tenon_text_free(char *text);
+
+/* A connector as tenon.yaml has it. Borrowed from the handle. */
+typedef struct tenon_connector_info {
+  uint32_t struct_size;
+  const char *name, *kind;
+} tenon_connector_info;
+
+/* The i-th connector of tenon.yaml; GONE behind the last, CONFIG if the file is wrong. */
+TENON_API tenon_status tenon_connector_at(tenon *t, size_t i, tenon_connector_info *ret, tenon_error *err);
+
+/* The tenon.yaml in use, or NULL if there is none. */
+TENON_API const char *tenon_connectors_path(tenon *t);
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+/* A parameter as a person writes it; value may be "$ENV:NAME" or "$FILE:PATH". */
+typedef struct tenon_setting {
+  const char *key, *value;
+} tenon_setting;
+
+/* The target as it may be shown: passwords and other secrets replaced by ***. tenon_text_free. */
+TENON_API tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text, tenon_error *err);
+
+/* Tests a connection step by step: what failed, at which layer, and what to do. Changes nothing in
+ * the system. *ret is filled on failure too, and the status is the failed step's. At most 15 s
+ * unless the context says otherwise. settings go over those of the target. */
+TENON_API tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
+                                         size_t setting_count, tenon_test *ret, tenon_error *err);
+
+/* Opens a session on the target: connects, or takes an idle one of the same target and settings. At
+ * most 15 s unless the context says otherwise. */
+TENON_API tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
+                                  size_t setting_count, tenon_session **ret, tenon_error *err);
+
+/* Closes it, or keeps it idle for the next tenon_open. While a stream of it is open, that happens
+ * when the stream is released. NULL is fine. */
+TENON_API void tenon_close(tenon_session *s);
+
+/* What stood behind the target: all parts NULL if nothing did. Lives as long as the session. */
+TENON_API tenon_name tenon_session_table(const tenon_session *s);
+TENON_API const struct tenon_provider *tenon_session_kind(const tenon_session *s);
+
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+/* Rows (catalog, schema, name, kind, rows_estimate, comment), ordered by name. request may be NULL:
+ * everything that the system does not call its own. */
+TENON_API tenon_status tenon_list_tables(tenon_ctx *ctx, tenon_session *s, const tenon_tables_list *request,
+                                         struct ArrowArrayStream *ret, tenon_error *err);
+
+/* Columns, types and keys of request's table, of its query, or (neither, or request NULL) of the
+ * target's own table. The reply is released by its `release`. */
+TENON_API tenon_status tenon_describe_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
+                                            tenon_table *ret, tenon_error *err);
+
+/* What the system itself did of a read; Tenon did the rest. */
+typedef struct tenon_read_info {
+  uint32_t struct_size;
+  uint32_t applied;            /* TENON_APPLIED_… */
+  uint64_t filters_applied;    /* bit i: filters[i] */
+} tenon_read_info;
+
+/* Reads request's table, its query, or (neither, or request NULL) the target's own table. The stream
+ * is the standard's: release it, in the middle too, which cancels the work at the system. If a call on it
+ * fails, tenon_stream_error has the whole failure. ret_info may be NULL. Without a deadline, a system
+ * that sends nothing for 60 s is TIMEOUT. */
+TENON_API tenon_status tenon_read_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
+                                        struct ArrowArrayStream *ret, tenon_read_info *ret_info, tenon_error *err);
+
+/* After get_schema or get_next answered `code`, not 0: the whole failure, also out of streams that
+ * are not Tenon's (as far as they say). Answers its status; OK for code 0. */
+TENON_API tenon_status tenon_stream_error(struct ArrowArrayStream *stream, int code, tenon_error *err);
+
+/* ---- Objects --------------------------------------------------------------------------------- */
+
+/* Rows (key, kind, size, modified, etag), in bytewise order of key. */
+TENON_API tenon_status tenon_list_objects(tenon_ctx *ctx, tenon_session *s, const tenon_objects_list *request,
+                                          struct ArrowArrayStream *ret, tenon_error *err);
+TENON_API tenon_status tenon_stat_object(tenon_ctx *ctx, tenon_session *s, const tenon_key_bytes *key,
+                                         tenon_object *ret, tenon_error *err);
+/* Close ret->body with its `close`. */
+TENON_API tenon_status tenon_get_object(tenon_ctx *ctx, tenon_session *s, const tenon_get *request, tenon_got *ret,
+                                        tenon_error *err);
+TENON_API tenon_status tenon_put_object(tenon_ctx *ctx, tenon_session *s, const tenon_put *request,
+                                        tenon_object *ret, tenon_error *err);
+
+/* ---- Copying --------------------------------------------------------------------------------- */
+
+typedef struct tenon_progress {
+  uint32_t struct_size;
+  int64_t rows, bytes;         /* so far; bytes of Arrow data */
+  int64_t rows_estimate;       /* the system's guess of all of them, -1: none */
+  int64_t elapsed_ms;
+} tenon_progress;
+
+/* What is copied, and how the file is written. Zeroed memory with struct_size is everything by default. */
+typedef struct tenon_copy_options {
+  uint32_t struct_size;
+  int32_t fd;                           /* write here instead of to a path, where > 0; it stays the caller's */
+  const char *format;                   /* csv, tsv, jsonl, parquet, arrow; NULL: by the path's extension */
+  const tenon_read *read;               /* columns, filters, limit, query …; NULL: the target's table, whole */
+  const tenon_setting *from_settings;   /* parameters of the source, over the target's */
+  size_t from_count;
+  const tenon_setting *to_settings;     /* how the format is written: compression, delimiter … */
+  size_t to_count;
+  uint8_t if_absent;                    /* CONFLICT if the file is there already */
+  void (*progress)(void *arg, const tenon_progress *);   /* after each batch, on the calling thread */
+  void *progress_arg;
+} tenon_copy_options;
+
+typedef struct tenon_copied {
+  uint32_t struct_size;
+  int64_t rows;
+  int64_t bytes;                        /* written */
+  int64_t elapsed_ms;
+} tenon_copied;
+
+/* Copies a target's rows into a file, which appears whole or not at all. options may be NULL. */
+TENON_API tenon_status tenon_copy(tenon_ctx *ctx, tenon *t, const char *from, const char *to,
+                                  const tenon_copy_options *options, tenon_copied *ret, tenon_error *err);
+
+/* The same of rows that are there already. rows is consumed, also on failure; options->read and
+ * options->from_settings do not matter. */
+TENON_API tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *rows, const char *to,
+                                       const tenon_copy_options *options, tenon_copied *ret, tenon_error *err);
+
+/* How a column's values come out at the other end. */
+typedef enum tenon_landing {
+  TENON_LANDS_EXACT = 0,   /* same values, same type */
+  TENON_LANDS_AS_TEXT,     /* same values, written as text; the type is not kept */
+  TENON_LANDS_REFUSED      /* the copy fails before the first row, naming this column */
+} tenon_landing;
+
+typedef struct tenon_planned_column {
+  const char *name;
+  const char *from_type;   /* the source's own spelling; NULL if it has none */
+  const char *type;        /* as it is read: decimal(15,2), timestamp[us, UTC] */
+  const char *to_type;     /* as it is written: INT64, number, text … */
+  tenon_landing landing;
+  const char *remark;      /* NULL, or why */
+} tenon_planned_column;
+
+/* What a copy would do, column by column. Everything lives until release. */
+typedef struct tenon_copy_plan {
+  uint32_t struct_size;
+  const char *format;
+  const tenon_planned_column *columns;
+  size_t column_count;
+  int64_t rows_estimate, bytes_estimate;   /* of the source; -1: unknown */
+  uint8_t replaces;                        /* the file is there and would be replaced */
+  void *self;
+  void (*release)(struct tenon_copy_plan *);
+} tenon_copy_plan;
+
+/* Looks at the source and says what tenon_copy would do, without doing it. A refused column is not a
+ * failure here. */
+TENON_API tenon_status tenon_plan_copy(tenon_ctx *ctx, tenon *t, const char *from, const char *to,
+                                       const tenon_copy_options *options, tenon_copy_plan *ret, tenon_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
