@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON: what is refused, what is read, what is written. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static tenon_status parse(const char *text, tn_json **ret) {
+  return tn_json_parse(text, strlen(text), ret, NULL);
+}
+
+static void reads(void **state) {
+  (void)state;
+  tn_json *v;
+  assert_int_equal(parse("{\"b\": [1, -2.5, \"x\\u00e9\", null, true], \"a\": {}}", &v), TENON_OK);
+  assert_int_equal(tn_json_type_of(v), TN_JSON_OBJECT);
+  const tn_json *b = tn_json_get(v, "b");
+  assert_int_equal(tn_json_count(b), 5);
+  assert_int_equal(tn_json_integer(tn_json_at(b, 0)), 1);
+  assert_true(tn_json_number(tn_json_at(b, 1)) == -2.5);
+  assert_string_equal(tn_json_string(tn_json_at(b, 2)), "xé");
+  assert_int_equal(tn_json_type_of(tn_json_at(b, 3)), TN_JSON_NULL);
+  assert_true(tn_json_bool(tn_json_at(b, 4)));
+  assert_null(tn_json_at(b, 5));
+  assert_null(tn_json_get(v, "c"));
+  assert_null(tn_json_string(b));
+  void *cursor = NULL;
+  const char *key;
+  const tn_json *value;
+  assert_true(tn_json_next(v, &cursor, &key, &value));
+  assert_string_equal(key, "b");
+  assert_true(tn_json_next(v, &cursor, &key, &value));
+  assert_string_equal(key, "a");
+  assert_false(tn_json_next(v, &cursor, &key, &value));
+  tn_json_free(v);
+}
+
+static void refuses(void **state) {
+  (void)state;
+  static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "1 2", "\"\\u0000\"", "\"\xff\"", "99999999999999999999", "nul", "'a'", "{a:1}", "[1e999]"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    tn_json *v = (tn_json *)1;
+    if (parse(bad[i], &v) != TENON_CONFIG) fail_msg("%s", bad[i]);
+    assert_ptr_equal(v, (tn_json *)1);
+  }
+  tenon_error err = TENON_ERROR_INIT;
+  tn_json *v;
+  assert_int_equal(tn_json_parse("{\n \"a\": x}", 10, &v, &err), TENON_CONFIG);
+  assert_non_null(strstr(err.message, "line 2, column "));
+}
+
+static void depth_and_size_have_limits(void **state) {
+  (void)state;
+  char deep[2 * TN_JSON_MAX_DEPTH + 3] = "";
+  tn_json *v;
+  memset(deep, '[', TN_JSON_MAX_DEPTH);
+  memset(deep + TN_JSON_MAX_DEPTH, ']', TN_JSON_MAX_DEPTH);
+  assert_int_equal(parse(deep, &v), TENON_OK);
+  tn_json_free(v);
+  memset(deep, '[', TN_JSON_MAX_DEPTH + 1);
+  memset(deep + TN_JSON_MAX_DEPTH + 1, ']', TN_JSON_MAX_DEPTH + 1);
+  assert_int_equal(parse(deep, &v), TENON_LIMITED);
+  assert_int_equal(parse("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[\"", &v), TENON_OK);
+  tn_json_free(v);
+  assert_int_equal(tn_json_parse("", TN_JSON_MAX_SIZE + 1, &v, NULL), TENON_LIMITED);
+}
+
+static void writes(void **state) {
+  (void)state;
+  tn_str s;
+  tn_json_writer w;
+  tn_str_init(&s, 1000);
+  tn_json_writer_init(&w, &s);
+  tn_json_open(&w, '{');
+  tn_json_key(&w, "a\"b");
+  tn_json_open(&w, '[');
+  tn_json_put_integer(&w, INT64_MIN);
+  tn_json_put_number(&w, 0.1);
+  tn_json_put_number(&w, NAN);
+  tn_json_put_bool(&w, true);
+  tn_json_put_string(&w, NULL);
+  tn_json_put_string(&w, "tab\t, \x01, \x7f, \\, é");
+  tn_json_put_text(&w, "bad \xff\xc3", 6);
+  tn_json_close(&w);
+  tn_json_key(&w, "c");
+  tn_json_open(&w, '{');
+  tn_json_close(&w);
+  tn_json_close(&w);
+  assert_string_equal(tn_str_text(&s),
+                      "{\"a\\\"b\":[-9223372036854775808,0.1,null,true,null,\"tab\\t, \\u0001, \\u007f, \\\\, é\",\"bad \xEF\xBF\xBD\xEF\xBF\xBD\"],\"c\":{}}");
+  tn_json *v;
+  assert_int_equal(parse(tn_str_text(&s), &v), TENON_OK);
+  tn_json_free(v);
+  tn_str_release(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(reads),
+      cmocka_unit_test(refuses),
+      cmocka_unit_test(depth_and_size_have_limits),
+      cmocka_unit_test(writes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
