@@ -177,6 +177,9 @@ static tenon_status await(tenon_ctx *ctx, lookup *l, tenon_error *err) {
       return status;
     }
   }
+  /* poll alone says nothing about the memory behind the wake-up; taking the count does. */
+  uint64_t woken;
+  if (read(l->done_fd, &woken, sizeof woken) < 0) return tn_fail_errno(err, errno, TENON_STAGE_DNS, "", "eventfd");
   return l->code ? name_failed(l->host, l->code, l->code_errno, err) : TENON_OK;
 }
 
