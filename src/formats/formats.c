@@ -5,8 +5,6 @@
 #include "formats/format.h"
 
 /* Until these rooms have landed. */
-#pragma weak tn_format_csv
-#pragma weak tn_format_tsv
 #pragma weak tn_format_jsonl
 
 static const tn_format *const formats[] = {
