@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grammar is written down in docs/targets.md; each rule there is a case in tests/cases/targets.txt. */
+#include "core/target.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum { MAX_TARGET = 8192 };
+
+static const char *const quote_remedy =
+    "put a name or path with such characters in double quotes, \"so:\".t; see `tenon help targets`";
+
+/* ---- Small pieces ---- */
+
+static bool is_scheme_char(char c) { return isalnum((unsigned char)c) || c == '+' || c == '.' || c == '-'; }
+
+/* The length of scheme in "scheme://", or 0. */
+static size_t scheme_length(const char *text) {
+  size_t n = 0;
+  if (!isalpha((unsigned char)text[0])) return 0;
+  while (is_scheme_char(text[n])) n++;
+  return strncmp(text + n, "://", 3) == 0 ? n : 0;
+}
+
+/* A bare word before "::". */
+static bool is_runtime(const char *text) {
+  size_t n = 0;
+  if (!isalpha((unsigned char)text[0])) return false;
+  while (is_scheme_char(text[n]) || text[n] == '_') n++;
+  return text[n] == ':' && text[n + 1] == ':';
+}
+
+static bool is_name(const char *text) {
+  if (!isalpha((unsigned char)text[0]) && text[0] != '_') return false;
+  for (; *text; text++)
+    if (!isalnum((unsigned char)*text) && *text != '_' && *text != '-') return false;
+  return true;
+}
+
+static bool is_bare(char c) {
+  return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || strchr("_$-#@", c);
+}
+
+/* Behind the quoted piece that starts at text ("" stands for a quote), or NULL if it does not end. */
+static const char *quoted_end(const char *text) {
+  for (text++; *text; text++) {
+    if (*text != '"') continue;
+    if (text[1] != '"') return text + 1;
+    text++;
+  }
+  return NULL;
+}
+
+static char *unquote(tn_arena *arena, const char *from, const char *end) {
+  char *copy = tn_arena_alloc(arena, (size_t)(end - from));
+  if (!copy) return NULL;
+  size_t n = 0;
+  for (const char *c = from + 1; c < end - 1; c++) {
+    copy[n++] = *c;
+    if (*c == '"') c++;
+  }
+  copy[n] = 0;
+  return copy;
+}
+
+/* ---- The table behind the colon ---- */
+
+static tenon_status bad_table(const char *why, tenon_error *err) {
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, quote_remedy, "target: %s", why);
+}
+
+/* One part of schema.table; *ret_end is behind it. */
+static tenon_status parse_part(tn_arena *arena, const char *text, const char **ret, const char **ret_end, tenon_error *err) {
+  const char *end = text;
+  char *part;
+  if (*text == '"') {
+    end = quoted_end(text);
+    if (!end) return bad_table("a double quote is not closed", err);
+    part = unquote(arena, text, end);
+  } else {
+    while (*end && is_bare(*end)) end++;
+    part = tn_arena_strndup(arena, text, (size_t)(end - text));
+  }
+  if (!part) return tn_no_memory(err);
+  if (!*part) return bad_table(*end && *end != '.' ? "a character behind the colon that cannot stand in a bare table name"
+                                                   : "a table's name is empty", err);
+  *ret = part;
+  *ret_end = end;
+  return TENON_OK;
+}
+
+static tenon_status parse_table(tn_target *t, const char *text, tenon_error *err) {
+  const char *first, *second = NULL, *end;
+  tenon_status status = parse_part(&t->arena, text, &first, &end, err);
+  if (!status && *end == '.') status = parse_part(&t->arena, end + 1, &second, &end, err);
+  if (status) return status;
+  if (*end == '.') return bad_table("at most schema.table can stand behind the colon", err);
+  if (*end == ':') return bad_table("a second colon", err);
+  if (*end) return bad_table("a character behind the colon that cannot stand in a bare table name", err);
+  t->schema = second ? first : NULL;
+  t->table = second ? second : first;
+  return TENON_OK;
+}
+
+/* ---- URLs ---- */
+
+/* The colon before a table: the last one outside of quotes behind the authority, which holds host:port. */
+static const char *url_separator(const char *behind_scheme) {
+  const char *c = behind_scheme + strcspn(behind_scheme, "/?"), *found = NULL;
+  while (c && *c) {
+    if (*c == ':') found = c;
+    c = *c == '"' ? quoted_end(c) : c + 1;
+  }
+  return found;
+}
+
+static tenon_status parse_url(tn_target *t, const char *text, size_t scheme, tenon_error *err) {
+  const char *colon = url_separator(text + scheme + 3);
+  size_t size = colon ? (size_t)(colon - text) : strlen(text);
+  char *name = tn_arena_strndup(&t->arena, text, scheme);
+  t->base = tn_arena_strndup(&t->arena, text, size);
+  if (!t->base || !name) return tn_no_memory(err);
+  for (char *c = name; *c; c++) *c = (char)tolower((unsigned char)*c);
+  t->scheme = name;
+  t->form = TN_TARGET_URL;
+  return colon ? parse_table(t, colon + 1, err) : TENON_OK;
+}
+
+/* ---- Names and paths ---- */
+
+static tenon_status parse_plain(tn_target *t, const char *text, tenon_error *err) {
+  const char *end = text + strcspn(text, ":");
+  bool is_quoted = *text == '"';
+  if (is_quoted && !(end = quoted_end(text))) return bad_table("a double quote is not closed", err);
+  t->base = is_quoted ? unquote(&t->arena, text, end) : tn_arena_strndup(&t->arena, text, (size_t)(end - text));
+  if (!t->base) return tn_no_memory(err);
+  if (!*t->base) return bad_table("it names nothing before the colon", err);
+  if (*end && *end != ':') return bad_table("text behind the closing quote", err);
+  t->form = !is_quoted && is_name(t->base) ? TN_TARGET_NAME : TN_TARGET_PATH;
+  return *end ? parse_table(t, end + 1, err) : TENON_OK;
+}
+
+static tenon_status parse(tn_target *t, const char *text, tenon_error *err) {
+  if (!*text)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a URL, a path, or a name from tenon.yaml", "target: it is empty");
+  if (strlen(text) > MAX_TARGET)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "target: longer than %d bytes", MAX_TARGET);
+  for (const char *c = text; *c; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7F)
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "in a URL, write it percent-encoded",
+                        "target: a control character at byte %zu", (size_t)(c - text) + 1);
+  size_t scheme = scheme_length(text);
+  if (scheme) return parse_url(t, text, scheme, err);
+  if (is_runtime(text))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "a path that begins so is written ./like::this in double quotes",
+                      "target: runtime::entry is reserved for custom connectors, which this version does not run");
+  return parse_plain(t, text, err);
+}
+
+tenon_status tn_target_parse(const char *text, tn_target *ret, tenon_error *err) {
+  tn_target t = {0};
+  tn_arena_init(&t.arena, 8 * MAX_TARGET);
+  tenon_status status = parse(&t, text, err);
+  if (status) tn_target_release(&t);
+  else *ret = t;
+  return status;
+}
+
+void tn_target_release(tn_target *t) { tn_arena_release(&t->arena); }
+
+/* ---- Redaction ---- */
+
+static bool is_secret_key(const char *key, size_t size) {
+  static const char *const words[] = {"pass", "pwd", "secret", "token", "key", "credential", "signature", "sig"};
+  char lower[64];
+  if (size >= sizeof lower) return true;
+  for (size_t i = 0; i < size; i++) lower[i] = (char)tolower((unsigned char)key[i]);
+  lower[size] = 0;
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strstr(lower, words[i])) return true;
+  return false;
+}
+
+static void redact_query(const char *query, tn_str *out) {
+  while (*query) {
+    size_t pair = strcspn(query, "&"), key = strcspn(query, "=&");
+    if (query[key] == '=' && is_secret_key(query, key)) {
+      tn_str_add(out, query, key + 1);
+      tn_str_puts(out, "***");
+    } else {
+      tn_str_add(out, query, pair);
+    }
+    if (query[pair]) tn_str_putc(out, query[pair++]);
+    query += pair;
+  }
+}
+
+static bool is_port(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (!isdigit((unsigned char)text[i])) return false;
+  return true;
+}
+
+static size_t last_at(const char *text, size_t size) {
+  while (size > 0 && text[size] != '@') size--;
+  return size;
+}
+
+/* user:password@, whatever the password has in it, and host:port whose port is none, since somebody
+ * may have left out the host. Rather too much is hidden than too little. */
+static size_t redact_authority(const char *text, tn_str *out) {
+  size_t plain = strcspn(text, "/?"), end = last_at(text, strcspn(text, "?")), colon = strcspn(text, ":");
+  bool is_odd = colon < plain && text[0] != '[' && !memchr(text, ',', plain) && !is_port(text + colon + 1, plain - colon - 1);
+  if (!end && is_odd) end = last_at(text, strlen(text));
+  if (!end && !is_odd) return 0;
+  if (!end) end = plain;
+  if (colon >= end) return 0;
+  tn_str_add(out, text, colon + 1);
+  tn_str_puts(out, "***");
+  return end;
+}
+
+char *tn_target_redacted(const char *text) {
+  tn_str out;
+  tn_str_init(&out, 4 * MAX_TARGET);
+  size_t scheme = scheme_length(text);
+  if (scheme) {
+    tn_str_add(&out, text, scheme + 3);
+    text += scheme + 3;
+    text += redact_authority(text, &out);
+  }
+  size_t head = scheme ? strcspn(text, "?") : strlen(text);
+  tn_str_add(&out, text, head);
+  if (text[head]) {
+    tn_str_putc(&out, '?');
+    redact_query(text + head + 1, &out);
+  }
+  return tn_str_move(&out);
+}
