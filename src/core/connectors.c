@@ -127,7 +127,7 @@ static tenon_status set_kind(reader *r, entry *e) {
 static bool has_setting(const entry *e, const char *key) {
   for (size_t i = 0; i < e->settings.count; i++)
     if (strcmp(e->settings.items[i].key, key) == 0) return true;
-  return strcmp(key, "kind") == 0 && e->kind;
+  return e->kind && strcmp("kind", key) == 0;
 }
 
 /* One `key: value` of a connector; the key is the present event. */
