@@ -40,7 +40,8 @@ FINE = {
 def tree(tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     (tmp_path / "tools").mkdir()
-    shutil.copy(SOURCE / "tools/check", tmp_path / "tools/check")
+    for name in ("check", "setup", "deps"):
+        shutil.copy(SOURCE / "tools" / name, tmp_path / "tools" / name)
     for name in ("core/b.h", "base/below.h", "arrow/build.h", "providers/sql/common.h", "providers/sql/other.h"):
         write(tmp_path, "src/" + name, SPDX)
     write(tmp_path, "include/tenon/t.h", SPDX + "struct tenon_t;\n")
