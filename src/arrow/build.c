@@ -64,9 +64,9 @@ static int fixed_width(const char *f) {
     case 'l': case 'L': case 'g': return 8;
     case 'w': return f[1] == ':' ? (int)strtol(f + 2, NULL, 10) : 0;
     case 'd': {
-      const char *bits = strrchr(f, ',');
-      if (bits && strcmp(bits, ",256") == 0 && strchr(f, ',') != bits) return 32;
-      return f[1] == ':' ? 16 : 0;
+      const char *scale = strchr(f, ','), *bits = scale ? strchr(scale + 1, ',') : NULL;
+      if (f[1] != ':' || !scale) return 0;
+      return bits ? (int)strtol(bits + 1, NULL, 10) / 8 : 16;
     }
     case 't':
       if (strcmp(f, "tdD") == 0 || strcmp(f, "tts") == 0 || strcmp(f, "ttm") == 0 || strcmp(f, "tiM") == 0) return 4;
