@@ -158,12 +158,6 @@ int tn_csv_hex_digit(char);
 /* A strictly spelled decimal's digits before and behind the point; false: it is none. */
 bool tn_csv_decimal_shape(const char *text, size_t size, int32_t *ret_whole, int32_t *ret_scale);
 
-/* Dates and times out of text, whole or not at all. */
-bool tn_csv_parse_date(const char *text, size_t size, int64_t *ret_days);
-bool tn_csv_parse_time(const char *text, size_t size, int64_t *ret_us);
-/* with_zone: it must have one, and is turned to UTC; else it must have none. */
-bool tn_csv_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *ret_us);
-
 /* ---- What a file is ---- */
 
 typedef struct tn_csv_layout {

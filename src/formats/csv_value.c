@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/civil.h"
 #include "base/float.h"
 #include "formats/csv.h"
 
@@ -200,126 +201,10 @@ static bool parse_f32(const tn_csv_column *c, const char *text, size_t size, voi
 
 /* ---- Dates and times ---- */
 
-typedef struct cursor {
-  const char *p, *end;
-} cursor;
-
-static bool take(cursor *c, char wanted) {
-  if (c->p == c->end || *c->p != wanted) return false;
-  c->p++;
-  return true;
-}
-
-/* Exactly `count` digits. */
-static bool take_digits(cursor *c, int count, int64_t *ret) {
-  int64_t v = 0;
-  if (c->end - c->p < count) return false;
-  for (int i = 0; i < count; i++, c->p++) {
-    if (!is_digit(*c->p)) return false;
-    v = v * 10 + (*c->p - '0');
-  }
-  *ret = v;
-  return true;
-}
-
-static bool is_leap(int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
-
-static int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-
-/* Days since 1970 of a date of the Gregorian calendar, extended to all years. */
-static bool days_of(int64_t year, int64_t month, int64_t day, int64_t *ret) {
-  static const int8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  static const int16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-  if (month < 1 || month > 12 || day < 1) return false;
-  bool leap = is_leap(year);
-  if (day > lengths[month - 1] + (leap && month == 2)) return false;
-  int64_t past = year - 1;
-  int64_t days = 365 * past + floor_divide(past, 4) - floor_divide(past, 100) + floor_divide(past, 400);
-  *ret = days + before[month - 1] + (leap && month > 2) + day - 1 - 719162;
-  return true;
-}
-
-/* Four digits, or a sign and five to seven. */
-static bool take_year(cursor *c, int64_t *ret) {
-  bool negative = c->p < c->end && *c->p == '-';
-  if (!negative && !(c->p < c->end && *c->p == '+')) return take_digits(c, 4, ret);
-  c->p++;
-  int count = 0;
-  while (count < 7 && c->p + count < c->end && is_digit(c->p[count])) count++;
-  if (count < 5 || !take_digits(c, count, ret)) return false;
-  if (negative) *ret = -*ret;
-  return true;
-}
-
-static bool take_date(cursor *c, int64_t *ret_days) {
-  int64_t year, month, day;
-  return take_year(c, &year) && take(c, '-') && take_digits(c, 2, &month) && take(c, '-') && take_digits(c, 2, &day) &&
-         days_of(year, month, day, ret_days);
-}
-
-/* A point and digits, as microseconds: what is behind the sixth must be 0. */
-static bool take_fraction(cursor *c, int64_t *ret_us) {
-  int64_t us = 0, unit = 100000;
-  const char *begin = c->p;
-  for (; c->p < c->end && is_digit(*c->p); c->p++, unit /= 10) {
-    if (unit == 0 && *c->p != '0') return false;
-    us += (*c->p - '0') * unit;
-  }
-  *ret_us = us;
-  return c->p > begin;
-}
-
-/* HH:MM, HH:MM:SS, HH:MM:SS.f */
-static bool take_time(cursor *c, int64_t *ret_us) {
-  int64_t hours, minutes, seconds = 0, fraction = 0;
-  if (!take_digits(c, 2, &hours) || !take(c, ':') || !take_digits(c, 2, &minutes)) return false;
-  if (take(c, ':')) {
-    if (!take_digits(c, 2, &seconds)) return false;
-    if (take(c, '.') && !take_fraction(c, &fraction)) return false;
-  }
-  if (hours > 23 || minutes > 59 || seconds > 59) return false;
-  *ret_us = ((hours * 60 + minutes) * 60 + seconds) * 1000000 + fraction;
-  return true;
-}
-
-/* Z, +HH, +HHMM, +HH:MM. */
-static bool take_zone(cursor *c, int64_t *ret_us) {
-  if (take(c, 'Z')) {
-    *ret_us = 0;
-    return true;
-  }
-  bool negative = take(c, '-');
-  int64_t hours, minutes = 0;
-  if ((!negative && !take(c, '+')) || !take_digits(c, 2, &hours)) return false;
-  if ((take(c, ':') || c->p < c->end) && !take_digits(c, 2, &minutes)) return false;
-  if (hours > 23 || minutes > 59) return false;
-  *ret_us = (hours * 60 + minutes) * (negative ? -60000000 : 60000000);
-  return true;
-}
-
-bool tn_csv_parse_date(const char *text, size_t size, int64_t *ret_days) {
-  cursor c = {text, text + size};
-  return take_date(&c, ret_days) && c.p == c.end;
-}
-
-bool tn_csv_parse_time(const char *text, size_t size, int64_t *ret_us) {
-  cursor c = {text, text + size};
-  return take_time(&c, ret_us) && c.p == c.end;
-}
-
-bool tn_csv_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *ret_us) {
-  cursor c = {text, text + size};
-  int64_t days, us, zone = 0;
-  if (!take_date(&c, &days) || !(take(&c, 'T') || take(&c, ' ')) || !take_time(&c, &us)) return false;
-  if (with_zone && (take(&c, ' '), !take_zone(&c, &zone))) return false;
-  if (c.p != c.end || __builtin_mul_overflow(days, INT64_C(86400000000), &days)) return false;
-  return !__builtin_add_overflow(days, us - zone, ret_us);
-}
-
 static bool parse_date(const tn_csv_column *c, const char *text, size_t size, void *ret) {
   int64_t days;
   (void)c;
-  if (!tn_csv_parse_date(text, size, &days) || days != (int32_t)days) return false;
+  if (!tn_parse_date(text, size, &days) || days != (int32_t)days) return false;
   int32_t narrow = (int32_t)days;
   memcpy(ret, &narrow, sizeof narrow);
   return true;
@@ -327,17 +212,17 @@ static bool parse_date(const tn_csv_column *c, const char *text, size_t size, vo
 
 static bool parse_time(const tn_csv_column *c, const char *text, size_t size, void *ret) {
   (void)c;
-  return tn_csv_parse_time(text, size, ret);
+  return tn_parse_time(text, size, ret);
 }
 
 static bool parse_timestamp(const tn_csv_column *c, const char *text, size_t size, void *ret) {
   (void)c;
-  return tn_csv_parse_timestamp(text, size, false, ret);
+  return tn_parse_timestamp(text, size, false, ret);
 }
 
 static bool parse_timestamptz(const tn_csv_column *c, const char *text, size_t size, void *ret) {
   (void)c;
-  return tn_csv_parse_timestamp(text, size, true, ret);
+  return tn_parse_timestamp(text, size, true, ret);
 }
 
 /* ---- Booleans, text, binary ---- */
