@@ -144,6 +144,8 @@ static size_t print_decimal(const tn_scalar *s, const uint8_t *p, char *to) {
 
 static int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
+static int64_t floor_rest(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b : 0); }
+
 /* A year of four digits, or a sign and at least five. */
 static size_t put_year(char *to, int64_t year) {
   if (year >= 0 && year <= 9999) {
@@ -202,7 +204,7 @@ static size_t print_days(const tn_scalar *s, const uint8_t *p, char *to) { retur
 
 /* date64: whole days in milliseconds; a part of a day is shown, not dropped. */
 static size_t print_date_ms(const tn_scalar *s, const uint8_t *p, char *to) {
-  int64_t ms = load_signed(p, 8), days = floor_divide(ms, 86400000), rest = ms - days * 86400000;
+  int64_t ms = load_signed(p, 8), days = floor_divide(ms, 86400000), rest = floor_rest(ms, 86400000);
   size_t n = put_date(to, days);
   if (rest == 0) return n;
   to[n] = 'T';
@@ -233,11 +235,9 @@ static size_t put_zone(char *to, int32_t minutes) {
 }
 
 static size_t print_timestamp(const tn_scalar *s, const uint8_t *p, char *to) {
-  int64_t v = load_signed(p, 8), seconds = floor_divide(v, s->per_second), units = v - seconds * s->per_second;
-  /* only whole seconds can be that far away, and days take them up */
-  int64_t days = floor_divide(seconds, 86400), rest = seconds - days * 86400 + s->zone_minutes * 60;
-  days += floor_divide(rest, 86400);
-  rest -= floor_divide(rest, 86400) * 86400;
+  int64_t v = load_signed(p, 8), seconds = floor_divide(v, s->per_second), units = floor_rest(v, s->per_second);
+  int64_t local = floor_rest(seconds, 86400) + s->zone_minutes * 60;
+  int64_t days = floor_divide(seconds, 86400) + floor_divide(local, 86400), rest = floor_rest(local, 86400);
   size_t n = put_date(to, days);
   to[n++] = 'T';
   n += put_time(to + n, rest, units, s->per_second);

@@ -115,6 +115,9 @@ bool tn_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *
   int64_t days, us, zone = 0;
   if (!take_date(&c, &days) || !(take(&c, 'T') || take(&c, ' ')) || !take_time(&c, &us)) return false;
   if (with_zone && (take(&c, ' '), !take_zone(&c, &zone))) return false;
-  if (c.p != c.end || __builtin_mul_overflow(days, INT64_C(86400000000), &days)) return false;
-  return !__builtin_add_overflow(days, us - zone, ret_us);
+  if (c.p != c.end) return false;
+  __int128 all = (__int128)days * INT64_C(86400000000) + us - zone;
+  if (all < INT64_MIN || all > INT64_MAX) return false;
+  *ret_us = (int64_t)all;
+  return true;
 }
