@@ -46,24 +46,43 @@ static tenon_status open_folder(tn_new_file *f, int at_fd, const char *path, ten
   return status;
 }
 
-/* A device, a folder or a pipe is never replaced by a file. */
+/* A device, a folder or a pipe is never replaced by a file, nor is a link to one: /dev/stdout is such a link. */
 static tenon_status check_place(const tn_new_file *f, const char *path, tenon_error *err) {
   struct stat st;
-  if (fstatat(f->dir_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) return TENON_OK;
+  if (fstatat(f->dir_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode)) return TENON_OK;
+  if (S_ISLNK(st.st_mode) && (fstatat(f->dir_fd, f->name, &st, 0) < 0 || S_ISREG(st.st_mode))) return TENON_OK;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE, "give the name of a file", "%s is %s", path,
                     S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
 }
 
-/* A name beside the file's own that nobody else has: process and counter make it unique, O_EXCL sure. */
-static char *temporary_name(const char *name, unsigned n) {
-  char room[300];
-  int size = snprintf(room, sizeof room, ".%.180s.%ld-%u.part", name, (long)getpid(), n);
+static const char temporary_prefix[] = ".tenon-", temporary_suffix[] = ".part";
+
+bool tn_new_file_is_temporary(const char *name) {
+  size_t size = strlen(name), suffix = sizeof temporary_suffix - 1;
+  return strncmp(name, temporary_prefix, sizeof temporary_prefix - 1) == 0 && size > suffix &&
+         strcmp(name + size - suffix, temporary_suffix) == 0;
+}
+
+/* A name that nobody else has: process and counter make it unlikely, O_EXCL sure. */
+static char *temporary_name(unsigned n) {
+  char room[64];
+  int size = snprintf(room, sizeof room, "%s%ld-%u%s", temporary_prefix, (long)getpid(), n, temporary_suffix);
   return tn_strndup(room, (size_t)size);
+}
+
+static const char *remedy_of(int errnum) {
+  switch (errnum) {
+    case ENOSPC: case EDQUOT: return "make room on the disk";
+    case EFBIG: return "raise the limit on the size of files (ulimit -f)";
+    case EACCES: case EPERM: return "give this user the right to write there";
+    case EROFS: return "write to a disk that is not read-only";
+    default: return NULL;
+  }
 }
 
 static tenon_status open_named(tn_new_file *f, const char *path, tenon_error *err) {
   for (unsigned n = 0; n < 1000; n++) {
-    char *name = temporary_name(f->name, n);
+    char *name = temporary_name(n);
     if (!name) return tn_no_memory(err);
     f->fd = openat(f->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (f->fd >= 0) {
@@ -73,7 +92,7 @@ static tenon_status open_named(tn_new_file *f, const char *path, tenon_error *er
     tn_free(name);
     if (errno != EEXIST) break;
   }
-  return tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "creating %s", path);
+  return tn_fail_errno(err, errno, TENON_STAGE_WRITE, remedy_of(errno), "creating %s", path);
 }
 
 tenon_status tn_new_file_init(tn_new_file *ret, int at_fd, const char *path, tenon_error *err) {
@@ -82,7 +101,8 @@ tenon_status tn_new_file_init(tn_new_file *ret, int at_fd, const char *path, ten
   tenon_status status = open_folder(&f, at_fd, path, err);
   if (!status) status = check_place(&f, path, err);
   if (!status) {
-    f.fd = openat(f.dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    /* a nameless file gets its name through /proc */
+    if (access("/proc/self/fd", X_OK) == 0) f.fd = openat(f.dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     if (f.fd < 0) status = open_named(&f, path, err);
   }
   if (status) tn_new_file_release(&f);
@@ -99,7 +119,7 @@ static int give_name(const tn_new_file *f, const char *name) {
 
 static int name_temporarily(tn_new_file *f) {
   for (unsigned n = 0; n < 1000; n++) {
-    char *name = temporary_name(f->name, n);
+    char *name = temporary_name(n);
     if (!name) return ENOMEM;
     int errnum = give_name(f, name);
     if (errnum == 0) {
@@ -112,11 +132,23 @@ static int name_temporarily(tn_new_file *f) {
   return EEXIST;
 }
 
-static int place(tn_new_file *f, bool if_absent) {
-  if (if_absent) {
-    if (!f->temporary) return give_name(f, f->name);
-    return linkat(f->dir_fd, f->temporary, f->dir_fd, f->name, 0) < 0 ? errno : 0;
+/* Not every file system has the one, and not every one has the other. */
+static int place_if_absent(tn_new_file *f) {
+  if (!f->temporary) return give_name(f, f->name);
+  if (renameat2(f->dir_fd, f->temporary, f->dir_fd, f->name, RENAME_NOREPLACE) == 0) {
+    tn_free(f->temporary);
+    f->temporary = NULL;
+    return 0;
   }
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  return linkat(f->dir_fd, f->temporary, f->dir_fd, f->name, 0) < 0 ? errno : 0;
+}
+
+static int place_over(tn_new_file *f) {
+  struct stat st;
+  if (fstatat(f->dir_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+      fchmod(f->fd, st.st_mode & 0777) < 0 && errno != EPERM)
+    return errno;
   int errnum = f->temporary ? 0 : name_temporarily(f);
   if (errnum) return errnum;
   if (renameat(f->dir_fd, f->temporary, f->dir_fd, f->name) < 0) return errno;
@@ -126,13 +158,14 @@ static int place(tn_new_file *f, bool if_absent) {
 }
 
 tenon_status tn_new_file_commit(tn_new_file *f, bool if_absent, tenon_error *err) {
-  int errnum = fsync(f->fd) < 0 ? errno : place(f, if_absent);
-  if (errnum == 0 && fsync(f->dir_fd) < 0) errnum = errno;
+  int errnum = fsync(f->fd) < 0 ? errno : if_absent ? place_if_absent(f) : place_over(f);
+  /* some file systems have no folders to be made durable */
+  if (errnum == 0 && fsync(f->dir_fd) < 0 && errno != EINVAL) errnum = errno;
   tenon_status status = TENON_OK;
   if (errnum == EEXIST)
     status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_COMMIT, "choose another name, or allow to replace it", "%s is there already", f->name);
   else if (errnum)
-    status = tn_fail_errno(err, errnum, TENON_STAGE_COMMIT, NULL, "%s", f->name);
+    status = tn_fail_errno(err, errnum, TENON_STAGE_COMMIT, remedy_of(errnum), "%s", f->name);
   tn_new_file_release(f);
   return status;
 }
@@ -147,7 +180,7 @@ tenon_status tn_write_all(int fd, const void *data, size_t size, tenon_error *er
       struct pollfd room = {.fd = fd, .events = POLLOUT};
       poll(&room, 1, 1000);
     } else if (n < 0 && errno != EINTR) {
-      return tn_fail_errno(err, errno, TENON_STAGE_WRITE, errno == ENOSPC ? "make room on the disk" : NULL, "writing");
+      return tn_fail_errno(err, errno, TENON_STAGE_WRITE, remedy_of(errno), "writing");
     } else if (n > 0) {
       p += n;
       size -= (size_t)n;

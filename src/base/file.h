@@ -15,12 +15,17 @@ typedef struct tn_new_file {
   char *temporary; /* its name meanwhile, NULL while it has none */
 } tn_new_file;
 
-/* The directory is opened relative to at_fd (AT_FDCWD: the working directory) and must exist. */
+/* The directory is opened relative to at_fd (AT_FDCWD: the working directory) and must exist. A device,
+ * a pipe or a folder of that name is refused, also behind a link; a link to a file will be replaced. */
 tenon_status tn_new_file_init(tn_new_file *ret, int at_fd, const char *path, tenon_error *err);
-/* Makes it durable and gives it its name, over an older file unless if_absent (CONFLICT then). Releases it. */
+/* Makes it durable and gives it its name, over an older file, whose permissions it takes on, unless
+ * if_absent (CONFLICT then). Releases it, also on failure. */
 tenon_status tn_new_file_commit(tn_new_file *, bool if_absent, tenon_error *err);
 /* Drops it; fine after commit. */
 void tn_new_file_release(tn_new_file *);
+
+/* Is this the name of a file under construction, now or of a process that crashed? */
+bool tn_new_file_is_temporary(const char *name);
 
 /* Writes all of it. */
 tenon_status tn_write_all(int fd, const void *data, size_t size, tenon_error *err);

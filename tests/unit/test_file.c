@@ -112,6 +112,38 @@ static void refuses_what_is_no_file(void **state) {
   assert_int_equal(size, 7);
 }
 
+static void links_are_replaced_unless_to_devices(void **state) {
+  (void)state;
+  tn_new_file f;
+  struct stat st;
+  assert_int_equal(symlink("/dev/null", in_folder("null")), 0);
+  assert_int_equal(tn_new_file_init(&f, AT_FDCWD, in_folder("null"), NULL), TENON_CONFIG);
+  assert_int_equal(symlink("a", in_folder("link")), 0);
+  put("a", "target", false, TENON_OK);
+  put("link", "own", false, TENON_OK);
+  has("a", "target");
+  has("link", "own");
+  assert_int_equal(lstat(in_folder("link"), &st), 0);
+  assert_true(S_ISREG(st.st_mode));
+}
+
+static void permissions_stay(void **state) {
+  (void)state;
+  struct stat st;
+  put("secret", "1", false, TENON_OK);
+  assert_int_equal(chmod(in_folder("secret"), 0600), 0);
+  put("secret", "2", false, TENON_OK);
+  assert_int_equal(stat(in_folder("secret"), &st), 0);
+  assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void knows_its_temporaries(void **state) {
+  (void)state;
+  assert_true(tn_new_file_is_temporary(".tenon-12-0.part"));
+  assert_false(tn_new_file_is_temporary(".tenon-"));
+  assert_false(tn_new_file_is_temporary("x.part"));
+}
+
 static void small_files_have_a_limit(void **state) {
   (void)state;
   char *data;
@@ -138,6 +170,9 @@ int main(void) {
       cmocka_unit_test(appears_whole),
       cmocka_unit_test(abandoned_leaves_nothing),
       cmocka_unit_test(refuses_what_is_no_file),
+      cmocka_unit_test(links_are_replaced_unless_to_devices),
+      cmocka_unit_test(permissions_stay),
+      cmocka_unit_test(knows_its_temporaries),
       cmocka_unit_test(small_files_have_a_limit),
       cmocka_unit_test(a_spool_has_no_name),
   };
