@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of this machine: objects below one folder.
+ */
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+const tenon_host *tn_files_host;
+
+static const tenon_param params[] = {
+    {TENON_PATH(tn_files_config, root), .key = "root", .label = "Folder", .flags = TENON_REQUIRED | TENON_LOCAL,
+     .help = "the folder whose files are the objects; nothing outside of it is ever read or written", .aliases = "path,folder"},
+    TN_FILE_PARAMS(tn_files_config, files),
+};
+
+/* ---- URLs: file:///absolute/folder?format=csv, file:relative ---- */
+
+typedef tenon_status (*set_fn)(void *arg, const char *key, const char *value, tenon_error *err);
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool decode(const char *from, size_t size, tn_str *to) {
+  tn_str_clear(to);
+  for (size_t i = 0; i < size; i++) {
+    char c = from[i];
+    if (c == '%') {
+      if (size - i < 3 || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0) return false;
+      c = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
+      i += 2;
+      if (!c) return false;
+    }
+    if (!tn_str_putc(to, c)) return false;
+  }
+  return true;
+}
+
+static tenon_status set_decoded(const char *key, size_t key_size, const char *value, size_t value_size, set_fn set,
+                                void *arg, tenon_error *err) {
+  enum { MAX_TEXT = 64 << 10 };
+  tn_str k, v;
+  tn_str_init(&k, MAX_TEXT);
+  tn_str_init(&v, MAX_TEXT);
+  tenon_status status = decode(key, key_size, &k) && decode(value, value_size, &v)
+                            ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
+                            : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
+                                         "the URL has a percent sign without two hexadecimal digits behind it");
+  tn_str_release(&k);
+  tn_str_release(&v);
+  return status;
+}
+
+static tenon_status parse_url(const char *url, set_fn set, void *arg, tenon_error *err) {
+  const char *path = strchr(url, ':');
+  path = path ? path + 1 : url;
+  if (strncmp(path, "//", 2) == 0) path += 2;
+  if (strncmp(path, "localhost/", 10) == 0) path += 9;
+  size_t size = strcspn(path, "?");
+  tenon_status status = size ? set_decoded("root", 4, path, size, set, arg, err) : TENON_OK;
+  const char *query = path + size + (path[size] == '?');
+  while (!status && *query) {
+    size_t end = strcspn(query, "&"), key = strcspn(query, "=&"), skip = key + (key < end);
+    if (end) status = set_decoded(query, key, query + skip, end - skip, set, arg, err);
+    query += end + (query[end] == '&');
+  }
+  return status;
+}
+
+/* ---- Opening ---- */
+
+static tenon_status open_root(const char *root, int *ret_fd, tenon_error *err) {
+  int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    *ret_fd = fd;
+    return TENON_OK;
+  }
+  if (errno == ENOENT)
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, "check the path, or make the folder", "there is no folder %s", root);
+  if (errno == ENOTDIR)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the folder that the file is in", "%s is not a folder", root);
+  return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION, "give this user the right to search the folder", "%s", root);
+}
+
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config, void **ret, tenon_error *err) {
+  const tn_files_config *c = config;
+  int fd = -1;
+  (void)provider;
+  tenon_status status = tn_files_host->check(ctx, err);
+  if (!status) status = open_root(c->root, &fd, err);
+  if (status) return status;
+  tn_files *s = tn_alloc(sizeof *s);
+  if (!s) {
+    close(fd);
+    return tn_no_memory(err);
+  }
+  *s = (tn_files){.config = c, .root_fd = fd, .has_openat2 = tn_files_find_openat2(fd)};
+  *ret = s;
+  return TENON_OK;
+}
+
+static void close_session(void *session) {
+  tn_files *s = session;
+  close(s->root_fd);
+  tn_free(s);
+}
+
+/* ---- Test ---- */
+
+static tenon_status fail_step(tenon_test *t, tenon_status status, const tenon_error *err) {
+  tn_files_host->step_end(t, TENON_FAILED, err->remedy, "%s", err->message);
+  return status;
+}
+
+static tenon_status step_rights(const tn_files *s, tenon_test *t, tenon_error *err) {
+  tn_files_host->step_begin(t, "permission");
+  int fd = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return fail_step(t, tn_fail_errno(err, errno, TENON_STAGE_PERMISSION, "give this user the right to read the folder",
+                                      "%s", s->config->root), err);
+  close(fd);
+  bool writable = faccessat(s->root_fd, ".", W_OK, 0) == 0;
+  tn_files_host->step_end(t, TENON_PASSED, NULL, writable ? "readable, writable" : "readable");
+  tn_files_host->fact(t, "read_only", "%s", writable ? "false" : "true");
+  return TENON_OK;
+}
+
+static tenon_status step_probe(tenon_ctx *ctx, tn_files *s, tenon_test *t, tenon_error *err) {
+  tenon_objects_list req = {.struct_size = sizeof req, .delimiter = '/'};
+  tenon_stream stream;
+  struct ArrowArray batch = {0};
+  long long rows = 0;
+  tn_files_host->step_begin(t, "probe");
+  tenon_status status = tn_files_list(ctx, s, &req, &stream, err);
+  if (status) return fail_step(t, status, err);
+  status = stream.next(stream.self, &batch, err);
+  if (!status && batch.release) rows = batch.length;
+  tn_array_release(&batch);
+  tn_schema_release(&stream.schema);
+  stream.close(stream.self);
+  if (status) return fail_step(t, status, err);
+  tn_files_host->step_end(t, TENON_PASSED, NULL, "%lld objects and folders with objects%s", rows, rows == 4096 ? " or more" : "");
+  return TENON_OK;
+}
+
+static void learn(const tn_files *s, tenon_test *t) {
+  struct statvfs fs;
+  char *path = realpath(s->config->root, NULL);
+  if (path) tn_files_host->fact(t, "root", "%s", path);
+  tn_free(path);
+  if (fstatvfs(s->root_fd, &fs) == 0)
+    tn_files_host->fact(t, "free_bytes", "%llu", (unsigned long long)fs.f_bavail * fs.f_frsize);
+  tn_files_host->fact(t, "links_to_files", "%s", s->has_openat2 ? "followed below the root" : "not followed: the kernel is too old");
+}
+
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config, tenon_test *ret, tenon_error *err) {
+  tenon_error own = TENON_ERROR_INIT;
+  void *session;
+  if (!err) err = &own;
+  tn_files_host->step_begin(ret, "open");
+  tenon_status status = open_session(ctx, provider, config, &session, err);
+  if (status) return fail_step(ret, status, err);
+  tn_files_host->step_end(ret, TENON_PASSED, NULL, "a folder");
+  status = step_rights(session, ret, err);
+  if (!status) status = step_probe(ctx, session, ret, err);
+  if (!status) learn(session, ret);
+  close_session(session);
+  return status;
+}
+
+/* ---- The provider ---- */
+
+static tenon_status init(const tenon_host *host, tenon_error *err) {
+  (void)err;
+  tn_files_host = host;
+  return TENON_OK;
+}
+
+static const char *const aliases[] = {"file", "local", NULL};
+
+static const tenon_objects_ops objects = {
+    .struct_size = sizeof objects,
+    .list = tn_files_list,
+    .stat = tn_files_stat,
+    .get = tn_files_get,
+    .put = tn_files_put,
+    .copy = tn_files_copy,
+    .remove = tn_files_remove,
+};
+
+const tenon_provider tn_provider_files = {
+    .struct_size = sizeof tn_provider_files,
+    .abi = TENON_ABI,
+    .kind = "files",
+    .category = "files",
+    .label = "Files",
+    .summary = "Files of this machine below one folder: CSV, TSV, JSON lines, Parquet and Arrow as tables.",
+    .aliases = aliases,
+    .params = TENON_PARAMS(params),
+    .config_size = sizeof(tn_files_config),
+    .traits = TENON_SHARED,
+    .init = init,
+    .parse_url = parse_url,
+    .test = test,
+    .open = open_session,
+    .close = close_session,
+    .objects = &objects,
+};
