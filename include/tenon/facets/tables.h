@@ -56,8 +56,9 @@ typedef struct tenon_read {
 
 #define TENON_READ_INIT { .struct_size = sizeof(tenon_read), .limit = -1 }
 
-/* What the system itself applied. limit may only be applied together with every filter; after only
- * with the order. */
+/* What the system itself applied. The stream has at least the columns asked for and those of filters
+ * and order that were not applied; COLUMNS says that it has exactly those asked for, in their order.
+ * limit may only be applied together with every filter and the order; after only with the order. */
 enum {
   TENON_APPLIED_COLUMNS = 1u << 0,
   TENON_APPLIED_ORDER = 1u << 1,
