@@ -180,4 +180,9 @@ void tn_csv_index_release(tn_csv_index *);
 /* The error of a record that begins at data[begin] and never ends. */
 tenon_status tn_csv_fail_unclosed(const tn_csv_input *, uint32_t begin, tenon_error *err);
 
+/* ---- Writing ---- */
+
+tenon_status tn_csv_writer(tenon_ctx *, int fd, const struct ArrowSchema *, const tn_format_options *, tn_writer *ret, tenon_error *err);
+tenon_status tn_tsv_writer(tenon_ctx *, int fd, const struct ArrowSchema *, const tn_format_options *, tn_writer *ret, tenon_error *err);
+
 #endif

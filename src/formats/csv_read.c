@@ -415,5 +415,7 @@ static tenon_status tsv_read(tenon_ctx *ctx, const tn_input *in, const tn_format
 
 static const char *const csv_extensions[] = {".csv", NULL}, *const tsv_extensions[] = {".tsv", ".tab", NULL};
 
-const tn_format tn_format_csv = {.name = "csv", .extensions = csv_extensions, .schema = csv_schema, .read = csv_read};
-const tn_format tn_format_tsv = {.name = "tsv", .extensions = tsv_extensions, .schema = tsv_schema, .read = tsv_read};
+const tn_format tn_format_csv = {.name = "csv", .extensions = csv_extensions, .schema = csv_schema, .read = csv_read,
+                                 .writer = tn_csv_writer};
+const tn_format tn_format_tsv = {.name = "tsv", .extensions = tsv_extensions, .schema = tsv_schema, .read = tsv_read,
+                                 .writer = tn_tsv_writer};

@@ -4,9 +4,6 @@
 
 #include "formats/format.h"
 
-/* Until these rooms have landed. */
-#pragma weak tn_format_jsonl
-
 static const tn_format *const formats[] = {
     &tn_format_csv, &tn_format_tsv, &tn_format_parquet, &tn_format_jsonl, &tn_format_arrow,
 };
@@ -19,7 +16,7 @@ const tn_format *const *tn_formats(size_t *ret_count) {
 
 const tn_format *tn_format_by_name(const char *name) {
   for (size_t i = 0; i < FORMATS; i++)
-    if (formats[i] && strcmp(formats[i]->name, name) == 0) return formats[i];
+    if (strcmp(formats[i]->name, name) == 0) return formats[i];
   return NULL;
 }
 
@@ -30,7 +27,7 @@ static bool ends_with(const char *path, size_t size, const char *extension) {
 
 const tn_format *tn_format_by_path(const char *path, size_t size) {
   for (size_t i = 0; i < FORMATS; i++)
-    for (const char *const *e = formats[i] ? formats[i]->extensions : NULL; e && *e; e++)
+    for (const char *const *e = formats[i]->extensions; e && *e; e++)
       if (ends_with(path, size, *e)) return formats[i];
   return NULL;
 }
