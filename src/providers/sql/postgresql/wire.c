@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server sends each 8 KiB as soon as it has them, and each time wakes a reader that waits. So
+ * when a read gave little, we nap before the next one: fewer and larger reads, and the processor is
+ * left to the server. The nap adapts. It grows while reads stay small, shrinks as soon as the
+ * socket may have been full (the server had to wait), and is left out when there is no gain.
+ */
+#include "providers/sql/postgresql/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum {
+  FIRST_CAPACITY = 256 * 1024,
+  SMALL_READ = 64 * 1024,
+  MIN_NAP_US = 20, FIRST_NAP_US = 100, MAX_NAP_US = 600
+};
+
+static tenon_status lost(tn_pg_wire *w, const char *why, tenon_error *err) {
+  w->session->broken = true;
+  return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY,
+                    "try again; if it stays, look at the server's log and at what is in between",
+                    "the connection to %s was lost: %s", w->session->where, why);
+}
+
+tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, size_t max, tenon_error *err) {
+  *w = (tn_pg_wire){.ctx = ctx, .session = s, .max = max, .nap_us = FIRST_NAP_US};
+  w->fd = tn_pq.PQsocket(s->conn);
+  w->tls = tn_pq.PQgetssl(s->conn);
+  if (w->fd < 0) return lost(w, "it is closed", err);
+  if (w->tls) {
+    tenon_status status = tn_ssl_open(err);
+    if (status) return status;
+  }
+  w->data = tn_resize(NULL, FIRST_CAPACITY + TN_PG_BEHIND);
+  if (!w->data)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+  memset(w->data + FIRST_CAPACITY, 0, TN_PG_BEHIND);
+  w->capacity = FIRST_CAPACITY;
+  return TENON_OK;
+}
+
+void tn_pg_wire_release(tn_pg_wire *w) {
+  tn_free(w->data);
+  w->data = NULL;
+}
+
+/* ---- One read or write: bytes, 0 for "would wait" (*events says for what), -1 for the end ---- */
+
+static ssize_t tls_result(tn_pg_wire *w, int n, short *events) {
+  if (n > 0) return n;
+  int want = tn_ssl.SSL_get_error(w->tls, n);
+  *events = want == TN_SSL_WANT_WRITE ? POLLOUT : POLLIN;
+  return want == TN_SSL_WANT_READ || want == TN_SSL_WANT_WRITE ? 0 : -1;
+}
+
+/* A record at a time is what OpenSSL gives: go on until there is no more, or no more room. */
+static ssize_t read_tls(tn_pg_wire *w, uint8_t *to, size_t room, short *events) {
+  size_t total = 0;
+  while (total < room) {
+    tn_ssl.ERR_clear_error();
+    size_t ask = room - total;
+    ssize_t n = tls_result(w, tn_ssl.SSL_read(w->tls, to + total, ask > INT32_MAX ? INT32_MAX : (int)ask), events);
+    if (n < 0 && total == 0) return -1;
+    if (n <= 0) break;
+    total += (size_t)n;
+  }
+  return (ssize_t)total;
+}
+
+static ssize_t read_some(tn_pg_wire *w, uint8_t *to, size_t room, short *events) {
+  *events = POLLIN;
+  if (w->tls) return read_tls(w, to, room, events);
+  for (;;) {
+    ssize_t n = recv(w->fd, to, room, 0);
+    if (n > 0) return n;
+    if (n == 0) return -1;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno != EINTR) return -1;
+  }
+}
+
+static ssize_t write_some(tn_pg_wire *w, const uint8_t *from, size_t size, short *events) {
+  *events = POLLOUT;
+  if (w->tls) return tls_result(w, tn_ssl.SSL_write(w->tls, from, size > INT32_MAX ? INT32_MAX : (int)size), events);
+  for (;;) {
+    ssize_t n = send(w->fd, from, size, MSG_NOSIGNAL);
+    if (n > 0) return n;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno != EINTR) return -1;
+  }
+}
+
+/* ---- Waiting ---- */
+
+/* *ret_ready false: wait_ms passed. */
+static tenon_status wait_for(tn_pg_wire *w, short events, int wait_ms, bool *ret_ready, tenon_error *err) {
+  struct pollfd fd = {.fd = w->fd, .events = events};
+  tenon_error own = TENON_ERROR_INIT;
+  tenon_status status = tn_pg_host->wait(w->ctx, &fd, 1, wait_ms, &own);
+  *ret_ready = fd.revents != 0;
+  if (!status) return TENON_OK;
+  tn_pg_abandon(w->session);
+  return tenon_fail(err, status, TENON_STAGE_QUERY, own.remedy, "%s while waiting for %s", own.message,
+                    w->session->where);
+}
+
+tenon_status tn_pg_wire_send(tn_pg_wire *w, const void *data, size_t size, tenon_error *err) {
+  const uint8_t *from = data;
+  while (size > 0) {
+    short events;
+    bool ready;
+    ssize_t n = write_some(w, from, size, &events);
+    if (n < 0) return lost(w, "it was closed while sending", err);
+    from += n;
+    size -= (size_t)n;
+    tenon_status status = n ? TENON_OK : wait_for(w, events, -1, &ready, err);
+    if (status) return status;
+  }
+  return TENON_OK;
+}
+
+/* ---- Napping ---- */
+
+static void nap(tn_pg_wire *w) {
+  struct timespec t = {.tv_nsec = w->nap_us * 1000L};
+  nanosleep(&t, NULL);
+}
+
+/* The read that followed a nap or not gave n bytes. */
+static void adapt(tn_pg_wire *w, size_t n, bool napped) {
+  if (n > w->largest) w->largest = n;
+  /* near the most that ever came: the socket was full, or nearly */
+  bool full = n >= w->largest - w->largest / 8 && n > SMALL_READ;
+  if (napped && full) w->nap_us /= 2;
+  else if (napped && n < SMALL_READ && w->nap_us < MAX_NAP_US) w->nap_us += w->nap_us / 4 + 1;
+  w->nap_next = n < SMALL_READ && w->nap_us >= MIN_NAP_US;
+}
+
+/* ---- Filling ---- */
+
+static tenon_status too_long(tn_pg_wire *w, size_t need, tenon_error *err) {
+  w->session->broken = true;
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
+                    "raise max_row_bytes (at most 1G), or leave the column out", "a row has %zu bytes, and at most %zu are taken",
+                    need, w->max);
+}
+
+/* What is there moves to the front; a message longer than the buffer makes it grow. */
+static tenon_status make_room(tn_pg_wire *w, size_t need, tenon_error *err) {
+  size_t left = tn_pg_wire_left(w);
+  if (need > w->max) return too_long(w, need, err);
+  if (w->start > 0) {
+    memmove(w->data, w->data + w->start, left);
+    w->start = 0;
+    w->end = left;
+  }
+  /* back to the usual size once a long row is through */
+  bool shrink = w->capacity > FIRST_CAPACITY && need <= FIRST_CAPACITY && left <= FIRST_CAPACITY;
+  if (need <= w->capacity && !shrink) return TENON_OK;
+  size_t capacity = shrink ? FIRST_CAPACITY : need + need / 4;
+  uint8_t *data = tn_resize(w->data, capacity + TN_PG_BEHIND);
+  if (!data)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "give the process more memory, or leave wide columns out",
+                      "out of memory for a row of %zu bytes", need);
+  memset(data + capacity, 0, TN_PG_BEHIND);
+  w->data = data;
+  w->capacity = capacity;
+  return TENON_OK;
+}
+
+tenon_status tn_pg_wire_fill(tn_pg_wire *w, size_t need, int wait_ms, tenon_error *err) {
+  if (tn_pg_wire_left(w) >= need) return TENON_OK;
+  tenon_status status = make_room(w, need, err);
+  while (!status && tn_pg_wire_left(w) < need) {
+    short events;
+    bool ready = true, napped = w->nap_next;
+    if (napped) nap(w);
+    ssize_t n = read_some(w, w->data + w->end, w->capacity - w->end, &events);
+    if (n < 0) return lost(w, "the server closed it in the middle", err);
+    w->end += (size_t)n;
+    w->received += (uint64_t)n;
+    adapt(w, (size_t)n, napped);
+    if (n > 0) continue;
+    w->nap_next = false;
+    status = wait_for(w, events, wait_ms, &ready, err);
+    if (!ready) break;
+  }
+  return status;
+}
