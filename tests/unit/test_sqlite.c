@@ -529,6 +529,600 @@ static void lists(void **state) {
   end(&f);
 }
 
+/* ---- What SQLite applies ---- */
+
+/* One row of each kind of value, NULLs among them, in an order that is none of the columns'. */
+static const char pushed_sql[] =
+    "CREATE TABLE p (id INTEGER PRIMARY KEY, i INT, r REAL, t TEXT COLLATE NOCASE, b BLOB, f BOOLEAN, d DATE, n DECIMAL(10,2), ts TIMESTAMP);"
+    "INSERT INTO p VALUES"
+    "(1, 5, 1.5, 'b', x'62', 1, '2020-01-02', 1.10, '2020-01-02 00:00:00'),"
+    "(2, -3, -0.0, 'B', x'', 0, '1999-12-31', -1.1, '2020-01-01T00:00:00'),"
+    "(3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
+    "(4, 5, 9e999, 'ba', x'6200', 1, '2020-01-02', 100, '2020-01-01 12:00'),"
+    "(5, 9007199254740993, 0.1, 'h\xc3\xa9', x'ff', 0, '0001-01-01', 0, '1970-01-01'),"
+    "(6, 9007199254740992, 1e300, '', x'00', 1, '9999-12-31', 99999999.99, NULL),"
+    "(7, 0, -1e-300, 'a', x'61ff', 0, NULL, 0.07, '2020-01-02 00:00:00.5'),"
+    "(8, NULL, 2, 'Ba', x'6100', NULL, '2020-02-29', 0.1, '2020-01-02')";
+
+#define INT(n) {.type = TENON_VALUE_INT, .i = (n)}
+#define REAL(x) {.type = TENON_VALUE_DOUBLE, .f = (x)}
+#define TEXT(x) {.type = TENON_VALUE_TEXT, .data = (x), .size = sizeof(x) - 1}
+#define BYTES(x) {.type = TENON_VALUE_BYTES, .data = (x), .size = sizeof(x) - 1}
+#define BOOL(n) {.type = TENON_VALUE_BOOL, .i = (n)}
+#define DATE(n) {.type = TENON_VALUE_DATE, .i = (n)}
+#define DEC(x) {.type = TENON_VALUE_DECIMAL, .data = (x), .size = sizeof(x) - 1}
+#define NONE {.type = TENON_VALUE_NULL}
+
+/* filter, ids that meet it, whether SQLite is to apply it */
+static const struct {
+  const char *column;
+  tenon_filter_op op;
+  tenon_value values[3];
+  size_t count;
+  const char *ids;
+  bool pushed;
+} filters[] = {
+    {"i", TENON_EQ, {INT(5)}, 1, "1 4", true},
+    {"i", TENON_NE, {INT(5)}, 1, "2 5 6 7", true},
+    {"i", TENON_GT, {INT(INT64_C(9007199254740992))}, 1, "5", true},
+    {"i", TENON_LT, {INT(0)}, 1, "2", true},
+    {"i", TENON_LE, {INT(0)}, 1, "2 7", true},
+    {"i", TENON_IN, {INT(0), INT(5), INT(77)}, 3, "1 4 7", true},
+    {"i", TENON_BETWEEN, {INT(-3), INT(5)}, 2, "1 2 4 7", true},
+    {"i", TENON_IS_NULL, {NONE}, 0, "3 8", true},
+    {"i", TENON_IS_NOT_NULL, {NONE}, 0, "1 2 4 5 6 7", true},
+    {"i", TENON_EQ, {NONE}, 1, NULL, false},
+    {"i", TENON_IN, {INT(5), NONE}, 2, NULL, false},
+    {"r", TENON_EQ, {REAL(0.0)}, 1, "2", true},
+    {"r", TENON_GT, {REAL(1.5)}, 1, "4 6 8", true},
+    {"r", TENON_LT, {REAL(0.0)}, 1, "7", true},
+    {"r", TENON_GE, {REAL(__builtin_inf())}, 1, "4", true},
+    {"r", TENON_LT, {REAL(__builtin_nan(""))}, 1, NULL, false},
+    {"t", TENON_EQ, {TEXT("b")}, 1, "1", true},
+    {"t", TENON_NE, {TEXT("b")}, 1, "2 4 5 6 7 8", true},
+    {"t", TENON_LT, {TEXT("a")}, 1, "2 6 8", true},
+    {"t", TENON_GE, {TEXT("b")}, 1, "1 4 5", true},
+    {"t", TENON_PREFIX, {TEXT("b")}, 1, "1 4", true},
+    {"t", TENON_PREFIX, {TEXT("B")}, 1, "2 8", true},
+    {"t", TENON_PREFIX, {TEXT("h\xc3\xa9")}, 1, "5", true},
+    {"t", TENON_PREFIX, {TEXT("")}, 1, "1 2 4 5 6 7 8", true},
+    {"t", TENON_PREFIX, {TEXT("h_")}, 1, "", true},
+    {"t", TENON_EQ, {TEXT("")}, 1, "6", true},
+    {"b", TENON_EQ, {BYTES("")}, 1, "2", true},
+    {"b", TENON_GT, {BYTES("\x61")}, 1, "1 4 5 7 8", true},
+    {"b", TENON_PREFIX, {BYTES("\xff")}, 1, "5", true},
+    {"b", TENON_PREFIX, {BYTES("a\xff")}, 1, "7", true},
+    {"b", TENON_PREFIX, {BYTES("b")}, 1, "1 4", true},
+    {"f", TENON_EQ, {BOOL(1)}, 1, "1 4 6", true},
+    {"f", TENON_LT, {BOOL(1)}, 1, "2 5 7", true},
+    {"d", TENON_EQ, {DATE(18263)}, 1, "1 4", true},
+    {"d", TENON_GT, {DATE(18263)}, 1, "6 8", true},
+    {"d", TENON_LT, {DATE(-719162 + 1)}, 1, "5", true},
+    {"d", TENON_LT, {DATE(3000000)}, 1, NULL, false},
+    {"n", TENON_EQ, {DEC("1.10")}, 1, "1", true},
+    {"n", TENON_EQ, {DEC("0.10")}, 1, "8", true},
+    {"n", TENON_GT, {DEC("0.07")}, 1, "1 4 6 8", true},
+    {"n", TENON_LE, {DEC("0.07")}, 1, "2 5 7", true},
+    {"n", TENON_EQ, {DEC("100.00")}, 1, "4", true},
+    {"n", TENON_GE, {DEC("99999999.99")}, 1, "6", true},
+    {"n", TENON_LT, {DEC("12345678901234567890.1")}, 1, NULL, false},
+    {"ts", TENON_EQ, {{.type = TENON_VALUE_TIMESTAMP, .i = INT64_C(1577923200000000)}}, 1, NULL, false},
+    {"ts", TENON_IS_NULL, {NONE}, 0, "3 6", true},
+    {"i", TENON_EQ, {TEXT("5")}, 1, NULL, false},
+};
+
+static void expect_ids(fixture *f, const tenon_read *req, const char *ids, tenon_rows *rows) {
+  if (read_all(f, req, rows)) fail_msg("%s", f->err.message);
+  size_t n = strlen(shown);
+  for (size_t i = 0; i < n; i++)
+    if (shown[i] == '\n') shown[i] = i + 1 < n ? ' ' : 0;
+  if (strcmp(shown, ids) != 0) fail_msg("got %s, expected %s", shown, ids);
+}
+
+static void filters_are_exact(void **state) {
+  (void)state;
+  const tenon_order by_id = {"id", 0};
+  make("pushed.db", pushed_sql);
+  for (int index = 0; index < 2; index++) {
+    fixture f;
+    begin(&f, "pushed.db");
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+      tenon_filter filter = {filters[i].column, filters[i].op, filters[i].values, filters[i].count};
+      tenon_read req = table_read("p");
+      req.columns = (const char *const[]){"id"};
+      req.column_count = 1;
+      req.filters = &filter;
+      req.filter_count = 1;
+      req.order = &by_id;
+      req.order_count = 1;
+      req.limit = 100;
+      tenon_rows rows;
+      expect_ids(&f, &req, filters[i].pushed ? filters[i].ids : "1 2 3 4 5 6 7 8", &rows);
+      assert_int_equal(rows.filters_applied, filters[i].pushed);
+      assert_int_equal(rows.applied, TENON_APPLIED_COLUMNS | TENON_APPLIED_ORDER | (filters[i].pushed ? TENON_APPLIED_LIMIT : 0));
+      req.special_values = TENON_SPECIAL_NULL; /* a misfit would be NULL, which SQLite does not know */
+      assert_int_equal(read_all(&f, &req, &rows), TENON_OK);
+      assert_int_equal(rows.filters_applied, 0);
+    }
+    end(&f);
+    sqlite3 *db = writer_of("pushed.db"); /* the same by way of indexes */
+    run(db, "CREATE INDEX IF NOT EXISTS pi ON p (i); CREATE INDEX IF NOT EXISTS pt ON p (t); CREATE INDEX IF NOT EXISTS pu ON p (t COLLATE BINARY);"
+            "CREATE INDEX IF NOT EXISTS pd ON p (d); CREATE INDEX IF NOT EXISTS pn ON p (n); CREATE INDEX IF NOT EXISTS pr ON p (r)");
+    sqlite3_close(db);
+  }
+}
+
+static void orders_are_exact(void **state) {
+  (void)state;
+  static const struct { const char *column; bool descending; const char *ids; } orders[] = {
+      {"i", false, "2 7 1 4 6 5 3 8"}, {"i", true, "5 6 1 4 7 2 3 8"}, {"r", false, "7 2 5 1 8 6 4 3"},
+      {"t", false, "6 2 8 7 1 4 5 3"}, {"t", true, "5 4 1 7 8 2 6 3"}, {"b", false, "2 6 8 7 1 4 5 3"},
+      {"f", false, "2 5 7 1 4 6 3 8"}, {"d", true, "6 8 1 4 2 5 3 7"}, {"n", false, "2 5 7 8 1 4 6 3"}};
+  fixture f;
+  make("pushed.db", pushed_sql);
+  begin(&f, "pushed.db");
+  tenon_rows rows;
+  for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+    tenon_order order[] = {{orders[i].column, orders[i].descending}, {"id", 0}};
+    tenon_read req = table_read("p");
+    req.columns = (const char *const[]){"id"};
+    req.column_count = 1;
+    req.order = order;
+    req.order_count = 2;
+    expect_ids(&f, &req, orders[i].ids, &rows);
+    assert_true(rows.applied & TENON_APPLIED_ORDER);
+    req.limit = 2;
+    read_all(&f, &req, &rows);
+    assert_int_equal(strlen(shown), 4);
+    assert_true(rows.applied & TENON_APPLIED_LIMIT);
+    req.special_values = TENON_SPECIAL_NULL;
+    read_all(&f, &req, &rows);
+    assert_int_equal(rows.applied, TENON_APPLIED_COLUMNS); /* neither order nor limit */
+  }
+  tenon_order by_time = {"ts", 0};
+  tenon_read req = table_read("p");
+  req.order = &by_time;
+  req.order_count = 1;
+  req.limit = 1;
+  assert_int_equal(read_all(&f, &req, &rows), TENON_OK);
+  assert_int_equal(rows.applied, TENON_APPLIED_COLUMNS);
+  end(&f);
+}
+
+/* Reading row after row, each behind the last, gives the whole in order: nothing twice, nothing lost. */
+static void resumes_behind_a_row(void **state) {
+  (void)state;
+  fixture f;
+  make("pushed.db", pushed_sql);
+  begin(&f, "pushed.db");
+  static const char *const columns[] = {"i", "id"};
+  for (int descending = 0; descending < 2; descending++) {
+    tenon_order order[] = {{"i", (uint8_t)descending}, {"id", 0}};
+    tenon_value after[2];
+    char ids[64] = "";
+    tenon_read req = table_read("p");
+    req.columns = columns;
+    req.column_count = 2;
+    req.order = order;
+    req.order_count = 2;
+    req.limit = 1;
+    for (int row = 0; row < 10; row++) {
+      tenon_rows rows;
+      if (read_all(&f, &req, &rows)) fail_msg("%s", f.err.message);
+      assert_int_equal(rows.applied & TENON_APPLIED_AFTER, row ? TENON_APPLIED_AFTER : 0);
+      if (!shown[0]) break;
+      char *end_of_i;
+      int64_t i = strtoll(shown, &end_of_i, 10), id = strtoll(strchr(shown, '|') + 1, NULL, 10);
+      after[0] = (tenon_value){.type = shown[0] == '~' ? TENON_VALUE_NULL : TENON_VALUE_INT, .i = i};
+      after[1] = (tenon_value){.type = TENON_VALUE_INT, .i = id};
+      req.after = after;
+      snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%d ", (int)id);
+    }
+    assert_string_equal(ids, descending ? "5 6 1 4 7 2 3 8 " : "2 7 1 4 6 5 3 8 ");
+  }
+  end(&f);
+}
+
+/* Rows that a filter leaves out are not checked; those that come are. */
+static void misfits_and_filters(void **state) {
+  (void)state;
+  fixture f;
+  make("mixed.db", "CREATE TABLE m (id INTEGER PRIMARY KEY, i INT); INSERT INTO m VALUES (1, 5), (2, 'x'), (3, 7), (4, x'00')");
+  begin(&f, "mixed.db");
+  tenon_value v = INT(5);
+  tenon_filter filter = {"i", TENON_EQ, &v, 1};
+  tenon_read req = table_read("m");
+  req.filters = &filter;
+  req.filter_count = 1;
+  expect_rows(&f, &req, "1|5\n");
+  filter.op = TENON_GT;
+  expect_failure(&f, &req, TENON_DATA, "column i, row");
+  req.special_values = TENON_SPECIAL_NULL;
+  tenon_rows rows;
+  assert_int_equal(read_all(&f, &req, &rows), TENON_OK);
+  assert_int_equal(rows.filters_applied, 0);
+  assert_string_equal(shown, "1|5\n2|~\n3|7\n4|~\n");
+  end(&f);
+}
+
+/* ---- Other programs, cancelling ---- */
+
+static void locked_databases(void **state) {
+  (void)state;
+  fixture f;
+  make_numbers("locked.db", 10);
+  sqlite3 *db = writer_of("locked.db");
+  run(db, "BEGIN EXCLUSIVE");
+  begin(&f, "locked.db");
+  tenon_read req = table_read("n");
+  int64_t before = tn_now_ms();
+  expect_failure(&f, &req, TENON_CONFLICT, "locked by another program");
+  assert_int_equal(f.err.retryable, 1);
+  assert_true(tn_now_ms() - before >= 150 && tn_now_ms() - before < 5000);
+  assert_non_null(strstr(f.err.remedy, "busy_timeout"));
+  run(db, "COMMIT");
+  assert_int_equal(read_all(&f, &req, NULL), TENON_OK);
+  /* a stream holds its lock until its last row, not longer */
+  tenon_rows rows;
+  req.batch_rows = 5;
+  assert_int_equal(kind->tables->read(f.ctx, f.session, &req, &rows, &f.err), TENON_OK);
+  assert_int_not_equal(sqlite3_exec(db, "DELETE FROM n", NULL, NULL, NULL), SQLITE_OK);
+  if (show_rows(&rows.stream, shown, sizeof shown, &f.err)) fail_msg("%s", f.err.message);
+  assert_int_equal(sqlite3_exec(db, "DELETE FROM n", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(db);
+  end(&f);
+}
+
+static void *cancel_soon(void *arg) {
+  usleep(50000);
+  tenon_ctx_cancel(arg);
+  return NULL;
+}
+
+static void cancels_endless_queries(void **state) {
+  (void)state;
+  static const char *const endless[] = {
+      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c",
+      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i FROM c WHERE i < 0",
+      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 100000000) SELECT i FROM c ORDER BY random()"};
+  make_numbers("numbers.db", 10);
+  for (size_t i = 0; i < 6; i++) {
+    fixture f;
+    pthread_t thread;
+    begin(&f, "numbers.db");
+    bool by_hand = i % 2;
+    if (!by_hand) {
+      tenon_ctx_free(f.ctx);
+      assert_int_equal(tenon_ctx_new(NULL, 50, &f.ctx, NULL), TENON_OK);
+    } else {
+      pthread_create(&thread, NULL, cancel_soon, f.ctx);
+    }
+    tenon_read req = TENON_READ_INIT;
+    req.query = endless[i / 2];
+    int64_t before = tn_now_ms();
+    tenon_status status = read_all(&f, &req, NULL);
+    assert_true(tn_now_ms() - before < 2000);
+    assert_int_equal(status, by_hand ? TENON_CANCELLED : TENON_TIMEOUT);
+    if (by_hand) pthread_join(thread, NULL);
+    tenon_ctx_free(f.ctx); /* the session is good for the next context */
+    assert_int_equal(tenon_ctx_new(NULL, 20000, &f.ctx, NULL), TENON_OK);
+    req.query = "SELECT count(*) FROM n";
+    expect_rows(&f, &req, "10\n");
+    end(&f);
+  }
+}
+
+static void a_lock_does_not_outlast_the_deadline(void **state) {
+  (void)state;
+  fixture f;
+  make_numbers("locked.db", 1);
+  sqlite3 *db = writer_of("locked.db");
+  run(db, "BEGIN EXCLUSIVE");
+  begin_with(&f, "locked.db", "busy_timeout", "1h");
+  tenon_ctx_free(f.ctx);
+  assert_int_equal(tenon_ctx_new(NULL, 100, &f.ctx, NULL), TENON_OK);
+  tenon_read req = table_read("n");
+  int64_t before = tn_now_ms();
+  assert_int_equal(read_all(&f, &req, NULL), TENON_TIMEOUT);
+  assert_true(tn_now_ms() - before < 1000);
+  sqlite3_close(db);
+  end(&f);
+}
+
+/* ---- Write-ahead logs ---- */
+
+static bool exists(const char *name) { return access(path_of(name), F_OK) == 0; }
+
+static void wal_without_leaving_files(void **state) {
+  (void)state;
+  fixture f;
+  make("wal.db", "PRAGMA journal_mode=WAL; CREATE TABLE t (c INT); INSERT INTO t VALUES (1)");
+  assert_false(exists("wal.db-wal"));
+  begin(&f, "wal.db");
+  tenon_read req = table_read("t");
+  expect_rows(&f, &req, "1\n");
+  assert_false(exists("wal.db-wal") || exists("wal.db-shm"));
+  sqlite3 *db = writer_of("wal.db"); /* now somebody writes: the log counts */
+  run(db, "INSERT INTO t VALUES (2)");
+  expect_rows(&f, &req, "1\n2\n");
+  tenon_rows rows;
+  assert_int_equal(kind->tables->read(f.ctx, f.session, &req, &rows, &f.err), TENON_OK);
+  run(db, "INSERT INTO t VALUES (3)"); /* a reader does not hold a writer up, and sees its snapshot */
+  assert_int_equal(show_rows(&rows.stream, shown, sizeof shown, &f.err), TENON_OK);
+  assert_string_equal(shown, "1\n2\n");
+  sqlite3_close(db);
+  expect_rows(&f, &req, "1\n2\n3\n");
+  end(&f);
+}
+
+static void a_writer_that_comes_in_between(void **state) {
+  (void)state;
+  fixture f;
+  make("wal.db", "PRAGMA journal_mode=WAL; CREATE TABLE t (c INT); INSERT INTO t VALUES (1), (2), (3)");
+  begin(&f, "wal.db");
+  tenon_read req = table_read("t");
+  req.batch_rows = 1;
+  tenon_rows rows;
+  assert_int_equal(kind->tables->read(f.ctx, f.session, &req, &rows, &f.err), TENON_OK);
+  sqlite3 *db = writer_of("wal.db");
+  run(db, "DELETE FROM t");
+  assert_int_equal(show_rows(&rows.stream, shown, sizeof shown, &f.err), TENON_CONFLICT);
+  assert_int_equal(f.err.retryable, 1);
+  expect_rows(&f, &req, "");
+  sqlite3_close(db);
+  end(&f);
+}
+
+/* ---- Files that are none, or not good ---- */
+
+static tenon_status open_status(const char *path, tenon_error *err) {
+  tn_config *c = config_of(path, NULL, NULL);
+  tenon_ctx *ctx;
+  void *session;
+  tn_error_init(err);
+  assert_int_equal(tenon_ctx_new(NULL, 5000, &ctx, NULL), TENON_OK);
+  tenon_status status = kind->open(ctx, kind, c->data, &session, err);
+  if (status == TENON_OK) kind->close(session);
+  tenon_ctx_free(ctx);
+  tn_config_free(c);
+  return status;
+}
+
+static void write_bytes(const char *name, const void *data, size_t size) {
+  FILE *f = fopen(path_of(name), "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(data, 1, size, f), size);
+  fclose(f);
+}
+
+static void files_that_are_none(void **state) {
+  (void)state;
+  tenon_error err;
+  assert_int_equal(open_status(path_of("nothing.db"), &err), TENON_NOT_FOUND);
+  assert_false(exists("nothing.db")); /* reading makes no file */
+  assert_true(err.remedy[0]);
+  assert_int_equal(open_status(folder, &err), TENON_CONFIG);
+  write_bytes("text.db", "this is no database, but long enough to be one ", 46);
+  assert_int_equal(open_status(path_of("text.db"), &err), TENON_CONFIG);
+  assert_non_null(strstr(err.message, "is not a SQLite database"));
+  write_bytes("short.db", "SQLite", 6);
+  assert_int_equal(open_status(path_of("short.db"), &err), TENON_CONFIG);
+  assert_int_equal(mkfifo(path_of("pipe.db"), 0600), 0);
+  assert_int_equal(open_status(path_of("pipe.db"), &err), TENON_CONFIG);
+  if (geteuid() == 0) {
+    make("secret.db", "CREATE TABLE t (c)");
+    chmod(folder, 0755);
+    chmod(path_of("secret.db"), 0600);
+    assert_int_equal(seteuid(65534), 0);
+    tenon_status status = open_status(path_of("secret.db"), &err);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(status, TENON_FORBIDDEN);
+    assert_int_equal(err.stage, TENON_STAGE_PERMISSION);
+  }
+  write_bytes("empty.db", "", 0);
+  fixture f;
+  begin(&f, "empty.db");
+  tenon_tables_list req = {.struct_size = sizeof req};
+  tenon_stream stream;
+  assert_int_equal(kind->tables->list(f.ctx, f.session, &req, &stream, &f.err), TENON_OK);
+  assert_int_equal(show_rows(&stream, shown, sizeof shown, &f.err), TENON_OK);
+  assert_string_equal(shown, "");
+  end(&f);
+}
+
+/* Reads all tables of a file; whatever it holds, the answer is rows or a typed error. */
+static int read_everything(const char *name) {
+  tenon_error err = TENON_ERROR_INIT;
+  tn_config *c = config_of(path_of(name), NULL, NULL);
+  tenon_ctx *ctx;
+  void *session;
+  static const char *const names[] = {"n", "search", "v", "r"};
+  assert_int_equal(tenon_ctx_new(NULL, 5000, &ctx, NULL), TENON_OK);
+  tenon_status status = kind->open(ctx, kind, c->data, &session, &err);
+  for (int i = 0; !status && i < 4; i++) {
+    tenon_read req = table_read(names[i]);
+    tenon_rows rows;
+    tenon_table table;
+    tn_error_init(&err);
+    tenon_status one = kind->tables->describe(ctx, session, &req, &table, &err);
+    if (one == TENON_OK) table.release(&table);
+    assert_int_equal(one, err.code);
+    tn_error_init(&err);
+    one = kind->tables->read(ctx, session, &req, &rows, &err);
+    if (one == TENON_OK) one = show_rows(&rows.stream, shown, sizeof shown, &err);
+    assert_int_equal(one, err.code);
+    assert_true(one != TENON_INTERNAL && one != TENON_TIMEOUT);
+  }
+  if (status == TENON_OK) kind->close(session);
+  assert_int_equal(status, status ? err.code : TENON_OK);
+  tenon_ctx_free(ctx);
+  tn_config_free(c);
+  return status;
+}
+
+static void malformed_files(void **state) {
+  (void)state;
+  static unsigned char good[1 << 20], bad[1 << 20];
+  make("good.db", "PRAGMA page_size=1024; CREATE TABLE n (id INTEGER PRIMARY KEY, s TEXT, f DECIMAL(10,2));"
+                  "CREATE INDEX ns ON n (s); CREATE VIRTUAL TABLE search USING fts5(text); CREATE VIRTUAL TABLE r USING rtree(id, a, b);"
+                  "CREATE VIEW v AS SELECT count(*) AS c, max(s) AS m FROM n;"
+                  "INSERT INTO r VALUES (1, 2, 3); INSERT INTO search VALUES ('some words');"
+                  "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 200) INSERT INTO n SELECT i, 'row ' || i, i / 4.0 FROM c");
+  FILE *f = fopen(path_of("good.db"), "rb");
+  size_t size = fread(good, 1, sizeof good, f);
+  fclose(f);
+  assert_true(size > 10000);
+  assert_int_equal(read_everything("good.db"), TENON_OK);
+  srandom(11);
+  for (int round = 0; round < 400; round++) {
+    size_t length = size;
+    memcpy(bad, good, size);
+    if (round % 4 == 0) length = (size_t)random() % size;
+    for (int k = 0; k < 1 + round % 30; k++) {
+      size_t where = (size_t)random() % (k % 3 ? size : 2048); /* headers and schema more often */
+      bad[where] = (unsigned char)random();
+    }
+    if (round % 5 == 0) memcpy(bad, good, 100); /* a good header, bad pages */
+    write_bytes("bad.db", bad, length);
+    read_everything("bad.db");
+  }
+}
+
+/* What a hostile schema would have done by us. */
+static void hostile_schemas(void **state) {
+  (void)state;
+  fixture f;
+  tenon_read req;
+  make("hostile.db", "CREATE TABLE t (c INT CHECK (c > 0), g AS (c + 1)); INSERT INTO t VALUES (1);"
+                     "CREATE VIEW endless AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c;"
+                     "CREATE VIEW broken AS SELECT * FROM nosuch; CREATE VIEW pragma AS SELECT * FROM pragma_database_list;"
+                     "CREATE TABLE \"we\"\"ird \n name\" (\"a\"\"b\" INT, \"select\" INT); INSERT INTO \"we\"\"ird \n name\" VALUES (1, 2);"
+                     "CREATE TRIGGER tr AFTER INSERT ON t BEGIN DELETE FROM t; END");
+  begin(&f, "hostile.db");
+  req = table_read("broken");
+  assert_int_equal(read_all(&f, &req, NULL), TENON_NOT_FOUND);
+  req = table_read("pragma"); /* trusted_schema is off: a view may not look around */
+  assert_int_not_equal(read_all(&f, &req, NULL), TENON_OK);
+  req = table_read("we\"ird \n name");
+  expect_rows(&f, &req, "1|2\n");
+  tenon_value one = INT(1);
+  tenon_filter filter = {"a\"b", TENON_EQ, &one, 1};
+  req.filters = &filter;
+  req.filter_count = 1;
+  expect_rows(&f, &req, "1|2\n");
+  end(&f);
+  begin(&f, "hostile.db");
+  tenon_ctx_free(f.ctx);
+  assert_int_equal(tenon_ctx_new(NULL, 100, &f.ctx, NULL), TENON_OK);
+  req = table_read("endless");
+  assert_int_equal(read_all(&f, &req, NULL), TENON_TIMEOUT);
+  end(&f);
+}
+
+/* ---- The rest ---- */
+
+static void tests_a_file(void **state) {
+  (void)state;
+  tenon_error err = TENON_ERROR_INIT;
+  tenon_ctx *ctx;
+  make_numbers("numbers.db", 1);
+  assert_int_equal(tenon_ctx_new(NULL, 5000, &ctx, NULL), TENON_OK);
+  tn_config *c = config_of(path_of("numbers.db"), NULL, NULL);
+  tenon_test t = {.struct_size = sizeof t};
+  assert_int_equal(kind->test(ctx, kind, c->data, &t, &err), TENON_OK);
+  assert_int_equal(t.step_count, 3);
+  assert_string_equal(t.steps[0].name, "open");
+  assert_string_equal(t.steps[1].name, "permission");
+  assert_string_equal(t.steps[2].name, "probe");
+  assert_string_equal(t.steps[2].evidence, "1 tables and views");
+  assert_string_equal(t.facts[0].key, "library_version");
+  assert_string_equal(t.facts[1].value, "4096");
+  tn_config_free(c);
+  write_bytes("text.db", "this is no database, but long enough to be one ", 46);
+  c = config_of(path_of("text.db"), NULL, NULL);
+  t = (tenon_test){.struct_size = sizeof t};
+  assert_int_equal(kind->test(ctx, kind, c->data, &t, &err), TENON_CONFIG);
+  assert_int_equal(t.step_count, 3);
+  assert_int_equal(t.steps[2].outcome, TENON_FAILED);
+  assert_true(t.steps[2].remedy[0]);
+  tn_config_free(c);
+  tenon_ctx_free(ctx);
+}
+
+static char set_as[512];
+
+static tenon_status collect(void *arg, const char *key, const char *value, tenon_error *e) {
+  (void)arg, (void)e;
+  size_t n = strlen(set_as);
+  snprintf(set_as + n, sizeof set_as - n, "%s=%s;", key, value);
+  return TENON_OK;
+}
+
+static void urls(void **state) {
+  (void)state;
+  static const struct { const char *url, *set; } cases[] = {
+      {"sqlite:///a/b.db", "path=/a/b.db;"}, {"sqlite:b.db", "path=b.db;"}, {"sqlite://b.db", "path=b.db;"},
+      {"sqlite3:////a/b.db", "path=//a/b.db;"}, {"sqlite:///a%20b%3F.db?mode=immutable", "path=/a b?.db;mode=immutable;"},
+      {"sqlite:///a?busy_timeout=1s&&mode=x=y", "path=/a;busy_timeout=1s;mode=x=y;"}, {"sqlite://", ""},
+      {"sqlite:///a%zz", NULL}, {"sqlite:///a%00", NULL}, {"sqlite:///a?x=%", NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    set_as[0] = 0;
+    assert_int_equal(kind->parse_url(cases[i].url, collect, NULL, NULL), cases[i].set ? TENON_OK : TENON_CONFIG);
+    if (cases[i].set) assert_string_equal(set_as, cases[i].set);
+  }
+}
+
+static void odd_paths(void **state) {
+  (void)state;
+  static const char *const names[] = {"a b.db", "q?mode=rwc.db", "per%41cent.db", "hash#.db", "h\xc3\xa9.db"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    fixture f;
+    make("plain.db", "CREATE TABLE t (c INT); INSERT INTO t VALUES (1)");
+    char from[128];
+    snprintf(from, sizeof from, "%s", path_of("plain.db"));
+    assert_int_equal(rename(from, path_of(names[i])), 0);
+    begin(&f, names[i]);
+    tenon_read req = table_read("t");
+    expect_rows(&f, &req, "1\n");
+    end(&f);
+  }
+}
+
+/* Every allocation of ours fails once; nothing leaks, and what fails says so. */
+static void memory_fails(void **state) {
+  (void)state;
+  make("strict.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, a, s TEXT, UNIQUE (s)); INSERT INTO t VALUES (1, 2, 'x'), (2, NULL, 'y')");
+  for (int64_t n = 1;; n++) {
+    assert_true(n < 2000);
+    tenon_error err = TENON_ERROR_INIT;
+    tenon_ctx *ctx;
+    void *session = NULL;
+    tenon_table table;
+    tenon_rows rows;
+    tn_config *c = config_of(path_of("strict.db"), NULL, NULL);
+    assert_int_equal(tenon_ctx_new(NULL, 5000, &ctx, NULL), TENON_OK);
+    tenon_read req = table_read("t"), query = TENON_READ_INIT;
+    query.query = "SELECT id + 1 AS e, s FROM t";
+    tn_mem_fail_at(n, 0);
+    tenon_status status = kind->open(ctx, kind, c->data, &session, &err);
+    if (!status && !(status = kind->tables->describe(ctx, session, &req, &table, &err))) table.release(&table);
+    if (!status && !(status = kind->tables->read(ctx, session, &req, &rows, &err)))
+      status = show_rows(&rows.stream, shown, sizeof shown, &err);
+    if (!status && !(status = kind->tables->read(ctx, session, &query, &rows, &err)))
+      status = show_rows(&rows.stream, shown, sizeof shown, &err);
+    int64_t count = tn_mem_count();
+    tn_mem_fail_at(0, 0);
+    if (session) kind->close(session);
+    tenon_ctx_free(ctx);
+    tn_config_free(c);
+    if (count < n) {
+      assert_int_equal(status, TENON_OK);
+      break;
+    }
+    if (status != TENON_OK && status != TENON_LIMITED) fail_msg("%d: %s", (int)n, err.message);
+  }
+}
+
 int main(void) {
   snprintf(folder, sizeof folder, "/tmp/tenon-sqlite.XXXXXX");
   if (!mkdtemp(folder) || kind->init(tn_host(), NULL) != TENON_OK) return 1;
@@ -546,6 +1140,22 @@ int main(void) {
       cmocka_unit_test(queries_only_read),
       cmocka_unit_test(describes),
       cmocka_unit_test(lists),
+      cmocka_unit_test(filters_are_exact),
+      cmocka_unit_test(orders_are_exact),
+      cmocka_unit_test(resumes_behind_a_row),
+      cmocka_unit_test(misfits_and_filters),
+      cmocka_unit_test(locked_databases),
+      cmocka_unit_test(cancels_endless_queries),
+      cmocka_unit_test(a_lock_does_not_outlast_the_deadline),
+      cmocka_unit_test(wal_without_leaving_files),
+      cmocka_unit_test(a_writer_that_comes_in_between),
+      cmocka_unit_test(files_that_are_none),
+      cmocka_unit_test(malformed_files),
+      cmocka_unit_test(hostile_schemas),
+      cmocka_unit_test(tests_a_file),
+      cmocka_unit_test(urls),
+      cmocka_unit_test(odd_paths),
+      cmocka_unit_test(memory_fails),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   char command[128];

@@ -21,7 +21,8 @@
 enum {
   CANCEL_OPS = 4000,            /* of SQLite's machine between two looks at `stopped` */
   HEADER_SIZE = 100,
-  MAX_URI = 3 * 4096 + 64,
+  MAX_PATH = 4096,
+  MAX_URI = 3 * MAX_PATH + 64,
   MAX_SQL = 4 << 20
 };
 
@@ -198,7 +199,7 @@ static tenon_status open_file(tn_sqlite *s, bool frozen, tenon_error *err) {
   tn_str_init(&uri, MAX_URI);
   if (!uri_of(s->config->path, frozen ? "?immutable=1" : "", &uri)) {
     tn_str_release(&uri);
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the file by a shorter path", "path is too long");
+    return tn_no_memory(err);
   }
   int code = sqlite3_open_v2(uri.data, &s->db, flags_of(s->config), NULL);
   tn_str_release(&uri);
@@ -282,6 +283,8 @@ static tenon_status connect_file(tn_sqlite *s, tenon_error *err) {
 /* ---- The steps of opening ---- */
 
 static tenon_status look_at_file(const char *path, struct stat *ret, tenon_error *err) {
+  if (strlen(path) > MAX_PATH)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the file by a shorter path", "the path is too long");
   if (stat(path, ret) != 0) {
     if (errno == ENOENT || errno == ENOTDIR)
       return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
