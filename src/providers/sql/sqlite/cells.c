@@ -5,7 +5,6 @@
  */
 #include "sqlite.h"
 
-#include <math.h>
 #include <stdio.h>
 
 __extension__ typedef __int128 wide;
@@ -132,13 +131,12 @@ static tn_sqlite_cell put_blob(tn_column *c, const tn_sqlite_type *type, sqlite3
   return data || size == 0 ? put_bytes(c, data, size) : TN_SQLITE_NO_MEMORY;
 }
 
-/* SQLite writes a real with as many digits as it takes to read it back (17 at most). */
 static tn_sqlite_cell put_number_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+  char digits[TN_FLOAT_ROOM];
   (void)type;
-  if (storage != SQLITE_INTEGER && storage != SQLITE_FLOAT) return TN_SQLITE_MISFIT;
-  double infinite = storage == SQLITE_FLOAT ? sqlite3_value_double(v) : 0;
-  if (isinf(infinite)) return infinite > 0 ? put_bytes(c, "Infinity", 8) : put_bytes(c, "-Infinity", 9);
-  return put_checked_text(c, v);
+  if (storage == SQLITE_INTEGER) return put_checked_text(c, v);
+  if (storage != SQLITE_FLOAT) return TN_SQLITE_MISFIT;
+  return put_bytes(c, digits, tn_print_f64(sqlite3_value_double(v), digits));
 }
 
 static tn_sqlite_cell put_any_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {

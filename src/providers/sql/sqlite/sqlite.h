@@ -24,6 +24,7 @@
 
 #include "arrow/build.h"
 #include "base/error.h"
+#include "base/float.h"
 #include "base/mem.h"
 #include "base/str.h"
 

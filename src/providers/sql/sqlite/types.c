@@ -9,7 +9,7 @@
  *   DATETIME, TIMESTAMP                        timestamp[us]           text YYYY-MM-DD[( |T)HH:MM[:SS[.ffffff]]]
  *   TIMESTAMPTZ, … WITH TIME ZONE              timestamp[us, UTC]      the same with Z or an offset such as +02:00
  *   DECIMAL(p[,s]), NUMERIC(p[,s]), …          decimal128(p,s)         integers; reals that have s digits exactly
- *   DECIMAL, NUMERIC, … without precision      text, or numeric_as     numbers, as digits that read back as they are
+ *   DECIMAL, NUMERIC, … without precision      text, or numeric_as     numbers, as the fewest digits that read back
  *   JSON, UUID, STRING, ENUM, INTERVAL, POINT  text                    text; numbers, as their digits
  *   contains INT                               int64                   integers
  *   contains CHAR, CLOB, TEXT                  text                    UTF-8 text
