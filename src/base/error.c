@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,8 +70,10 @@ tenon_status tenon_fail(tenon_error *err, tenon_status code, tenon_stage stage, 
 }
 
 tenon_status tn_no_memory(tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory, or ask for smaller batches",
-                    "out of memory");
+  bool is_first = err && err->code == TENON_OK;
+  tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory, or ask for smaller batches", "out of memory");
+  if (is_first) err->retryable = 0;
+  return TENON_LIMITED;
 }
 
 static tenon_status code_of_errno(int errnum) {
