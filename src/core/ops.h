@@ -3,6 +3,8 @@
 #ifndef TN_CORE_OPS_H
 #define TN_CORE_OPS_H
 
+#include <stdbool.h>
+
 #include "tenon/provider.h"
 
 enum {
@@ -28,5 +30,6 @@ typedef struct tn_op {
 } tn_op;
 
 const tn_op *tn_op_at(tn_op_id);
+bool tn_provider_has_op(const tenon_provider *, tn_op_id);
 
 #endif

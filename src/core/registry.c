@@ -61,7 +61,7 @@ const tn_op *tn_op_at(tn_op_id id) { return &ops[id]; }
 #define HAS_SLOT(table, slot) \
   ((table) && (table)->struct_size >= offsetof(__typeof__(*(table)), slot) + sizeof((table)->slot) && (table)->slot)
 
-static bool has_op(const tenon_provider *p, tn_op_id id) {
+bool tn_provider_has_op(const tenon_provider *p, tn_op_id id) {
   switch (id) {
 #define TN_OP(facet, name, Request, Reply, flags) \
   case TN_OP_##facet##_##name: return HAS_SLOT(p->facet, name) && p->facet->name != absent_##facet##_##name;
@@ -74,7 +74,7 @@ static bool has_op(const tenon_provider *p, tn_op_id id) {
 
 bool tn_provider_has(const tenon_provider *p, const char *operation) {
   for (int i = 0; i < TN_OP_COUNT; i++)
-    if (strcmp(ops[i].name, operation) == 0) return has_op(p, (tn_op_id)i);
+    if (strcmp(ops[i].name, operation) == 0) return tn_provider_has_op(p, (tn_op_id)i);
   return false;
 }
 
@@ -133,7 +133,7 @@ static bool has_facet(const tenon_provider *p, tn_op_id id) {
 
 static tenon_status check_mandatory(const tenon_provider *p, tenon_error *err) {
   for (int i = 0; i < TN_OP_COUNT; i++)
-    if (ops[i].flags & TN_OP_MANDATORY && has_facet(p, (tn_op_id)i) && !has_op(p, (tn_op_id)i))
+    if (ops[i].flags & TN_OP_MANDATORY && has_facet(p, (tn_op_id)i) && !tn_provider_has_op(p, (tn_op_id)i))
       return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, "mend the provider",
                         "kind %s: it has no operation %s, which is mandatory", p->kind, ops[i].name);
   return TENON_OK;

@@ -8,6 +8,7 @@
 #define TN_CORE_SESSION_H
 
 #include "core/params.h"
+#include "core/stream.h"
 #include "tenon/provider.h"
 
 typedef struct tn_connector tn_connector;   /* counted; any thread */
@@ -19,7 +20,7 @@ tenon_status tn_connector_new(const char *name, tn_config *, tn_connector **ret,
 tn_connector *tn_connector_ref(tn_connector *);
 void tn_connector_free(tn_connector *);
 const tenon_provider *tn_connector_provider(const tn_connector *);
-const tn_config *tn_connector_config(const tn_connector *);
+const tn_config *tn_connector_config(tn_connector *);   /* until it is replaced */
 const char *tn_connector_name(const tn_connector *);
 /* New parameters: sessions made before are closed when they come back. */
 tenon_status tn_connector_replace(tn_connector *, tn_config *, tenon_error *err);
@@ -56,19 +57,11 @@ tenon_status tn_objects_copy(tenon_ctx *, tn_session *, const tenon_objects_copy
 tenon_status tn_objects_remove(tenon_ctx *, tn_session *, const tenon_delete *, tenon_deleted *ret, tenon_error *);
 tenon_status tn_objects_presign(tenon_ctx *, tn_session *, const tenon_presign *, tenon_presigned *ret, tenon_error *);
 
-/* ---- Streams ---- */
-
-/* A provider's stream as an Arrow stream: holds ctx, and calls done(arg) when released. The stall
- * limit (60 s for one batch) holds where the context has no deadline. */
-tenon_status tn_stream_export(tenon_ctx *, tenon_stream *, void (*done)(void *), void *arg,
-                              struct ArrowArrayStream *ret, tenon_error *err);
-/* The full error out of one of our Arrow streams after a failed call; for others' streams what they say. */
-tenon_status tn_stream_error(struct ArrowArrayStream *, int code, tenon_error *err);
-/* What a read asked for and the rows' maker did not apply: columns, filters, limit. Takes rows' stream over. */
+/* What a read asked for and the rows' maker did not apply: columns, filters, limit. Takes rows'
+ * stream over, also on failure. */
 tenon_status tn_rows_complete(const tenon_read *, tenon_rows *rows, tenon_error *err);
 
-/* Filters: do the rows of a batch meet them all? Sets one bit a row. Values are converted to the
- * columns' types by tn_filters_convert first, which fails naming column and value. */
+/* Values converted to the columns' types; fails naming column and value. */
 tenon_status tn_filters_convert(const struct ArrowSchema *, const tenon_filter *, size_t n, tn_arena *,
                                 tenon_filter **ret, tenon_error *err);
 

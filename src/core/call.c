@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one way to every operation. A call gets a context of its own, below its caller's. An operation
+ * that may be repeated is: after a failure that can pass by itself, at most twice more, later each
+ * time, as long as the connector's budget of retries and the deadline allow; and only before its
+ * first batch was handed on.
+ */
+#include <string.h>
+
+#include "base/ctx.h"
+#include "base/error.h"
+#include "core/faults.h"
+#include "core/session_parts.h"
+#include "core/stream.h"
+
+enum { MAX_ATTEMPTS = 3, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 30000, RETRY_COST_MILLI = 1000, SUCCESS_GAIN_MILLI = 100 };
+
+tenon_status tn_pass_error(const tenon_error *from, tenon_error *to) {
+  if (!to || to->code) return from->code;
+  uint32_t size = to->struct_size;
+  *to = *from;
+  if (size) to->struct_size = size;
+  return from->code;
+}
+
+/* ---- Sessions that broke ---- */
+
+/* After these nobody knows what the other side still does or sends. */
+static bool is_breaking(tenon_status code) {
+  switch (code) {
+    case TENON_UNREACHABLE: case TENON_TLS: case TENON_TIMEOUT: case TENON_CANCELLED: case TENON_GONE: case TENON_IO:
+    case TENON_INTERNAL: return true;
+    default: return false;
+  }
+}
+
+static bool is_shared(const tn_session *s) { return s->connector->provider->traits & TENON_SHARED; }
+
+void tn_session_failed(tn_session *s, tenon_error *err) {
+  if (is_breaking(err->code)) atomic_store(&s->broken, true);
+  tn_config_redact(s->generation->config, err);
+}
+
+/* ---- One thread at a time, and no stream open ---- */
+
+static tenon_status enter(tn_session *s, const tn_op *op, tenon_error *err) {
+  if (is_shared(s)) return TENON_OK;
+  if (atomic_load(&s->streams) > 0)
+    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_NONE, "release the stream first, or take another session",
+                      "%s: %s while a stream of the session is open", s->connector->name, op->name);
+  if (atomic_flag_test_and_set(&s->busy))
+    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_NONE, "take a session for each thread",
+                      "%s: %s while another thread uses the session", s->connector->name, op->name);
+  return TENON_OK;
+}
+
+static void leave(tn_session *s) {
+  if (!is_shared(s)) atomic_flag_clear(&s->busy);
+}
+
+/* ---- Retries ---- */
+
+/* Different for each caller, so that they do not come back all at once. */
+static int64_t jitter(int64_t up_to) {
+  static atomic_uint_fast64_t seed;
+  uint64_t x = atomic_fetch_add(&seed, UINT64_C(0x9E3779B97F4A7C15)) + (uint64_t)tn_now_us();
+  x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+  x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
+  return (int64_t)((x ^ (x >> 31)) % (uint64_t)(up_to + 1));
+}
+
+static bool pay_for_retry(tn_connector *c) {
+  if (atomic_fetch_sub(&c->budget_milli, RETRY_COST_MILLI) >= RETRY_COST_MILLI) return true;
+  atomic_fetch_add(&c->budget_milli, RETRY_COST_MILLI);
+  return false;
+}
+
+static void gain_budget(tn_connector *c) {
+  if (atomic_load_explicit(&c->budget_milli, memory_order_relaxed) < TN_RETRY_BUDGET_MILLI)
+    atomic_fetch_add(&c->budget_milli, SUCCESS_GAIN_MILLI);
+}
+
+/* How long to wait before the next attempt, -1: there is none. */
+static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_op *op, int attempt, const tenon_error *why) {
+  if (!(op->flags & TN_OP_IDEMPOTENT) || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
+  int64_t longest = (int64_t)FIRST_DELAY_MS << (attempt - 1);
+  int64_t delay = longest / 2 + jitter(longest);
+  if (why->retry_after_ms > delay) delay = why->retry_after_ms;
+  if (delay > LONGEST_DELAY_MS || delay >= tn_ctx_remaining_ms(ctx) || !pay_for_retry(s->connector)) return -1;
+  return delay;
+}
+
+/* ---- A call ---- */
+
+static tenon_status invoke(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  if (!s->native || (atomic_load(&s->broken) && !is_shared(s))) status = tn_session_reopen(ctx, s, err);
+  if (!status) status = tn_fault_check(op->name, err);
+  if (!status) status = op->invoke(s->connector->provider, ctx, s->native, call->request, call->reply, err);
+  if (!status && call->first) status = call->first(call->arg, ctx, err);
+  if (status && err && !err->code)
+    tenon_fail(err, status, TENON_STAGE_NONE, NULL, "%s: %s failed and nothing more was said", s->connector->name, op->name);
+  return status;
+}
+
+/* The system has as long for a first answer as for a batch, where nobody set a deadline. Writing has
+ * no such limit: it waits for rows, too. */
+static tenon_status attempt_call(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
+  bool stalls = op->flags & TN_OP_IDEMPOTENT && !tn_ctx_has_deadline(ctx);
+  if (stalls) tn_ctx_stall_begin(ctx, TN_STALL_MS);
+  tenon_status status = invoke(ctx, s, op, call, err);
+  if (stalls) tn_ctx_stall_end(ctx);
+  return status;
+}
+
+static tenon_status attempt_until_done(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
+  for (int attempt = 1;; attempt++) {
+    int64_t began = tn_now_us();
+    tenon_error why = TENON_ERROR_INIT;
+    tenon_status status = tn_ctx_check(ctx, &why);
+    if (!status) status = attempt_call(ctx, s, op, call, &why);
+    tn_ctx_log(ctx, TENON_LOG_DEBUG, "%s %s %s %.1f ms", op->name, s->connector->name, tenon_status_name(status),
+               (double)(tn_now_us() - began) / 1000);
+    if (!status) {
+      gain_budget(s->connector);
+      return TENON_OK;
+    }
+    tn_session_failed(s, &why);
+    int64_t delay = retry_delay(ctx, s, op, attempt, &why);
+    if (delay < 0) return tn_pass_error(&why, err);
+    status = tn_ctx_wait(ctx, NULL, 0, (int)delay, err);
+    if (status) return status;
+  }
+}
+
+tenon_status tn_call_run(tenon_ctx *ctx, tn_session *s, const tn_call *call, tenon_ctx **ret_ctx, tenon_error *err) {
+  const tn_op *op = tn_op_at(call->op);
+  tenon_ctx *own = NULL;
+  tenon_error why = TENON_ERROR_INIT;
+  if (!tn_provider_has_op(s->connector->provider, call->op))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE, "`tenon kinds` says what each kind can do",
+                      "kind %s has no operation %s", s->connector->provider->kind, op->name);
+  tenon_status status = enter(s, op, err);
+  if (status) return status;
+  status = tenon_ctx_new(ctx, -1, &own, &why);
+  if (!status) {
+    atomic_store_explicit(&s->used, true, memory_order_relaxed);
+    status = attempt_until_done(own, s, op, call, &why);
+  }
+  leave(s);
+  if (!status && ret_ctx) *ret_ctx = own;
+  else tenon_ctx_free(own);
+  return status ? tn_pass_error(&why, err) : TENON_OK;
+}

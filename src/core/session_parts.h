@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of connectors and sessions, for the files that make them work together:
+ *   session.c  connectors, their configurations, and sessions' lives
+ *   pool.c     who gets which session, and when
+ *   call.c     one way for every operation
+ *   tables.c, objects.c   the facets' calling functions
+ */
+#ifndef TN_CORE_SESSION_PARTS_H
+#define TN_CORE_SESSION_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "core/ops.h"
+#include "core/session.h"
+
+/* One configuration and whatever was made with it. Sessions borrow the config until they close. */
+typedef struct tn_generation {
+  atomic_int refs;           /* the connector while it is the current one, and each session */
+  tn_config *config;
+  int64_t recycle_ms;        /* sessions are not older than that; 0: as old as they get */
+} tn_generation;
+
+void tn_generation_unref(tn_generation *);
+
+struct tn_session {
+  tn_connector *connector;
+  tn_generation *generation;
+  void *native;              /* the provider's; NULL after it was closed to be opened again */
+  atomic_int uses;           /* its holder, and each open stream or plan of it */
+  atomic_int streams;        /* open streams and plans */
+  atomic_flag busy;          /* a call is under way, where one thread at a time is allowed */
+  atomic_bool broken;        /* not to be used by anybody else */
+  atomic_bool used;          /* since it was last reset */
+  int64_t opened_ms, idle_since_ms;
+  tn_session *next;          /* among the idle */
+};
+
+/* Who waits for a session, on its own stack. */
+typedef struct tn_waiter {
+  struct tn_waiter *next;
+  int fd;                    /* eventfd, written when it is served */
+  bool is_served;
+  tn_session *session;       /* what it was given; NULL: the right to open one */
+} tn_waiter;
+
+struct tn_connector {
+  pthread_mutex_t lock;      /* of all below, up to the blank line */
+  tn_session *idle;          /* the one used last comes first */
+  tn_waiter *first_waiter, **last_waiter;
+  int64_t idle_count, total; /* total: idle, in use, or being opened */
+  int64_t idle_max, total_max;
+  tn_generation *current;
+  bool is_closed;            /* nobody holds the connector any more */
+  int64_t handles;           /* those who do */
+
+  atomic_int_fast64_t budget_milli;   /* retries left, in thousandths */
+  const tenon_provider *provider;
+  char *name;
+};
+
+/* session.c: the provider's session, opened within the default deadline, closed. */
+tenon_status tn_session_open(tenon_ctx *, tn_connector *, tn_generation *, tn_session **ret, tenon_error *err);
+tenon_status tn_session_reopen(tenon_ctx *, tn_session *, tenon_error *err);
+void tn_session_close(tn_session *);
+/* One use less; the last one gives the session back. */
+void tn_session_unuse(tn_session *);
+/* Frees the connector if nobody holds it and no session is left. Called with the lock held, which it
+ * gives back. */
+void tn_connector_unlock(tn_connector *);
+
+/* pool.c */
+tenon_status tn_pool_acquire(tenon_ctx *, tn_connector *, tn_session **ret, tenon_error *err);
+void tn_pool_give(tn_session *);
+/* Takes all idle ones out, to be closed by the caller. Called with the lock held. */
+tn_session *tn_pool_take_idle(tn_connector *);
+void tn_pool_close_list(tn_session *);
+
+/* call.c */
+enum { TN_OPEN_MS = 15000, TN_RESET_MS = 5000, TN_RETRY_BUDGET_MILLI = 10000 };
+
+/* Calls an operation: deadline, retries, trace, faults, redaction. `first` (may be NULL) is what
+ * belongs to an attempt beyond the call itself, such as the first batch. *ret_ctx (may be NULL) is
+ * the call's own context, for what outlives it; the caller frees it. */
+typedef struct tn_call {
+  tn_op_id op;
+  const void *request;
+  void *reply;
+  tenon_status (*first)(void *arg, tenon_ctx *, tenon_error *);
+  void *arg;
+} tn_call;
+
+tenon_status tn_call_run(tenon_ctx *, tn_session *, const tn_call *, tenon_ctx **ret_ctx, tenon_error *err);
+/* The same bookkeeping for failures outside of a call: redacts, and marks a session that broke. */
+void tn_session_failed(tn_session *, tenon_error *err);
+/* Copies a failure to whoever asked, unless they have one. */
+tenon_status tn_pass_error(const tenon_error *from, tenon_error *to);
+
+/* A stream of the session (or a plan) begins and ends. */
+void tn_session_hold(tn_session *);
+void tn_session_unhold(void *session);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calling functions of the facet `tables`. A read is met whole: what the system leaves, the core
+ * does. Filters reach a provider as values of the columns' own types, so a read with filters asks
+ * for the description first.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "arrow/build.h"
+#include "base/error.h"
+#include "core/filter.h"
+#include "core/held.h"
+
+enum { MAX_FILTERS = 64, MAX_ORDER = 64 };
+
+static tenon_status call(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request, void *reply, tenon_error *err) {
+  const tn_call c = {.op = op, .request = request, .reply = reply};
+  return tn_call_run(ctx, s, &c, NULL, err);
+}
+
+/* ---- list, describe, execute, write ---- */
+
+static tenon_status export_rows(tenon_ctx *own, tenon_stream *rows, struct ArrowArrayStream *ret, tenon_error *err) {
+  return tn_stream_export(own, rows, NULL, NULL, ret, err);
+}
+
+tenon_status tn_tables_list(tenon_ctx *ctx, tn_session *s, const tenon_tables_list *request, struct ArrowArrayStream *ret,
+                            tenon_error *err) {
+  static const tenon_tables_list all = {.struct_size = sizeof all};
+  tenon_stream reply = {.struct_size = sizeof reply}, rows;
+  tenon_ctx *own;
+  tenon_status status = tn_held_open(ctx, s, TN_OP_tables_list, request ? request : &all, &reply, &reply, &rows, &own, err);
+  if (status) return status;
+  status = export_rows(own, &rows, ret, err);
+  tenon_ctx_free(own);
+  return status;
+}
+
+tenon_status tn_tables_execute(tenon_ctx *ctx, tn_session *s, const tenon_execute *request, tenon_executed *ret, tenon_error *err) {
+  tenon_executed reply = {.struct_size = sizeof reply, .rows = -1};
+  tenon_status status = call(ctx, s, TN_OP_tables_execute, request, &reply, err);
+  if (!status) *ret = reply;
+  return status;
+}
+
+tenon_status tn_tables_write(tenon_ctx *ctx, tn_session *s, const tenon_write *request, tenon_written *ret, tenon_error *err) {
+  tenon_written reply = {.struct_size = sizeof reply};
+  tenon_status status = call(ctx, s, TN_OP_tables_write, request, &reply, err);
+  /* consumed, whoever stopped before */
+  if (request->rows->release) request->rows->release(request->rows);
+  if (!status) *ret = reply;
+  return status;
+}
+
+/* ---- Requests ---- */
+
+/* As large as ours, whatever the caller's was; zeroed memory asks for everything. */
+static tenon_read normal_read(const tenon_read *read) {
+  tenon_read r = TENON_READ_INIT;
+  size_t size = read->struct_size ? read->struct_size : sizeof r;
+  memcpy(&r, read, size < sizeof r ? size : sizeof r);
+  r.struct_size = sizeof r;
+  if (!read->struct_size && r.limit == 0) r.limit = -1;
+  if (r.column_count == 0) r.columns = NULL;
+  if (r.order_count == 0) r.after = NULL;
+  return r;
+}
+
+static tenon_status check_columns(const tenon_read *r, tenon_error *err) {
+  for (size_t i = 0; i < r->column_count; i++)
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(r->columns[i], r->columns[k]) == 0)
+        return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "ask for each column once", "column %s is asked for twice",
+                          r->columns[i]);
+  return TENON_OK;
+}
+
+static tenon_status check_read(const tenon_read *r, tenon_error *err) {
+  const char *why = NULL;
+  if (!r->query && !r->name.table) why = "neither a table nor a query is named";
+  if (r->query && r->name.table) why = "both a table and a query are named";
+  if (r->filter_count > MAX_FILTERS) why = "there are more than 64 filters";
+  if (r->order_count > MAX_ORDER) why = "the order has more than 64 columns";
+  if (!why) return check_columns(r, err);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "name one table, such as TARGET:schema.table, or one query", "the read cannot be: %s", why);
+}
+
+tenon_status tn_tables_describe(tenon_ctx *ctx, tn_session *s, const tenon_read *request, tenon_table *ret, tenon_error *err) {
+  const tenon_read read = normal_read(request);
+  tenon_table reply = {.struct_size = sizeof reply, .rows_estimate = -1, .bytes_estimate = -1};
+  tenon_status status = check_read(&read, err);
+  if (!status) status = call(ctx, s, TN_OP_tables_describe, &read, &reply, err);
+  if (!status) *ret = reply;
+  return status;
+}
+
+/* ---- read ---- */
+
+static _Atomic(tn_sort_fn) sorter;
+
+void tn_set_sorter(tn_sort_fn fn) { atomic_store(&sorter, fn); }
+
+/* Filters and key in the columns' own types. */
+static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_arena *arena, tenon_error *err) {
+  tenon_read whole = *r;
+  tenon_table table;
+  tenon_filter *filters = NULL;
+  if (r->filter_count == 0) return TENON_OK;
+  whole.columns = NULL;
+  whole.column_count = whole.filter_count = whole.order_count = 0;
+  whole.after = NULL;
+  tenon_status status = tn_tables_describe(ctx, s, &whole, &table, err);
+  if (status) return status;
+  status = tn_filters_convert(&table.schema, r->filters, r->filter_count, arena, &filters, err);
+  if (table.release) table.release(&table);
+  if (status) return status;
+  r->filters = filters;
+  return TENON_OK;
+}
+
+static bool has_column(const struct ArrowSchema *schema, const char *name) {
+  for (int64_t i = 0; i < schema->n_children; i++)
+    if (schema->children[i]->name && strcmp(schema->children[i]->name, name) == 0) return true;
+  return false;
+}
+
+/* Are the columns there that what is left to do needs? */
+static bool is_sufficient(const tenon_read *read, const tenon_rows *rows) {
+  for (size_t i = 0; i < read->filter_count; i++)
+    if (!(rows->filters_applied >> i & 1) && !has_column(&rows->stream.schema, read->filters[i].column)) return false;
+  for (size_t i = 0; i < read->order_count && !(rows->applied & TENON_APPLIED_ORDER); i++)
+    if (!has_column(&rows->stream.schema, read->order[i].column)) return false;
+  return true;
+}
+
+static bool has_name(const char *const *names, size_t n, const char *name) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(names[i], name) == 0) return true;
+  return false;
+}
+
+/* The columns asked for, and behind them those that filters and order look at. */
+static tenon_status with_needed(tenon_read *r, tn_arena *arena, tenon_error *err) {
+  size_t n = r->column_count;
+  const char **names = tn_arena_alloc(arena, (n + r->filter_count + r->order_count) * sizeof *names);
+  if (!names) return tn_no_memory(err);
+  memcpy(names, r->columns, n * sizeof *names);
+  for (size_t i = 0; i < r->filter_count; i++)
+    if (!has_name(names, n, r->filters[i].column)) names[n++] = r->filters[i].column;
+  for (size_t i = 0; i < r->order_count; i++)
+    if (!has_name(names, n, r->order[i].column)) names[n++] = r->order[i].column;
+  r->columns = names;
+  r->column_count = n;
+  return TENON_OK;
+}
+
+static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, const tenon_read *asked, tenon_rows *ret, tenon_ctx **ret_ctx, tenon_error *err) {
+  tenon_rows reply = {.struct_size = sizeof reply};
+  tenon_stream rows;
+  tenon_status status = tn_held_open(ctx, s, TN_OP_tables_read, asked, &reply, &reply.stream, &rows, ret_ctx, err);
+  if (status) return status;
+  *ret = reply;
+  ret->stream = rows;
+  return TENON_OK;
+}
+
+/* A system may leave a filter on a column that it was not asked for: then it is asked again. */
+static tenon_status open_sufficient(tenon_ctx *ctx, tn_session *s, const tenon_read *r, tn_arena *arena, tenon_rows *ret,
+                                    tenon_ctx **ret_ctx, tenon_error *err) {
+  tenon_read asked = *r;
+  tenon_status status = open_rows(ctx, s, &asked, ret, ret_ctx, err);
+  if (status || !r->columns || is_sufficient(r, ret)) return status;
+  tn_stream_close(&ret->stream);
+  tenon_ctx_free(*ret_ctx);
+  status = with_needed(&asked, arena, err);
+  return status ? status : open_rows(ctx, s, &asked, ret, ret_ctx, err);
+}
+
+static tenon_status sort_rows(tenon_ctx *own, const tenon_read *r, tenon_rows *rows, tenon_error *err) {
+  tn_sort_fn sort = atomic_load(&sorter);
+  tenon_read filters_only = *r;
+  struct ArrowArrayStream unsorted, sorted;
+  filters_only.columns = NULL;
+  filters_only.column_count = filters_only.order_count = 0;
+  filters_only.after = NULL;
+  filters_only.limit = -1;
+  if (!sort) {
+    tn_stream_close(&rows->stream);
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the order away", "this system cannot put rows in order");
+  }
+  tenon_status status = tn_rows_complete(&filters_only, rows, err);
+  if (!status) status = export_rows(own, &rows->stream, &unsorted, err);
+  if (!status) status = sort(own, &unsorted, r->order, r->order_count, &sorted, err);
+  if (!status) status = tn_stream_import(&sorted, &rows->stream, err);
+  rows->applied = TENON_APPLIED_ORDER;
+  rows->filters_applied = UINT64_MAX;
+  return status;
+}
+
+static tenon_status complete(tenon_ctx *own, const tenon_read *r, tenon_rows *rows, struct ArrowArrayStream *ret, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  if (r->order_count && !(rows->applied & TENON_APPLIED_ORDER)) status = sort_rows(own, r, rows, err);
+  if (!status && r->after && !(rows->applied & TENON_APPLIED_AFTER)) {
+    tn_stream_close(&rows->stream);
+    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, NULL, "this system cannot go on after a row");
+  }
+  if (!status) status = tn_rows_complete(r, rows, err);
+  return status ? status : export_rows(own, &rows->stream, ret, err);
+}
+
+tenon_status tn_tables_read(tenon_ctx *ctx, tn_session *s, const tenon_read *request, struct ArrowArrayStream *ret,
+                            tn_applied *ret_applied, tenon_error *err) {
+  tenon_read read = normal_read(request);
+  tenon_rows rows;
+  tenon_ctx *own = NULL;
+  tn_arena arena;
+  tn_arena_init(&arena, 64 << 20);
+  tenon_status status = check_read(&read, err);
+  if (!status) status = convert(ctx, s, &read, &arena, err);
+  if (!status) status = open_sufficient(ctx, s, &read, &arena, &rows, &own, err);
+  if (!status) {
+    const tn_applied applied = {rows.applied, rows.filters_applied};
+    status = complete(own, &read, &rows, ret, err);
+    tenon_ctx_free(own);
+    if (!status && ret_applied) *ret_applied = applied;
+  }
+  tn_arena_release(&arena);
+  return status;
+}
+
+/* ---- plan: it keeps the session that holds its snapshot ---- */
+
+typedef struct held_plan {
+  tenon_plan in;
+  tn_session *session;
+} held_plan;
+
+static void release_plan(tenon_plan *plan) {
+  held_plan *h = plan->self;
+  if (h->in.release) h->in.release(&h->in);
+  tn_session_unhold(h->session);
+  tn_free(h);
+  plan->self = NULL;
+  plan->release = NULL;
+}
+
+tenon_status tn_tables_plan(tenon_ctx *ctx, tn_session *s, const tenon_plan_request *request, tenon_plan *ret, tenon_error *err) {
+  tenon_read read = normal_read(request->read);
+  const tenon_plan_request own = {.struct_size = sizeof own, .read = &read, .partitions = request->partitions};
+  tn_arena arena;
+  held_plan *h = tn_alloc(sizeof *h);
+  if (!h) return tn_no_memory(err);
+  h->in.struct_size = sizeof h->in;
+  tn_arena_init(&arena, 64 << 20);
+  tenon_status status = check_read(&read, err);
+  if (!status) status = convert(ctx, s, &read, &arena, err);
+  if (!status) status = call(ctx, s, TN_OP_tables_plan, &own, &h->in, err);
+  tn_arena_release(&arena);
+  if (status) {
+    tn_free(h);
+    return status;
+  }
+  h->session = s;
+  tn_session_hold(s);
+  *ret = h->in;
+  ret->self = h;
+  ret->release = release_plan;
+  return TENON_OK;
+}
