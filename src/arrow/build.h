@@ -33,6 +33,8 @@ tenon_status tn_schema_set(struct ArrowSchema *, const char *name, const char *f
 tenon_status tn_schema_annotate(struct ArrowSchema *, const char *key, const char *value, tenon_error *err);
 /* The value of a metadata key copied into text (truncated to room - 1), false if it is absent. */
 bool tn_schema_annotation(const struct ArrowSchema *, const char *key, char *text, size_t room);
+/* Replaces all of the metadata by another schema's. */
+tenon_status tn_schema_copy_metadata(const struct ArrowSchema *from, struct ArrowSchema *to, tenon_error *err);
 tenon_status tn_schema_copy(const struct ArrowSchema *, struct ArrowSchema *ret, tenon_error *err);
 void tn_schema_release(struct ArrowSchema *);   /* fine when it is released already or zeroed */
 void tn_array_release(struct ArrowArray *);     /* the same */

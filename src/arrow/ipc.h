@@ -27,8 +27,9 @@ tenon_status tn_ipc_finish(tn_ipc_writer *, tenon_error *err);
 
 /* Appends the encapsulated schema message: what Parquet files carry as ARROW:schema, in base64. */
 tenon_status tn_ipc_encode_schema(const struct ArrowSchema *, tn_str *to, tenon_error *err);
-/* A schema message from anywhere, with or without its length in front. Dictionary-encoded columns
- * come as their values' type, all fields that can be with their metadata. DATA if it is malformed. */
+/* A schema message from anywhere, with or without its length in front. Dictionary-encoded columns come
+ * as their values' type, views as what they show, unions and run-ends as +r without children. DATA if
+ * it is malformed. */
 tenon_status tn_ipc_decode_schema(const void *data, size_t size, struct ArrowSchema *ret, tenon_error *err);
 
 #endif

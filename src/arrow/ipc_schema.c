@@ -98,7 +98,8 @@ static uint32_t element(tn_message *m, uint32_t vector, uint32_t i) {
 enum type_id {
   TYPE_NULL = 1, TYPE_INT, TYPE_FLOAT, TYPE_BINARY, TYPE_UTF8, TYPE_BOOL, TYPE_DECIMAL, TYPE_DATE, TYPE_TIME, TYPE_TIMESTAMP,
   TYPE_INTERVAL, TYPE_LIST, TYPE_STRUCT, TYPE_UNION, TYPE_FIXED_BINARY, TYPE_FIXED_LIST, TYPE_MAP, TYPE_DURATION,
-  TYPE_LARGE_BINARY, TYPE_LARGE_UTF8, TYPE_LARGE_LIST
+  TYPE_LARGE_BINARY, TYPE_LARGE_UTF8, TYPE_LARGE_LIST, TYPE_RUN_ENDS, TYPE_BINARY_VIEW, TYPE_UTF8_VIEW, TYPE_LIST_VIEW,
+  TYPE_LARGE_LIST_VIEW
 };
 
 static const char units[] = "smun";
@@ -137,7 +138,8 @@ static void time_format(tn_message *m, uint32_t type, int id, tn_str *f) {
 
 static bool flat_format(tn_message *m, int id, uint32_t type, tn_str *f) {
   static const char *const plain[] = {[TYPE_NULL] = "n", [TYPE_BINARY] = "z", [TYPE_UTF8] = "u", [TYPE_BOOL] = "b",
-                                      [TYPE_LARGE_BINARY] = "Z", [TYPE_LARGE_UTF8] = "U"};
+                                      [TYPE_LARGE_BINARY] = "Z", [TYPE_LARGE_UTF8] = "U", [TYPE_BINARY_VIEW] = "z",
+                                      [TYPE_UTF8_VIEW] = "u", [TYPE_RUN_ENDS] = "+r", [TYPE_UNION] = "+r"};
   switch (id) {
     case TYPE_INT: int_format(m, type, f); return true;
     case TYPE_FLOAT: tn_str_putc(f, "efg"[(unsigned)number(m, type, 0, 2, 0) % 3]); return true;
@@ -152,8 +154,8 @@ static bool flat_format(tn_message *m, int id, uint32_t type, tn_str *f) {
 
 static bool nested_format(tn_message *m, int id, uint32_t type, tn_str *f) {
   switch (id) {
-    case TYPE_LIST: return tn_str_puts(f, "+l");
-    case TYPE_LARGE_LIST: return tn_str_puts(f, "+L");
+    case TYPE_LIST: case TYPE_LIST_VIEW: return tn_str_puts(f, "+l");
+    case TYPE_LARGE_LIST: case TYPE_LARGE_LIST_VIEW: return tn_str_puts(f, "+L");
     case TYPE_STRUCT: return tn_str_puts(f, "+s");
     case TYPE_MAP: return tn_str_puts(f, "+m");
     case TYPE_FIXED_LIST: return tn_str_printf(f, "+w:%d", number(m, type, 0, 4, 0));
@@ -207,6 +209,8 @@ static tenon_status read_type(tn_message *m, uint32_t table, const char *name, i
   tn_str format;
   tn_str_init(&format, 4096);
   bool nested = type && nested_format(m, id, type, &format), known = nested || (type && flat_format(m, id, type, &format));
+  bool opaque = known && strcmp(tn_str_text(&format), "+r") == 0;
+  if (opaque) count = 0;
   bool wrong = m->bad || !known || format.failed || count > MAX_FIELDS || (!nested && count) ||
                (nested && strcmp(format.data, "+s") != 0 && count != 1);
   tenon_status status = wrong ? malformed(err) : tn_schema_set(ret, name, format.data, number(m, table, 1, 1, 0) != 0, count, err);

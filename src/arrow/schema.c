@@ -70,6 +70,10 @@ bool tn_schema_annotation(const struct ArrowSchema *s, const char *key, char *te
   return true;
 }
 
+tenon_status tn_schema_copy_metadata(const struct ArrowSchema *from, struct ArrowSchema *to, tenon_error *err) {
+  return answer(ArrowSchemaSetMetadata(to, from->metadata), "metadata", err);
+}
+
 tenon_status tn_schema_copy(const struct ArrowSchema *s, struct ArrowSchema *ret, tenon_error *err) {
   struct ArrowSchema copy;
   ArrowErrorCode code = ArrowSchemaDeepCopy(s, &copy);

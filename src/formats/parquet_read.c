@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parquet in: DuckDB decodes. It opens paths, so it gets one that means our descriptor. */
+/*
+ * Parquet in. The footer is read and checked here and says what the columns are; DuckDB decodes them.
+ * It opens paths, so it gets one that means our descriptor, and is started when the first row is asked
+ * for: to look at a file takes no engine.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,14 +11,22 @@
 #include <unistd.h>
 
 #include "arrow/build.h"
+#include "arrow/names.h"
 #include "base/ctx.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "core/filter.h"
+#include "core/session.h"
 #include "engine/engine.h"
 #include "formats/parquet.h"
+#include "formats/parquet_filter.h"
+#include "formats/parquet_footer.h"
+#include "formats/parquet_types.h"
 
-enum { MAX_SQL = 8 << 20, SPOOL_STEP = 1 << 20 };
+enum { MAX_SQL = 16 << 20, SPOOL_STEP = 1 << 20, MAX_ARENA = 16 << 20 };
+
+static const char *const drop_remedy = "leave the column out (columns), or have the file written with microseconds, or with fewer digits";
 
 /* ---- The file as a descriptor of our own ---- */
 
@@ -49,69 +61,294 @@ static tenon_status own_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, te
   return status;
 }
 
-static tenon_status open_engine(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options, tn_engine **ret,
-                                char path[40], tenon_error *err) {
-  int fd = -1;
-  tenon_status status = own_file(ctx, in, &fd, err);
-  if (status) return status;
-  snprintf(path, 40, "/proc/self/fd/%d", fd);
-  tn_engine_options engine = {.memory = options->memory, .shown_path = path, .shown_name = in->name};
-  if ((status = tn_engine_new(ctx, &engine, ret, err))) close(fd);
-  else tn_engine_own_fd(*ret, fd);
-  return status;
+/* A file that was opened and understood. */
+typedef struct tn_parquet_file {
+  int fd;
+  int64_t rows;
+  tn_parquet_types types;
+} tn_parquet_file;
+
+static void file_release(tn_parquet_file *f) {
+  if (f->fd >= 0) close(f->fd);
+  tn_parquet_types_release(&f->types);
+  f->fd = -1;
 }
 
-/* ---- Reading ---- */
+static tenon_status file_init(tenon_ctx *ctx, const tn_input *in, tn_parquet_file *ret, tenon_error *err) {
+  tn_parquet_file f = {.fd = -1};
+  tn_parquet_footer footer;
+  tenon_status status = own_file(ctx, in, &f.fd, err);
+  if (!status) status = tn_parquet_footer_init(f.fd, in->name, &footer, err);
+  if (status) {
+    file_release(&f);
+    return status;
+  }
+  f.rows = footer.rows;
+  status = tn_parquet_types_init(&footer, &f.types, err);
+  tn_parquet_footer_release(&footer);
+  if (status) file_release(&f);
+  else *ret = f;
+  return status;
+}
 
 tenon_status tn_parquet_schema(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options, struct ArrowSchema *ret,
                                tenon_error *err) {
-  tn_engine *engine;
-  char path[40];
-  tenon_status status = open_engine(ctx, in, options, &engine, path, err);
+  (void)options;
+  tn_parquet_file file;
+  tenon_status status = file_init(ctx, in, &file, err);
   if (status) return status;
-  tn_str sql;
-  tn_str_init(&sql, MAX_SQL);
-  tn_str_printf(&sql, "SELECT * FROM read_parquet('%s')", path);
-  status = tn_engine_describe(engine, tn_str_text(&sql), ret, err);
-  tn_str_release(&sql);
-  tn_engine_free(engine);
+  *ret = file.types.schema;
+  file.types.schema = (struct ArrowSchema){0};
+  file_release(&file);
+  return TENON_OK;
+}
+
+/* ---- Is it what other files were? ---- */
+
+static bool same_type(const struct ArrowSchema *a, const struct ArrowSchema *b) {
+  bool same = strcmp(a->format, b->format) == 0 && a->n_children == b->n_children;
+  for (int64_t i = 0; same && i < a->n_children; i++)
+    same = same_type(a->children[i], b->children[i]) && (strcmp(a->format, "+s") != 0 || strcmp(a->children[i]->name, b->children[i]->name) == 0);
+  return same;
+}
+
+static tenon_status other_type(const char *file, const struct ArrowSchema *is, const struct ArrowSchema *expected, tenon_error *err) {
+  tn_str have, want;
+  tn_str_init(&have, 400);
+  tn_str_init(&want, 400);
+  tn_type_name(is, &have);
+  tn_type_name(expected, &want);
+  tenon_status status = tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "read the files apart: their columns have other types",
+                                   "%s: column %s is %s, where the first file has %s", file, is->name, tn_str_text(&have), tn_str_text(&want));
+  tn_str_release(&have);
+  tn_str_release(&want);
   return status;
 }
 
-static bool add_columns(tn_str *sql, const tenon_read *read) {
-  if (!read->columns) return tn_str_putc(sql, '*');
-  for (size_t i = 0; i < read->column_count; i++) {
-    if (i) tn_str_puts(sql, ", ");
-    tn_sql_name(sql, read->columns[i]);
+static tenon_status check_expected(const char *file, const struct ArrowSchema *is, const struct ArrowSchema *expected, tenon_error *err) {
+  static const char *const remedy = "read the files apart: they have other columns";
+  for (int64_t i = 0; expected && i < expected->n_children; i++) {
+    const struct ArrowSchema *want = expected->children[i];
+    if (i == is->n_children)
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: it has no column %s, which the first file has", file, want->name);
+    if (strcmp(is->children[i]->name, want->name) != 0)
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: column %lld is %s, where the first file has %s", file,
+                        (long long)i + 1, is->children[i]->name, want->name);
+    if (!same_type(is->children[i], want)) return other_type(file, is->children[i], want, err);
   }
-  return !sql->failed;
+  if (expected && is->n_children > expected->n_children)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: it has a column %s, which the first file has not", file,
+                      is->children[expected->n_children]->name);
+  return TENON_OK;
+}
+
+/* ---- What is asked of the engine ---- */
+
+typedef struct tn_parquet_plan {
+  int64_t *columns;          /* of the file, in the order in which they come */
+  int64_t count, asked;      /* the first are what was asked for, the others what filters still need */
+  uint64_t filters_applied;
+  bool limited;
+  tn_str sql;
+} tn_parquet_plan;
+
+static void plan_release(tn_parquet_plan *p) {
+  tn_free(p->columns);
+  tn_str_release(&p->sql);
+}
+
+static bool has_column(const tn_parquet_plan *p, int64_t column) {
+  for (int64_t i = 0; i < p->count; i++)
+    if (p->columns[i] == column) return true;
+  return false;
+}
+
+static tenon_status choose_columns(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, tenon_error *err) {
+  p->asked = read->columns ? (int64_t)read->column_count : t->schema.n_children;
+  p->columns = tn_alloc_array((size_t)p->asked + read->filter_count + 1, sizeof *p->columns);
+  if (!p->columns) return tn_no_memory(err);
+  for (; p->count < p->asked; p->count++) {
+    int64_t column = p->count;
+    tenon_status status = read->columns ? tn_column_find(&t->schema, read->columns[p->count], &column, err) : TENON_OK;
+    if (status) return status;
+    p->columns[p->count] = column;
+  }
+  return TENON_OK;
+}
+
+static void cut(tn_str *s, size_t size) {
+  if (!s->data) return;
+  s->size = size;
+  s->data[size] = 0;
+}
+
+/* Conditions for those that the engine decides; for the others their columns. */
+static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, tn_str *where, tenon_error *err) {
+  tn_arena arena;
+  tenon_filter *filters;
+  tn_arena_init(&arena, MAX_ARENA);
+  tenon_status status = tn_filters_convert(&t->schema, read->filters, read->filter_count, &arena, &filters, err);
+  for (size_t i = 0; !status && i < read->filter_count; i++) {
+    int64_t column;
+    if ((status = tn_column_find(&t->schema, filters[i].column, &column, err))) break;
+    size_t before = where->size;
+    tn_str_puts(where, before ? " AND " : " WHERE ");
+    if (tn_parquet_filter_sql(t, column, &filters[i], where)) {
+      p->filters_applied |= UINT64_C(1) << i;
+    } else {
+      cut(where, before);
+      if (!has_column(p, column)) p->columns[p->count++] = column;
+    }
+  }
+  tn_arena_release(&arena);
+  return status;
+}
+
+static tenon_status check_readable(const tn_parquet_plan *p, const tn_parquet_types *t, const char *file, tenon_error *err) {
+  for (int64_t i = 0; i < p->count; i++) {
+    const char *why = t->columns[p->columns[i]].refused;
+    if (why)
+      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, drop_remedy, "%s: column %s: %s", file,
+                        t->schema.children[p->columns[i]]->name, why);
+  }
+  return TENON_OK;
+}
+
+/* can_have_nan: bounds of floats leave NaN out, so nothing is concluded from them. */
+static tenon_status write_sql(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, const char *path,
+                              const tn_str *where, tenon_error *err) {
+  tn_str_puts(&p->sql, "SELECT ");
+  for (int64_t i = 0; i < p->count; i++) {
+    if (i) tn_str_puts(&p->sql, ", ");
+    tn_sql_name(&p->sql, t->columns[p->columns[i]].engine_name);
+  }
+  tn_str_printf(&p->sql, " FROM read_parquet('%s', can_have_nan = true)", path);
+  tn_str_puts(&p->sql, tn_str_text(where));
+  uint64_t all = read->filter_count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << read->filter_count) - 1;
+  p->limited = read->limit >= 0 && p->filters_applied == all;
+  if (p->limited) tn_str_printf(&p->sql, " LIMIT %lld", (long long)read->limit);
+  return p->sql.failed || where->failed ? tn_no_memory(err) : TENON_OK;
+}
+
+static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read, const char *file, const char *path,
+                              tn_parquet_plan *ret, tenon_error *err) {
+  tn_parquet_plan p = {0};
+  tn_str where;
+  tn_str_init(&where, MAX_SQL);
+  tn_str_init(&p.sql, MAX_SQL);
+  tenon_status status = choose_columns(&p, t, read, err);
+  if (!status) status = place_filters(&p, t, read, &where, err);
+  if (!status && p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
+  if (!status) status = check_readable(&p, t, file, err);
+  if (!status) status = write_sql(&p, t, read, path, &where, err);
+  tn_str_release(&where);
+  if (status) plan_release(&p);
+  else *ret = p;
+  return status;
+}
+
+/* ---- The stream ---- */
+
+typedef struct tn_parquet_rows {
+  tenon_ctx *ctx;
+  int fd;                    /* until the engine owns it */
+  char path[40], *name, *sql;
+  int64_t memory;
+  bool ended;                /* no row is wanted */
+  struct ArrowSchema schema;
+  tn_engine_shape shape;
+  tenon_stream rows;         /* of the engine; close NULL before the first batch */
+} tn_parquet_rows;
+
+static void rows_close(void *self) {
+  tn_parquet_rows *r = self;
+  if (r->rows.close) {
+    r->rows.close(r->rows.self);
+    tn_schema_release(&r->rows.schema);
+  }
+  if (r->fd >= 0) close(r->fd);
+  tn_schema_release(&r->schema);
+  tn_free(r->name);
+  tn_free(r->sql);
+  tn_free(r);
+}
+
+static tenon_status rows_begin(tn_parquet_rows *r, tenon_error *err) {
+  tn_engine *engine;
+  tn_engine_options options = {.memory = r->memory, .shown_path = r->path, .shown_name = r->name};
+  tenon_status status = tn_engine_new(r->ctx, &options, &engine, err);
+  if (status) return status;
+  tn_engine_own_fd(engine, r->fd);
+  r->fd = -1;
+  return tn_engine_query(engine, r->sql, &r->shape, NULL, NULL, &r->rows, err);
+}
+
+static tenon_status rows_next(void *self, struct ArrowArray *ret, tenon_error *err) {
+  tn_parquet_rows *r = self;
+  tenon_status status = TENON_OK;
+  if (!r->ended && !r->rows.close) status = rows_begin(r, err);
+  if (!status && !r->ended) status = r->rows.next(r->rows.self, ret, err);
+  if (!status && r->ended) ret->release = NULL;
+  if (status) tn_error_prefix(err, "%s: ", r->name);
+  return status;
+}
+
+static tenon_status pick_schema(const tn_parquet_types *t, const tn_parquet_plan *p, struct ArrowSchema *ret, tenon_error *err) {
+  struct ArrowSchema made = {0}, child;
+  tenon_status status = tn_schema_struct(&made, p->count, err);
+  if (!status) status = tn_schema_copy_metadata(&t->schema, &made, err);
+  for (int64_t i = 0; !status && i < p->count; i++) {
+    if ((status = tn_schema_copy(t->schema.children[p->columns[i]], &child, err))) break;
+    tn_schema_release(made.children[i]);
+    *made.children[i] = child;
+  }
+  if (status) tn_schema_release(&made);
+  else *ret = made;
+  return status;
+}
+
+/* Takes the file's descriptor over. */
+static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_plan *p, const char *name, const tenon_read *read,
+                             int64_t memory, tn_parquet_rows **ret, tenon_error *err) {
+  tn_parquet_rows *r = tn_alloc(sizeof *r);
+  if (!r) return tn_no_memory(err);
+  *r = (tn_parquet_rows){.ctx = ctx, .fd = file->fd, .memory = memory, .ended = file->rows == 0 || read->limit == 0};
+  file->fd = -1;
+  snprintf(r->path, sizeof r->path, "/proc/self/fd/%d", r->fd);
+  r->name = tn_strdup(name);
+  r->sql = tn_str_move(&p->sql);
+  tenon_status status = r->name && r->sql ? pick_schema(&file->types, p, &r->schema, err) : tn_no_memory(err);
+  if (status) {
+    rows_close(r);
+    return status;
+  }
+  r->shape = (tn_engine_shape){.schema = &r->schema, .batch_bytes = read->batch_bytes, .batch_rows = read->batch_rows};
+  *ret = r;
+  return TENON_OK;
 }
 
 tenon_status tn_parquet_read(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,
                              const struct ArrowSchema *expected, const tenon_read *read, tenon_rows *ret, tenon_error *err) {
-  (void)expected;
-  tn_engine *engine;
+  tn_parquet_file file;
+  tn_parquet_plan plan = {0};
+  tn_parquet_rows *rows = NULL;
   char path[40];
-  tenon_status status = open_engine(ctx, in, options, &engine, path, err);
+  struct ArrowSchema schema;
+  tenon_status status = file_init(ctx, in, &file, err);
   if (status) return status;
-  tn_str sql;
-  tn_str_init(&sql, MAX_SQL);
-  tn_str_puts(&sql, "SELECT ");
-  add_columns(&sql, read);
-  tn_str_printf(&sql, " FROM read_parquet('%s')", path);
-  bool limited = read->limit >= 0 && read->filter_count == 0;
-  if (limited) tn_str_printf(&sql, " LIMIT %lld", (long long)read->limit);
-  tn_engine_shape shape = {.batch_bytes = read->batch_bytes, .batch_rows = read->batch_rows};
-  tenon_stream stream;
-  if (sql.failed) {
-    tn_engine_free(engine);
-    status = tn_no_memory(err);
-  } else {
-    status = tn_engine_query(engine, tn_str_text(&sql), &shape, NULL, NULL, &stream, err);
-  }
-  tn_str_release(&sql);
-  if (status) return status;
-  *ret = (tenon_rows){.struct_size = sizeof *ret, .stream = stream,
-                      .applied = TENON_APPLIED_COLUMNS | (limited ? TENON_APPLIED_LIMIT : 0)};
-  return TENON_OK;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", file.fd);
+  status = check_expected(in->name, &file.types.schema, expected, err);
+  if (!status) status = plan_init(&file.types, read, in->name, path, &plan, err);
+  if (!status) status = rows_new(ctx, &file, &plan, in->name, read, options->memory, &rows, err);
+  if (!status && (status = tn_schema_copy(&rows->schema, &schema, err))) rows_close(rows);
+  if (!status)
+    *ret = (tenon_rows){
+        .struct_size = sizeof *ret,
+        .stream = {.struct_size = sizeof ret->stream, .self = rows, .schema = schema, .next = rows_next, .close = rows_close},
+        .applied = (plan.count == plan.asked ? TENON_APPLIED_COLUMNS : 0) | (plan.limited ? TENON_APPLIED_LIMIT : 0),
+        .filters_applied = plan.filters_applied,
+    };
+  plan_release(&plan);
+  file_release(&file);
+  return status;
 }

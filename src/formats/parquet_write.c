@@ -23,6 +23,8 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "formats/parquet.h"
+#include "formats/parquet_types.h"
+#include "formats/sink.h"
 
 enum { QUEUE = 2, MAX_SQL = 64 << 20, GROUP_ROWS = 122880, LEAST_GROUP_ROWS = 2048 };
 static const int64_t GROUP_BYTES = INT64_C(128) << 20, SMALL_MEMORY = INT64_C(256) << 20;
@@ -215,20 +217,23 @@ static tenon_status encoder_write(void *self, struct ArrowArray *batch, tenon_er
   return status ? status : start(w, err);
 }
 
-/* A pipe takes what it can at a time; the wait for its reader can be cancelled. */
+/* What was spooled goes to its pipe. */
 static tenon_status pour(tn_encoder *w, int64_t size, tenon_error *err) {
-  enum { AT_A_TIME = 4096 };   /* PIPE_BUF: what a pipe that is ready takes without blocking */
-  char data[AT_A_TIME];
-  for (int64_t done = 0; done < size;) {
-    ssize_t n = pread(w->fd, data, sizeof data, done);
-    if (n <= 0) return tn_fail_errno(err, n < 0 ? errno : EIO, TENON_STAGE_WRITE, NULL, "reading back the spooled file");
-    struct pollfd ready = {.fd = w->target, .events = POLLOUT};
-    tenon_status status = tn_ctx_wait(w->ctx, &ready, 1, -1, err);
-    if (!status) status = tn_write_all(w->target, data, (size_t)n, err);
-    if (status) return status;
-    done += n;
+  enum { AT_A_TIME = 64 << 10 };
+  tn_sink sink;
+  char *data = tn_alloc(AT_A_TIME);
+  tenon_status status = data ? tn_sink_init(&sink, w->ctx, w->target, err) : tn_no_memory(err);
+  if (!status) {
+    for (int64_t done = 0; !status && done < size;) {
+      ssize_t n = pread(w->fd, data, AT_A_TIME, done);
+      if (n <= 0) status = tn_fail_errno(err, n < 0 ? errno : EIO, TENON_STAGE_WRITE, NULL, "reading back the spooled file");
+      else status = tn_sink_put(&sink, data, (size_t)n, err);
+      done += n;
+    }
+    tn_sink_release(&sink);
   }
-  return TENON_OK;
+  tn_free(data);
+  return status;
 }
 
 static tenon_status encoder_finish(void *self, int64_t *ret_bytes, tenon_error *err) {
@@ -294,13 +299,10 @@ static tenon_status check_options(const tn_format_options *o, tenon_error *err) 
 static tenon_status check_names(const struct ArrowSchema *s, tenon_error *err) {
   if (s->n_children == 0)
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "choose at least one column", "a Parquet file without columns cannot be written");
-  for (int64_t i = 0; i < s->n_children; i++)
-    for (int64_t k = 0; k < i; k++)
-      if (strcasecmp(s->children[i]->name, s->children[k]->name) == 0)
-        return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "leave one of them out (columns), or rename it at its source",
-                          "columns %s and %s: their names differ in nothing, or in case alone", s->children[k]->name,
-                          s->children[i]->name);
-  return TENON_OK;
+  const char *one, *other;
+  if (!tn_names_clash(s, &one, &other)) return TENON_OK;
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "leave one of them out (columns), or rename it at its source",
+                    "columns %s and %s: their names differ in nothing, or in case alone", one, other);
 }
 
 static tenon_status prepare(tn_encoder *w, int fd, const struct ArrowSchema *schema, const tn_format_options *options,
