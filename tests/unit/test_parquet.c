@@ -78,7 +78,7 @@ static uint64_t next_random(void) {
 }
 
 static const char *const formats[] = {"b", "c", "C", "s", "S", "i", "I", "l", "L", "f", "g", "u", "z", "d:3,1", "d:9,2", "d:15,2", "d:18,0",
-                                      "d:38,10", "tdD", "ttu", "tsu:", "tsn:", "tsu:UTC", "tsu:Europe/Berlin"};
+                                      "d:38,10", "tdD", "tdm", "tts", "ttm", "ttu", "tDs", "tDn", "e", "U", "Z", "w:5", "tsu:", "tsm:", "tss:", "tsn:", "tsu:UTC", "tsu:Europe/Berlin", "tsm:UTC", "tss:+02:00"};
 enum { COLUMNS = sizeof formats / sizeof formats[0] };
 
 static struct ArrowSchema flat_schema(void) {
@@ -112,10 +112,15 @@ static void append_value(tn_column *c, const char *f) {
   }
   if (f[0] == 'b') assert_true(tn_append_bool(c, r & 16));
   else if (f[0] == 'd') append_decimal(c, f);
-  else if (f[0] == 'u' || f[0] == 'z') {
-    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(f[0] == 'u' ? 'a' + next_random() % 26 : next_random());
+  else if (strchr("uUzZ", f[0])) {
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(f[0] == 'u' || f[0] == 'U' ? 'a' + next_random() % 26 : next_random());
     assert_true(tn_append_bytes(c, text, (int64_t)(r >> 8) % (int64_t)sizeof text));
-  } else if (!strcmp(f, "ttu")) assert_true(tn_append_i64(c, (int64_t)(r % 86400000000u)));
+  } else if (!strcmp(f, "tdm")) assert_true(tn_append_i64(c, ((int64_t)(r % 2000000) - 1000000) * 86400000));
+  else if (!strcmp(f, "tts")) assert_true(tn_append_i32(c, (int32_t)(r % 86400)));
+  else if (!strcmp(f, "ttm")) assert_true(tn_append_i32(c, (int32_t)(r % 86400000)));
+  else if (f[0] == 'e') { uint16_t half = (uint16_t)(r % 31744 | (r & 32768)); assert_true(tn_append_fixed(c, &half)); }
+  else if (!strncmp(f, "tss", 3)) assert_true(tn_append_i64(c, (int64_t)(r >> 30) - 3000000000));
+  else if (!strcmp(f, "ttu")) assert_true(tn_append_i64(c, (int64_t)(r % 86400000000u)));
   else if (!strcmp(f, "tdD")) assert_true(tn_append_i32(c, (int32_t)(r % 2000000) - 1000000));
   else if (!strncmp(f, "tsm", 3)) assert_true(tn_append_i64(c, (int64_t)(r >> 20) / 1000));
   else if (f[0] == 't') assert_true(tn_append_i64(c, (int64_t)r / 4));
