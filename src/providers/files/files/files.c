@@ -20,7 +20,7 @@ static const tenon_param params[] = {
     TN_FILE_PARAMS(tn_files_config, files),
 };
 
-/* ---- URLs: file:///absolute/folder?format=csv, file:relative ---- */
+/* ---- URLs: file:///absolute/folder?format=csv, file://relative ---- */
 
 typedef tenon_status (*set_fn)(void *arg, const char *key, const char *value, tenon_error *err);
 

@@ -169,19 +169,18 @@ static bool scan_char(scanner *s, char c) {
   return true;
 }
 
-static bool is_leap(int64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
+static bool is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
 
 static int days_in(int year, int month) {
   static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   return days[month - 1] + (month == 2 && is_leap(year));
 }
 
-/* Years begin in March, so that the leap day is the last. */
-static int64_t days_of(int64_t y, int m, int d) {
-  y -= m <= 2;
-  int64_t era = (y >= 0 ? y : y - 399) / 400, in_era = y - era * 400;
-  int64_t in_year = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-  return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 719468;
+/* Years begin in March, so that the leap day is the last; years from -1 on. */
+static int32_t days_of(int32_t y, int m, int d) {
+  static const int16_t before[] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275};
+  uint32_t years = (uint32_t)(y - (m <= 2) + 400), era = years / 400, in_era = years % 400;
+  return (int32_t)(era * 146097 + in_era * 365 + in_era / 4 - in_era / 100) + before[m - 1] + d - 1 - 719468 - 146097;
 }
 
 void tn_sqlite_civil(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day) {
@@ -194,7 +193,7 @@ void tn_sqlite_civil(int64_t days, int64_t *ret_year, int *ret_month, int *ret_d
   *ret_year = year + era * 400 + (*ret_month <= 2);
 }
 
-static bool scan_date(scanner *s, int64_t *ret_days) {
+static bool scan_date(scanner *s, int32_t *ret_days) {
   int y, m, d;
   if (!scan_digits(s, 4, &y) || !scan_char(s, '-') || !scan_digits(s, 2, &m) || !scan_char(s, '-') || !scan_digits(s, 2, &d))
     return false;
@@ -244,7 +243,8 @@ static bool scan_zone(scanner *s, int64_t *ret_us) {
 }
 
 static bool scan_timestamp(scanner *s, int64_t *ret_us) {
-  int64_t days, us = 0;
+  int32_t days;
+  int64_t us = 0;
   if (!scan_date(s, &days)) return false;
   if ((scan_char(s, 'T') || scan_char(s, ' ')) && !scan_time(s, &us)) return false;
   *ret_us = days * INT64_C(86400000000) + us;
@@ -259,20 +259,12 @@ static bool scanner_of(sqlite3_value *v, int storage, scanner *ret) {
   return true;
 }
 
-bool tn_sqlite_parse_date(const char *text, size_t size, int32_t *ret_days) {
-  scanner s = {text, text + size};
-  int64_t days;
-  if (!scan_date(&s, &days) || s.at != s.end) return false;
-  *ret_days = (int32_t)days;
-  return true;
-}
-
 static tn_sqlite_cell put_date(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
   scanner s;
-  int64_t days;
+  int32_t days;
   (void)type;
   if (!scanner_of(v, storage, &s) || !scan_date(&s, &days) || s.at != s.end) return TN_SQLITE_MISFIT;
-  ((int32_t *)(void *)c->data.data)[c->length++] = (int32_t)days;
+  ((int32_t *)(void *)c->data.data)[c->length++] = days;
   return TN_SQLITE_FITS;
 }
 

@@ -288,7 +288,7 @@ static tenon_status look_at_file(const char *path, struct stat *ret, tenon_error
   if (stat(path, ret) != 0) {
     if (errno == ENOENT || errno == ENOTDIR)
       return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
-                        "check the path: sqlite:///absolute/path.db or sqlite:relative.db", "there is no file %s", path);
+                        "check the path: sqlite:///absolute/path.db, or sqlite://relative/path.db", "there is no file %s", path);
     return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION, "give this user the right to search its folder", "%s", path);
   }
   if (!S_ISREG(ret->st_mode))

@@ -83,7 +83,7 @@ static tenon_status set_query(const char *query, set_fn set, void *arg, tenon_er
   return TENON_OK;
 }
 
-/* sqlite:///absolute/path, sqlite://relative, sqlite:relative */
+/* sqlite:///absolute/path, sqlite://relative/path */
 static tenon_status parse_url(const char *url, set_fn set, void *arg, tenon_error *err) {
   const char *path = strchr(url, ':');
   path = path ? path + 1 : url;
