@@ -8,14 +8,11 @@
 #include "formats/sink.h"
 
 typedef struct tn_arrow_writer {
-  tn_sink sink;
   tn_ipc_writer *ipc;
+  tn_sink sink;
 } tn_arrow_writer;
 
-static tenon_status put(void *self, const void *data, size_t size, tenon_error *err) {
-  tn_arrow_writer *w = self;
-  return tn_sink_put(&w->sink, data, size, err);
-}
+static tenon_status put(void *self, const void *data, size_t size, tenon_error *err) { return tn_sink_put(self, data, size, err); }
 
 static tenon_status arrow_write(void *self, struct ArrowArray *batch, tenon_error *err) {
   tn_arrow_writer *w = self;
@@ -43,13 +40,10 @@ static tenon_status arrow_writer(tenon_ctx *ctx, int fd, const struct ArrowSchem
   (void)options;
   tn_arrow_writer *w = tn_alloc(sizeof *w);
   if (!w) return tn_no_memory(err);
-  tn_ipc_sink out = {.self = w, .write = put};
   tenon_status status = tn_sink_init(&w->sink, ctx, fd, err);
+  tn_ipc_sink sink = {.self = &w->sink, .write = put};
+  if (!status) status = tn_ipc_writer_new(schema, &sink, &w->ipc, err);
   if (status) {
-    tn_free(w);
-    return status;
-  }
-  if ((status = tn_ipc_writer_new(schema, &out, &w->ipc, err))) {
     arrow_free(w);
     return status;
   }

@@ -115,20 +115,28 @@ typedef struct tn_csv_slice {
   uint32_t first, rows;
 } tn_csv_slice;
 
+/* All values of the slice, behind those that `out` has; there is room for them and for the bytes of the
+ * slice's text. Answers how many fitted; fewer than there are: the next did not. */
+typedef uint32_t tn_csv_convert(const tn_csv_column *, const tn_csv_slice *, tn_column *out);
+tn_csv_convert tn_csv_convert_int8, tn_csv_convert_int16, tn_csv_convert_int32, tn_csv_convert_int64;
+tn_csv_convert tn_csv_convert_uint8, tn_csv_convert_uint16, tn_csv_convert_uint32, tn_csv_convert_uint64;
+tn_csv_convert tn_csv_convert_bool, tn_csv_convert_float64, tn_csv_convert_decimal128, tn_csv_convert_date;
+tn_csv_convert tn_csv_convert_timestamp, tn_csv_convert_text, tn_csv_convert_binary;
+tn_csv_convert tn_csv_convert_fixed;   /* any type of fixed width, by the long way */
+
 /* A type of column. */
 typedef struct tn_csv_type {
   const char *format;             /* Arrow's, or how it begins */
   int32_t width;                  /* of fixed-width values */
   /* One value out of its text, without quotes, into `width` bytes; false: it does not fit. */
   bool (*parse)(const tn_csv_column *, const char *text, size_t size, void *ret);
-  /* All values of the slice, behind those that `out` has; there is room for them and for the bytes of
-   * the slice's text. Answers how many fitted; fewer than there are: the next did not. */
-  uint32_t (*convert)(const tn_csv_column *, const tn_csv_slice *, tn_column *out);
+  tn_csv_convert *convert;
 } tn_csv_type;
 
 /* How one column of the file is read. */
 struct tn_csv_column {
   const tn_csv_type *type;
+  tn_csv_convert *convert;        /* the type's, or a longer way where a NULL looks like a value */
   uint32_t position;              /* in the file */
   int32_t precision, scale;       /* of decimals */
   bool strict;                    /* found by sniffing: a value must be spelled as its type's rule says */
@@ -143,14 +151,6 @@ typedef enum tn_csv_cell { TN_CSV_VALUE, TN_CSV_NULL, TN_CSV_MISFIT } tn_csv_cel
 tn_csv_cell tn_csv_read_cell(const tn_csv_column *, const tn_csv_dialect *, const uint8_t *field, uint32_t size, void *ret);
 /* The field's text without quotes; doubled ones are single in `room`, which has `size` bytes. False: NULL. */
 bool tn_csv_field_text(const tn_csv_dialect *, const uint8_t *field, uint32_t size, char *room, uint32_t *ret_size);
-
-/* The values of a slice into a column; one function a type. See tn_csv_type.convert. */
-typedef uint32_t tn_csv_convert(const tn_csv_column *, const tn_csv_slice *, tn_column *out);
-tn_csv_convert tn_csv_convert_int8, tn_csv_convert_int16, tn_csv_convert_int32, tn_csv_convert_int64;
-tn_csv_convert tn_csv_convert_uint8, tn_csv_convert_uint16, tn_csv_convert_uint32, tn_csv_convert_uint64;
-tn_csv_convert tn_csv_convert_bool, tn_csv_convert_float64, tn_csv_convert_decimal128, tn_csv_convert_date;
-tn_csv_convert tn_csv_convert_timestamp, tn_csv_convert_text, tn_csv_convert_binary;
-tn_csv_convert tn_csv_convert_fixed;   /* any type of fixed width, by the long way */
 
 /* -1: it is none. */
 int tn_csv_hex_digit(char);

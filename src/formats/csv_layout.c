@@ -41,7 +41,7 @@ typedef struct csv_maker {
 /* ---- Room ---- */
 
 tenon_status tn_csv_index_reserve(tn_csv_index *ix, uint32_t bytes, tenon_error *err) {
-  if (bytes <= ix->room) return TENON_OK;
+  if (ix->ends && bytes <= ix->room) return TENON_OK;
   tn_csv_index_release(ix);
   ix->ends = tn_alloc_array((size_t)bytes + TN_CSV_SLACK, sizeof *ix->ends);
   ix->starts = tn_alloc_array((size_t)bytes + TN_CSV_SLACK, sizeof *ix->starts);

@@ -199,7 +199,7 @@ static tenon_status convert_rows(csv_reader *r, uint32_t count, tenon_error *err
   for (uint32_t i = 0; i < r->column_count; i++) {
     tn_column *out = tn_builder_column(r->builder, i);
     if (!tn_reserve(out, slice.rows, text)) return tn_append_failed(err);
-    uint32_t done = r->columns[i].type->convert(&r->columns[i], &slice, out);
+    uint32_t done = r->columns[i].convert(&r->columns[i], &slice, out);
     if (done < slice.rows) misfit = &r->columns[i];
     slice.rows = done;
   }
@@ -283,6 +283,13 @@ static tenon_status chosen_schema(const csv_reader *r, const csv_choice *choice,
   return status;
 }
 
+/* The fast ways look for a value first. */
+static void mind_nulls(tn_csv_column *c, const tn_csv_dialect *d) {
+  uint64_t room[4];
+  bool is_value = d->null_size > 0 && c->type->parse(c, d->null_text, d->null_size, room);
+  if (is_value && c->type->width > 0 && c->convert != tn_csv_convert_bool) c->convert = tn_csv_convert_fixed;
+}
+
 static tenon_status make_columns(csv_reader *r, const csv_choice *choice, tenon_error *err) {
   r->columns = tn_alloc_array(choice->count, sizeof *r->columns);
   if (!r->columns) return tn_no_memory(err);
@@ -294,6 +301,7 @@ static tenon_status make_columns(csv_reader *r, const csv_choice *choice, tenon_
     if (!tn_csv_column_init(&r->columns[i], s->format, position, r->layout.strict[position]))
       return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, NULL, "%s: column %.100s: CSV cannot be read as Arrow type %.40s",
                         r->name, s->name, s->format);
+    mind_nulls(&r->columns[i], &r->layout.dialect);
     r->row_bytes += r->columns[i].type->width ? r->columns[i].type->width : 4;
   }
   return TENON_OK;

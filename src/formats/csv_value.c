@@ -7,7 +7,7 @@
  *   integers   no plus sign, no leading zeros: 007 is text
  *   float      a number of JSON, or NaN, Infinity, -Infinity; printing it with as many digits as the
  *              field has gives the field's number again
- *   decimal    no plus sign, no leading zeros, digits on both sides of a point, at most `scale` behind it
+ *   decimal    no plus sign, no leading zeros, no negative zero, digits on both sides of a point, at most `scale` behind it
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -104,9 +104,18 @@ static bool read_digits(const char *text, size_t size, bool strict, digits *ret)
   return true;
 }
 
+/* -0 is no decimal: its sign would be lost. */
+static bool is_negative_zero(const digits *d) {
+  for (size_t i = 0; i < d->whole_size; i++)
+    if (d->whole[i] != '0') return false;
+  for (size_t i = 0; i < d->fraction_size; i++)
+    if (d->fraction[i] != '0') return false;
+  return d->negative;
+}
+
 bool tn_csv_decimal_shape(const char *text, size_t size, int32_t *ret_whole, int32_t *ret_scale) {
   digits d;
-  if (!read_digits(text, size, true, &d)) return false;
+  if (!read_digits(text, size, true, &d) || is_negative_zero(&d)) return false;
   *ret_whole = d.whole_size == 1 && d.whole[0] == '0' ? 0 : (int32_t)d.whole_size;
   *ret_scale = (int32_t)d.fraction_size;
   return true;
@@ -114,7 +123,7 @@ bool tn_csv_decimal_shape(const char *text, size_t size, int32_t *ret_whole, int
 
 static bool parse_decimal(const tn_csv_column *c, const char *text, size_t size, void *ret) {
   digits d;
-  if (!read_digits(text, size, c->strict, &d)) return false;
+  if (!read_digits(text, size, c->strict, &d) || (c->strict && is_negative_zero(&d))) return false;
   size_t scale = (size_t)c->scale;
   while (d.whole_size > 0 && d.whole[0] == '0') d.whole++, d.whole_size--;
   while (!c->strict && d.fraction_size > scale && d.fraction[d.fraction_size - 1] == '0') d.fraction_size--;
@@ -339,6 +348,7 @@ bool tn_csv_column_init(tn_csv_column *ret, const char *format, uint32_t positio
   for (size_t i = 0; i < sizeof types / sizeof types[0] && !c.type; i++)
     if (strcmp(types[i].format, format) == 0) c.type = &types[i];
   if (!c.type) return false;
+  c.convert = c.type->convert;
   *ret = c;
   return true;
 }

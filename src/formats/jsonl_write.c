@@ -4,6 +4,7 @@
  * decimals are numbers with all their digits, however many; NaN and infinities are strings; binary
  * is a string \x68690a; lists, structs and maps are arrays and objects.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "arrow/build.h"
@@ -55,19 +56,33 @@ static void jsonl_free(void *self) {
   tn_free(w);
 }
 
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static tenon_status refuse_equal_names(const tn_text_out *o, tenon_error *err) {
+  char **sorted = tn_alloc_array((size_t)o->column_count, sizeof *sorted);
+  if (!sorted) return tn_no_memory(err);
+  memcpy(sorted, o->names, (size_t)o->column_count * sizeof *sorted);
+  qsort(sorted, (size_t)o->column_count, sizeof *sorted, compare_names);
+  int64_t c = 1;
+  while (c < o->column_count && strcmp(sorted[c - 1], sorted[c]) != 0) c++;
+  tenon_status status = TENON_OK;
+  if (c < o->column_count)
+    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "give one of them another name, or choose columns",
+                        "two columns are called %.200s, which an object cannot have", sorted[c]);
+  tn_free(sorted);
+  return status;
+}
+
 static tenon_status make_keys(jsonl_writer *w, tenon_error *err) {
+  tenon_status status = refuse_equal_names(&w->out, err);
+  if (status) return status;
   w->key_ends = tn_alloc_array((size_t)w->out.column_count, sizeof *w->key_ends);
   if (!w->key_ends) return tn_no_memory(err);
   tn_str_init(&w->keys, TN_LONGEST_ROW);
   for (int64_t c = 0; c < w->out.column_count; c++) {
     const char *name = w->out.names[c];
-    for (int64_t k = 0; k < c; k++)
-      if (strcmp(w->out.names[k], name) == 0)
-        return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "give one of them another name, or choose columns",
-                          "two columns are called %.200s, which an object cannot have", name);
     tn_str_putc(&w->keys, c > 0 ? ',' : '{');
-    tenon_status status = tn_print_json_string(name, strlen(name), &w->keys, err);
-    if (status) return status;
+    if ((status = tn_print_json_string(name, strlen(name), &w->keys, err))) return status;
     if (!tn_str_putc(&w->keys, ':')) return tn_no_memory(err);
     w->key_ends[c] = w->keys.size;
   }

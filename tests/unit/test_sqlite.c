@@ -177,6 +177,9 @@ static const struct {
     {"NUMBER(10, 3)", "d:10,3", "0.1", "0.100", "0.1 + 0.2"},
     {"DECIMAL(20,2)", "d:20,2", "90071992547409.91", "90071992547409.91", "900719925474099.5"},
     {"NUMERIC", "u", "0.1", "0.1", "'abc'"},
+    {"NUMERIC", "u", "1/3.0", "0.3333333333333333", "'1,5'"},
+    {"NUMERIC", "u", "-9e999", "-Infinity", "x'00'"},
+    {"NUMERIC", "u", "1e300", "1e+300", "'0x10'"},
     {"DECIMAL", "u", "123456789012345678", "123456789012345678", "x'31'"},
     {"DECIMAL(60,3)", "u", "1.5", "1.5", "'a'"},
     {"JSON", "u", "'{\"a\": 1}'", "{\"a\": 1}", "x'00'"},
@@ -873,6 +876,45 @@ static void a_writer_that_comes_in_between(void **state) {
   end(&f);
 }
 
+/* What a crash leaves behind: a database and the journal of a transaction that was not finished. */
+static void unfinished_transactions(void **state) {
+  (void)state;
+  fixture f;
+  char command[600];
+  make_numbers("crash.db", 5000);
+  sqlite3 *db = writer_of("crash.db");
+  run(db, "PRAGMA cache_size=5; BEGIN; UPDATE n SET s = 'half done'");
+  snprintf(command, sizeof command, "cp %s/crash.db %s/left.db && cp %s/crash.db-journal %s/left.db-journal", folder, folder, folder, folder);
+  assert_int_equal(system(command), 0);
+  run(db, "ROLLBACK");
+  sqlite3_close(db);
+  tenon_read req = table_read("n");
+  req.limit = 1;
+  begin(&f, "left.db");
+  expect_failure(&f, &req, TENON_CONFLICT, "a transaction that was not finished");
+  assert_non_null(strstr(f.err.remedy, "mode=read-write"));
+  end(&f);
+  begin_with(&f, "left.db", "mode", "read-write");
+  expect_rows(&f, &req, "1|row 1|0.25\n");
+  req = (tenon_read)TENON_READ_INIT;
+  req.query = "DELETE FROM n";
+  expect_failure(&f, &req, TENON_FORBIDDEN, "would change"); /* this mode reads, too */
+  end(&f);
+}
+
+static void immutable_files(void **state) {
+  (void)state;
+  fixture f;
+  make_numbers("locked.db", 2);
+  sqlite3 *db = writer_of("locked.db");
+  run(db, "BEGIN EXCLUSIVE");
+  begin_with(&f, "locked.db", "mode", "immutable");
+  tenon_read req = table_read("n");
+  expect_rows(&f, &req, "1|row 1|0.25\n2|row 2|0.5\n"); /* without asking for locks */
+  end(&f);
+  sqlite3_close(db);
+}
+
 /* ---- Files that are none, or not good ---- */
 
 static tenon_status open_status(const char *path, tenon_error *err) {
@@ -1149,6 +1191,8 @@ int main(void) {
       cmocka_unit_test(a_lock_does_not_outlast_the_deadline),
       cmocka_unit_test(wal_without_leaving_files),
       cmocka_unit_test(a_writer_that_comes_in_between),
+      cmocka_unit_test(unfinished_transactions),
+      cmocka_unit_test(immutable_files),
       cmocka_unit_test(files_that_are_none),
       cmocka_unit_test(malformed_files),
       cmocka_unit_test(hostile_schemas),
