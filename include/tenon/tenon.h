@@ -170,7 +170,8 @@ TENON_API tenon_status tenon_put_object(tenon_ctx *ctx, tenon_session *s, const 
 
 typedef struct tenon_progress {
   uint32_t struct_size;
-  int64_t rows, bytes;         /* so far; bytes of Arrow data */
+  int64_t rows;                /* so far */
+  int64_t bytes;               /* in the file so far, -1: it is a pipe */
   int64_t rows_estimate;       /* the system's guess of all of them, -1: none */
   int64_t elapsed_ms;
 } tenon_progress;

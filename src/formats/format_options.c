@@ -24,28 +24,37 @@ static const char *const compressions[] = {"zstd", "snappy", "none", NULL};
 #define INT(m, c_type) ROW(TN_OPTION_INT, m, c_type)
 
 static const tn_option rows[] = {
-    {CHAR(delimiter), .key = "delimiter", .label = "Delimiter", .formats = "csv tsv", .use = TN_OPTION_READS | TN_OPTION_WRITES,
+    {CHAR(delimiter), .key = "delimiter", .label = "Delimiter", .formats = "csv tsv",
+     .use = TN_OPTION_READS | TN_OPTION_WRITES,
      .help = "the character between fields, or tab; found out by itself when it is not given"},
-    {CHAR(quote), .key = "quote", .label = "Quote", .formats = "csv tsv", .use = TN_OPTION_READS | TN_OPTION_WRITES,
-     .default_value = "\"", .help = "the character around fields that contain delimiters; none: no quoting"},
-    {BOOL(header), .key = "header", .label = "Header", .formats = "csv tsv", .use = TN_OPTION_READS | TN_OPTION_WRITES,
-     .default_value = "auto", .help = "whether the first line has the columns' names: yes, no or auto (look)"},
-    {ENUM(encoding), .key = "encoding", .label = "Encoding", .formats = "csv tsv", .use = TN_OPTION_READS,
-     .default_value = "utf-8", .choices = encodings, .help = "how the bytes are to be understood"},
-    {TEXT(null_text), .key = "null_text", .label = "NULL is", .formats = "csv tsv", .use = TN_OPTION_READS | TN_OPTION_WRITES,
-     .default_value = "", .help = "the unquoted field that stands for NULL"},
+    {CHAR(quote), .key = "quote", .label = "Quote", .formats = "csv tsv",
+     .use = TN_OPTION_READS | TN_OPTION_WRITES, .default_value = "\"",
+     .help = "the character around fields that contain delimiters; none: no quoting"},
+    {BOOL(header), .key = "header", .label = "Header", .formats = "csv tsv",
+     .use = TN_OPTION_READS | TN_OPTION_WRITES, .default_value = "auto",
+     .help = "whether the first line has the columns' names: yes, no or auto (look)"},
+    {ENUM(encoding), .key = "encoding", .label = "Encoding", .formats = "csv tsv",
+     .use = TN_OPTION_READS, .default_value = "utf-8", .choices = encodings,
+     .help = "how the bytes are to be understood"},
+    {TEXT(null_text), .key = "null_text", .label = "NULL is", .formats = "csv tsv",
+     .use = TN_OPTION_READS | TN_OPTION_WRITES, .default_value = "",
+     .help = "the unquoted field that stands for NULL"},
     {TEXT(types), .key = "types", .label = "Types", .formats = "csv tsv", .use = TN_OPTION_READS,
      .help = "types that are given rather than found: id=int64,price=decimal(15,2),note=text"},
-    {INT(sample_rows, int64_t), .key = "sample_rows", .label = "Sample rows", .formats = "csv tsv", .use = TN_OPTION_READS,
-     .default_value = "10000", .min = 1, .max = 1000000000, .help = "how many rows are looked at to find types"},
-    {BOOL(all_text), .key = "all_text", .label = "All text", .formats = "csv tsv", .use = TN_OPTION_READS,
-     .default_value = "no", .help = "find no types: every column is text"},
-    {ENUM(compression), .key = "compression", .label = "Compression", .formats = "parquet", .use = TN_OPTION_WRITES,
-     .default_value = "zstd", .choices = compressions, .help = "how columns are compressed"},
-    {INT(compression_level, int32_t), .key = "compression_level", .label = "Compression level", .formats = "parquet",
-     .use = TN_OPTION_WRITES, .min = 1, .max = 22, .help = "of zstd; the codec's own default when it is not given"},
-    {INT(row_group_rows, int64_t), .key = "row_group_rows", .label = "Rows a row group", .formats = "parquet",
-     .use = TN_OPTION_WRITES, .min = 1, .max = 100000000, .help = "rows that are stored together"},
+    {INT(sample_rows, int64_t), .key = "sample_rows", .label = "Sample rows", .formats = "csv tsv",
+     .use = TN_OPTION_READS, .default_value = "10000", .min = 1, .max = 1000000000,
+     .help = "how many rows are looked at to find types"},
+    {BOOL(all_text), .key = "all_text", .label = "All text", .formats = "csv tsv",
+     .use = TN_OPTION_READS, .default_value = "no", .help = "find no types: every column is text"},
+    {ENUM(compression), .key = "compression", .label = "Compression", .formats = "parquet",
+     .use = TN_OPTION_WRITES, .default_value = "zstd", .choices = compressions,
+     .help = "how columns are compressed"},
+    {INT(compression_level, int32_t), .key = "compression_level", .label = "Compression level",
+     .formats = "parquet", .use = TN_OPTION_WRITES, .min = 1, .max = 22,
+     .help = "of zstd; the codec's own default when it is not given"},
+    {INT(row_group_rows, int64_t), .key = "row_group_rows", .label = "Rows a row group",
+     .formats = "parquet", .use = TN_OPTION_WRITES, .min = 1, .max = 100000000,
+     .help = "rows that are stored together"},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
@@ -69,7 +78,8 @@ static tenon_status unknown(uint32_t use, const char *key, tenon_error *err) {
   if (nearest) snprintf(remedy, sizeof remedy, "did you mean %s?", nearest);
   else snprintf(remedy, sizeof remedy, "there are %s", tn_str_text(&all));
   tn_str_release(&all);
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "no format has an option %.60s", key);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "no format has an option %.60s",
+                    key);
 }
 
 static const tn_option *find(uint32_t use, const char *key) {
@@ -80,11 +90,14 @@ static const tn_option *find(uint32_t use, const char *key) {
 
 /* ---- Values ---- */
 
-static tenon_status wrong(const tn_option *o, const char *value, const char *remedy, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s cannot be \"%.60s\"", o->key, value);
+static tenon_status wrong(const tn_option *o, const char *value, const char *remedy,
+                          tenon_error *err) {
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s cannot be \"%.60s\"", o->key,
+                    value);
 }
 
-static tenon_status set_char(const tn_option *o, char *member, const char *value, tenon_error *err) {
+static tenon_status set_char(const tn_option *o, char *member, const char *value,
+                             tenon_error *err) {
   if (strcmp(value, "tab") == 0 || strcmp(value, "\\t") == 0) value = "\t";
   if (strcmp(value, "none") == 0) value = "";
   if (strlen(value) > 1 || (unsigned char)value[0] >= 0x80 || value[0] == '\n' || value[0] == '\r')
@@ -101,7 +114,8 @@ static tenon_status set_bool(const tn_option *o, int *member, const char *value,
       return TENON_OK;
     }
   bool has_auto = o->default_value && strcmp(o->default_value, "auto") == 0;
-  if (!has_auto || strcmp(value, "auto") != 0) return wrong(o, value, has_auto ? "give yes, no or auto" : "give yes or no", err);
+  if (!has_auto || strcmp(value, "auto") != 0)
+    return wrong(o, value, has_auto ? "give yes, no or auto" : "give yes or no", err);
   *member = -1;
   return TENON_OK;
 }
@@ -111,7 +125,8 @@ static tenon_status set_int(const tn_option *o, void *member, const char *value,
   errno = 0;
   long long n = strtoll(value, &end, 10);
   if (end == value || *end || errno || n < o->min || n > o->max) {
-    snprintf(remedy, sizeof remedy, "give a number from %lld to %lld", (long long)o->min, (long long)o->max);
+    snprintf(remedy, sizeof remedy, "give a number from %lld to %lld", (long long)o->min,
+             (long long)o->max);
     return wrong(o, value, remedy, err);
   }
   int64_t wide = n;
@@ -120,7 +135,8 @@ static tenon_status set_int(const tn_option *o, void *member, const char *value,
   return TENON_OK;
 }
 
-static tenon_status set_enum(const tn_option *o, const char **member, const char *value, tenon_error *err) {
+static tenon_status set_enum(const tn_option *o, const char **member, const char *value,
+                             tenon_error *err) {
   char remedy[120] = "give";
   for (size_t i = 0; o->choices[i]; i++) {
     if (strcmp(o->choices[i], value) == 0) {
@@ -133,7 +149,8 @@ static tenon_status set_enum(const tn_option *o, const char **member, const char
   return wrong(o, value, remedy, err);
 }
 
-tenon_status tn_option_set(tn_format_options *options, uint32_t use, const char *key, const char *value, tenon_error *err) {
+tenon_status tn_option_set(tn_format_options *options, uint32_t use, const char *key,
+                           const char *value, tenon_error *err) {
   const tn_option *o = find(use, key);
   if (!o) return unknown(use, key, err);
   void *member = (char *)options + o->offset;

@@ -19,7 +19,8 @@ static tn_format_options set(const char *key, const char *value) {
   return o;
 }
 
-static void assert_refused(uint32_t use, const char *key, const char *value, const char *message, const char *remedy) {
+static void assert_refused(uint32_t use, const char *key, const char *value, const char *message,
+                           const char *remedy) {
   tn_format_options o = TN_FORMAT_OPTIONS_INIT, before = o;
   tenon_error err = TENON_ERROR_INIT;
   assert_int_equal(tn_option_set(&o, use, key, value, &err), TENON_CONFIG);
@@ -72,7 +73,8 @@ static void every_default_is_a_value(void **state) {
     if (o->default_value) {
       tn_format_options made = set(o->key, o->default_value), standard = TN_FORMAT_OPTIONS_INIT;
       if (o->type == TN_OPTION_TEXT || o->type == TN_OPTION_ENUM)
-        assert_string_equal(*(const char **)((char *)&made + o->offset), *(const char **)((char *)&standard + o->offset));
+        assert_string_equal(*(const char **)((char *)&made + o->offset),
+                            *(const char **)((char *)&standard + o->offset));
       else
         assert_memory_equal((char *)&made + o->offset, (char *)&standard + o->offset, o->size);
     }

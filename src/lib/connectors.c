@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Targets to connectors. A connector has a pool, so the same target and settings get the same one as
+ * long as the handle lives; which they are is told by a text of all of them, secrets included, that
+ * is wiped like a configuration.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "lib/handle.h"
+
+enum { MAX_POOLED = 64, MAX_IDENTITY = 1 << 20 };
+
+struct pooled {
+  char *identity;
+  size_t identity_size;
+  tn_connector *connector;
+};
+
+/* ---- Kind and settings of a target ---- */
+
+static tenon_status named_settings(tenon *t, const char *name, const tenon_provider **ret,
+                                   tn_settings *ret_settings, tenon_error *err) {
+  const tn_connectors *connectors;
+  const char *kind;
+  tenon_status status = tn_lib_connectors(t, &connectors, err);
+  if (!status) status = tn_connectors_get(connectors, name, &kind, ret_settings, err);
+  return status ? status : tn_registry_find(t->registry, kind, ret, err);
+}
+
+static tenon_status target_settings(tenon *t, tn_target *target, const tenon_provider **ret,
+                                    tn_settings *ret_settings, tenon_error *err) {
+  switch (target->form) {
+    case TN_TARGET_URL: return tn_url_settings(t->registry, target->base, ret, ret_settings, err);
+    case TN_TARGET_NAME: return named_settings(t, target->base, ret, ret_settings, err);
+    case TN_TARGET_PATH: return tn_lib_path(t, target, ret, ret_settings, err);
+  }
+  return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, NULL, "a target of an unknown form");
+}
+
+static tenon_status all_settings(tenon *t, tn_target *target, const tenon_setting *more,
+                                 size_t count, const tenon_provider **ret, tn_settings *settings,
+                                 tenon_error *err) {
+  tenon_status status = target_settings(t, target, ret, settings, err);
+  for (size_t i = 0; i < count && !status; i++)
+    status = tn_settings_set(settings, more[i].key, more[i].value, err);
+  return status;
+}
+
+/* ---- The connectors that there are ---- */
+
+static bool identify(const tenon_provider *provider, const tn_settings *settings, tn_str *ret) {
+  tn_str_add(ret, provider->kind, strlen(provider->kind) + 1);
+  for (size_t i = 0; i < settings->count; i++) {
+    tn_str_add(ret, settings->items[i].key, strlen(settings->items[i].key) + 1);
+    tn_str_add(ret, settings->items[i].value, strlen(settings->items[i].value) + 1);
+  }
+  return !ret->failed;
+}
+
+/* Called with the lock held, like the next. */
+static tn_connector *find_pooled(const tenon *t, const tn_str *identity) {
+  for (size_t i = 0; i < t->pooled_count; i++)
+    if (t->pooled[i].identity_size == identity->size &&
+        memcmp(t->pooled[i].identity, tn_str_text(identity), identity->size) == 0)
+      return tn_connector_ref(t->pooled[i].connector);
+  return NULL;
+}
+
+/* Beyond the maximum, or without memory, a connector is simply not kept. */
+static void keep(tenon *t, const tn_str *identity, tn_connector *connector) {
+  if (t->pooled_count == MAX_POOLED) return;
+  if (!t->pooled && !(t->pooled = tn_alloc_array(MAX_POOLED, sizeof *t->pooled))) return;
+  char *copy = tn_strndup(tn_str_text(identity), identity->size);
+  if (!copy) return;
+  t->pooled[t->pooled_count++] = (struct pooled){
+      .identity = copy, .identity_size = identity->size, .connector = tn_connector_ref(connector)};
+}
+
+void tn_lib_forget_connectors(tenon *t) {
+  for (size_t i = 0; i < t->pooled_count; i++) {
+    tn_wipe(t->pooled[i].identity, t->pooled[i].identity_size);
+    tn_free(t->pooled[i].identity);
+    tn_connector_free(t->pooled[i].connector);
+  }
+  tn_free(t->pooled);
+  t->pooled = NULL;
+  t->pooled_count = 0;
+}
+
+static tenon_status new_connector(const tn_target *target, const tenon_provider *provider,
+                                  const tn_settings *settings, tn_connector **ret,
+                                  tenon_error *err) {
+  tn_config *config;
+  tenon_status status = tn_config_new(provider, settings, &config, err);
+  if (status) return status;
+  char *shown = tn_target_redacted(target->base);
+  status = tn_connector_new(shown ? shown : provider->kind, config, ret, err);
+  tn_free(shown);
+  return status;
+}
+
+static tenon_status pooled_connector(tenon *t, const tn_target *target,
+                                     const tenon_provider *provider, const tn_settings *settings,
+                                     tn_connector **ret, tenon_error *err) {
+  tn_str identity;
+  tn_str_init(&identity, MAX_IDENTITY);
+  if (!identify(provider, settings, &identity)) tn_str_clear(&identity);
+  pthread_mutex_lock(&t->lock);
+  tn_connector *connector = identity.size ? find_pooled(t, &identity) : NULL;
+  tenon_status status = TENON_OK;
+  if (!connector) {
+    status = new_connector(target, provider, settings, &connector, err);
+    if (!status && identity.size) keep(t, &identity, connector);
+  }
+  pthread_mutex_unlock(&t->lock);
+  if (identity.data) tn_wipe(identity.data, identity.capacity);
+  tn_str_release(&identity);
+  if (!status) *ret = connector;
+  return status;
+}
+
+tenon_status tn_lib_connector(tenon *t, tn_target *target, const tenon_setting *more, size_t count,
+                              tn_connector **ret, tenon_error *err) {
+  const tenon_provider *provider;
+  tn_settings settings;
+  tn_settings_init(&settings);
+  tenon_status status = all_settings(t, target, more, count, &provider, &settings, err);
+  if (!status) status = pooled_connector(t, target, provider, &settings, ret, err);
+  tn_settings_release(&settings);
+  return status;
+}

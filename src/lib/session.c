@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "lib/handle.h"
+
+/* ---- Targets ---- */
+
+tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text, tenon_error *err) {
+  (void)t;
+  char *text = tn_target_redacted(target);
+  if (!text) return tn_no_memory(err);
+  *ret_text = text;
+  return TENON_OK;
+}
+
+static tenon_status find_connector(tenon *t, const char *text, const tenon_setting *settings,
+                                   size_t count, tn_target *ret_target, tn_connector **ret,
+                                   tenon_error *err) {
+  tn_target target;
+  tenon_status status = tn_target_parse(text, &target, err);
+  if (status) return status;
+  status = tn_lib_connector(t, &target, settings, count, ret, err);
+  if (status) tn_target_release(&target);
+  else *ret_target = target;
+  return status;
+}
+
+tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target,
+                               const tenon_setting *settings, size_t setting_count, tenon_test *ret,
+                               tenon_error *err) {
+  tn_target parsed;
+  tn_connector *connector;
+  tenon_status status =
+      find_connector(t, target, settings, setting_count, &parsed, &connector, err);
+  if (status) return status;
+  status = tn_connector_test(tn_lib_ctx(t, ctx), connector, ret, err);
+  tn_connector_free(connector);
+  tn_target_release(&parsed);
+  return status;
+}
+
+/* ---- Sessions ---- */
+
+tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
+                        size_t setting_count, tenon_session **ret, tenon_error *err) {
+  tenon_session *s = tn_alloc(sizeof *s);
+  if (!s) return tn_no_memory(err);
+  tn_connector *connector;
+  tenon_status status =
+      find_connector(t, target, settings, setting_count, &s->target, &connector, err);
+  if (status) {
+    tn_free(s);
+    return status;
+  }
+  status = tn_session_acquire(tn_lib_ctx(t, ctx), connector, &s->session, err);
+  tn_connector_free(connector);
+  s->owner = t;
+  s->name = (tenon_name){.schema = s->target.schema, .table = s->target.table};
+  if (status) tenon_close(s);
+  else *ret = s;
+  return status;
+}
+
+void tenon_close(tenon_session *s) {
+  if (!s) return;
+  if (s->session) tn_session_release(s->session);
+  tn_target_release(&s->target);
+  tn_free(s);
+}
+
+tenon_name tenon_session_table(const tenon_session *s) { return s->name; }
+
+const tenon_provider *tenon_session_kind(const tenon_session *s) {
+  return tn_connector_provider(tn_session_connector(s->session));
+}
+
+/* ---- Tables ---- */
+
+enum { BATCHES_IN_MEMORY = 8, SMALLEST_BATCH = 64 * 1024, LARGEST_BATCH = 16 << 20 };
+
+/* Of the memory that is allowed a batch takes a part: reader, filters and writer hold one each. */
+static int64_t batch_bytes(int64_t memory) {
+  int64_t bytes = memory / BATCHES_IN_MEMORY;
+  if (memory <= 0 || bytes > LARGEST_BATCH) return 0;
+  return bytes < SMALLEST_BATCH ? SMALLEST_BATCH : bytes;
+}
+
+tenon_read tn_lib_read(const tenon_session *s, const tenon_read *request) {
+  tenon_read read = request ? *request : (tenon_read)TENON_READ_INIT;
+  if (!read.query && !read.name.table) read.name = s->name;
+  if (!read.batch_bytes) read.batch_bytes = batch_bytes(s->owner->memory);
+  return read;
+}
+
+static tenon_status need_table(const tenon_read *read, tenon_error *err) {
+  if (read->query || read->name.table) return TENON_OK;
+  return tenon_fail(
+      err, TENON_CONFIG, TENON_STAGE_CONFIG,
+      "name a table behind the target, TARGET:schema.table; `tenon ls TARGET` lists them",
+      "no table is named");
+}
+
+tenon_status tenon_list_tables(tenon_ctx *ctx, tenon_session *s, const tenon_tables_list *request,
+                               struct ArrowArrayStream *ret, tenon_error *err) {
+  tenon_tables_list all = {.struct_size = sizeof all};
+  return tn_tables_list(tn_lib_ctx(s->owner, ctx), s->session, request ? request : &all, ret, err);
+}
+
+tenon_status tenon_describe_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
+                                  tenon_table *ret, tenon_error *err) {
+  tenon_read read = tn_lib_read(s, request);
+  tenon_status status = need_table(&read, err);
+  return status ? status
+                : tn_tables_describe(tn_lib_ctx(s->owner, ctx), s->session, &read, ret, err);
+}
+
+tenon_status tenon_read_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
+                              struct ArrowArrayStream *ret, tenon_read_info *ret_info,
+                              tenon_error *err) {
+  tenon_read read = tn_lib_read(s, request);
+  tn_applied applied = {0};
+  tenon_status status = need_table(&read, err);
+  if (!status)
+    status = tn_tables_read(tn_lib_ctx(s->owner, ctx), s->session, &read, ret, &applied, err);
+  if (!status && ret_info) {
+    ret_info->applied = applied.applied;
+    ret_info->filters_applied = applied.filters_applied;
+  }
+  return status;
+}
+
+tenon_status tenon_stream_error(struct ArrowArrayStream *stream, int code, tenon_error *err) {
+  return code ? tn_stream_error(stream, code, err) : TENON_OK;
+}
+
+/* ---- Objects ---- */
+
+tenon_status tenon_list_objects(tenon_ctx *ctx, tenon_session *s, const tenon_objects_list *request,
+                                struct ArrowArrayStream *ret, tenon_error *err) {
+  tenon_objects_list all = {.struct_size = sizeof all};
+  return tn_objects_list(tn_lib_ctx(s->owner, ctx), s->session, request ? request : &all, ret, err);
+}
+
+tenon_status tenon_stat_object(tenon_ctx *ctx, tenon_session *s, const tenon_key_bytes *key,
+                               tenon_object *ret, tenon_error *err) {
+  return tn_objects_stat(tn_lib_ctx(s->owner, ctx), s->session, key, ret, err);
+}
+
+tenon_status tenon_get_object(tenon_ctx *ctx, tenon_session *s, const tenon_get *request,
+                              tenon_got *ret, tenon_error *err) {
+  return tn_objects_get(tn_lib_ctx(s->owner, ctx), s->session, request, ret, err);
+}
+
+tenon_status tenon_put_object(tenon_ctx *ctx, tenon_session *s, const tenon_put *request,
+                              tenon_object *ret, tenon_error *err) {
+  return tn_objects_put(tn_lib_ctx(s->owner, ctx), s->session, request, ret, err);
+}
