@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals arrive at a thread of their own, where everything is allowed: the first one cancels the
+ * work, which then cleans up and ends by itself; the second one ends the process there and then.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/ctx.h"
+#include "cli/cli.h"
+
+static atomic_int first_signal;
+static sigset_t watched;
+
+typedef struct watch {
+  tenon_ctx *ctx;
+  bool say_so;
+} watch;
+static watch the_watch;
+
+int tn_cli_interrupted(void) { return atomic_load(&first_signal); }
+
+static void end_by(int number) {
+  signal(number, SIG_DFL);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, number);
+  pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+  kill(getpid(), number);
+}
+
+static void *wait_for_signals(void *arg) {
+  const watch *w = arg;
+  for (int number;;) {
+    if (sigwait(&watched, &number)) continue;
+    if (atomic_load(&first_signal)) end_by(number);
+    atomic_store(&first_signal, number);
+    static const char text[] = "\ncancelling; once more ends it at once\n";
+    if (w->say_so &&
+        write(STDERR_FILENO, text, sizeof text - 1) < 0) { /* nobody is there to read it */
+    }
+    tenon_ctx_cancel(w->ctx);
+  }
+  return NULL;
+}
+
+/* A signal that is ignored (nohup, a shell's background job) stays so. */
+static void watch_for(int number) {
+  struct sigaction now;
+  if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&watched, number);
+}
+
+void tn_cli_interrupt_watch(tenon_ctx *ctx, bool say_so) {
+  the_watch = (watch){.ctx = ctx, .say_so = say_so};
+  sigemptyset(&watched);
+  watch_for(SIGINT);
+  watch_for(SIGTERM);
+  watch_for(SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &watched, NULL);
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attr, 64 * 1024);
+  pthread_t thread;
+  if (pthread_create(&thread, &attr, wait_for_signals, &the_watch))
+    pthread_sigmask(SIG_UNBLOCK, &watched, NULL); /* no thread to be had: signals end the process */
+  pthread_attr_destroy(&attr);
+}

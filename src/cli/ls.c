@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "cli/rows.h"
+#include "cli/select.h"
+
+typedef struct ls_arguments {
+  tn_cli_common common;
+  bool all, objects;
+  const char *schema, *prefix;
+} ls_arguments;
+
+static const tn_cli_option options[] = {
+    {TN_FLAG(ls_arguments, all), .name = "all", .letter = 'a',
+     .help = "with what the system calls its own"},
+    {TN_TEXT(ls_arguments, schema), .name = "schema", .value = "NAME",
+     .help = "tables of this schema"},
+    {TN_FLAG(ls_arguments, objects), .name = "objects",
+     .help = "what is stored, instead of what can be read as a table"},
+    {TN_TEXT(ls_arguments, prefix), .name = "prefix", .value = "TEXT",
+     .help = "with --objects: keys that begin so"},
+    TN_CLI_TARGET_OPTIONS,
+};
+
+static const char *const examples[] = {
+    "tenon ls postgresql://app@localhost/shop",
+    "tables and views with their estimated numbers of rows",
+    "tenon ls data/",
+    "the files of a folder that can be read as tables",
+    "tenon ls shop.db --json",
+    "the same for a program",
+    NULL,
+};
+
+static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_session *session,
+                              struct ArrowArrayStream *ret, tenon_error *err) {
+  if (a->objects) {
+    tenon_objects_list all = {.struct_size = sizeof all};
+    if (a->prefix) all.prefix = (tenon_key_bytes){a->prefix, strlen(a->prefix)};
+    return tenon_list_objects(cli->ctx, session, &all, ret, err);
+  }
+  tenon_name named = tenon_session_table(session);
+  tenon_tables_list all = {.struct_size = sizeof all,
+                           .schema = a->schema ? a->schema : named.schema,
+                           .with_system = a->all};
+  return tenon_list_tables(cli->ctx, session, &all, ret, err);
+}
+
+/* A column in which nothing is known says nothing: it is left out, as far as the first batch tells. */
+static size_t find_useful(const tn_cli_rows *rows, size_t *ret_columns, size_t room) {
+  size_t count = 0;
+  for (size_t c = 0; c < tn_cli_rows_columns(rows) && count < room; c++) {
+    const struct ArrowArray *values = rows->batch.release ? rows->batch.children[c] : NULL;
+    bool known = !values;
+    for (int64_t i = 0; values && i < rows->batch.length && !known; i++)
+      known = !tn_is_null(values, rows->batch.offset + i);
+    if (known) ret_columns[count++] = c;
+  }
+  return count;
+}
+
+enum { MAX_COLUMNS = 16 };
+
+static tenon_status fill(tn_cli_rows *rows, const size_t *columns, size_t count,
+                         tn_cli_table *table, tenon_error *err) {
+  for (bool there = true; there;) {
+    for (size_t i = 0; i < count; i++) {
+      tenon_status status = tn_cli_rows_cell(rows, columns[i], table, err);
+      if (status) return status;
+    }
+    tenon_status status = tn_cli_rows_next(rows, &there, err);
+    if (status) return status;
+  }
+  return TENON_OK;
+}
+
+static tenon_status show(tn_cli *cli, tn_cli_rows *rows, tenon_error *err) {
+  bool there;
+  tenon_status status = tn_cli_rows_next(rows, &there, err);
+  if (status) return status;
+  if (!there) {
+    tn_cli_note(cli, "nothing is there");
+    return TENON_OK;
+  }
+  size_t columns[MAX_COLUMNS], count = find_useful(rows, columns, MAX_COLUMNS);
+  tn_cli_table *table;
+  int width = cli->terminal.out_is_terminal ? cli->terminal.width : 0;
+  if ((status = tn_cli_table_new(count, stdout, width, cli->terminal.color_out, &table, err)))
+    return status;
+  for (size_t i = 0; i < count; i++)
+    tn_cli_table_column(table, i, tn_cli_rows_name(rows, columns[i]),
+                        tn_printer_is_number(rows->printers[columns[i]]));
+  status = fill(rows, columns, count, table, err);
+  tn_cli_table_flush(table);
+  tn_cli_table_free(table);
+  return status;
+}
+
+static tenon_status answer_json(tn_cli *cli, const char *key, tn_cli_rows *rows, tenon_error *err) {
+  tn_document *j = tn_cli_result(cli);
+  tn_document_open(j, key, '[');
+  for (;;) {
+    bool there;
+    tenon_status status = tn_cli_rows_next(rows, &there, err);
+    if (status || !there) return status;
+    tn_document_open(j, NULL, '{');
+    for (size_t c = 0; c < tn_cli_rows_columns(rows) && !status; c++)
+      status = tn_cli_rows_json(rows, c, tn_cli_rows_name(rows, c), j, err);
+    tn_document_close(j);
+    tn_document_newline(j);
+    if (status) return status;
+  }
+}
+
+static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
+  const ls_arguments *a = arguments;
+  tenon_session *session;
+  struct ArrowArrayStream stream;
+  tn_cli_rows rows;
+  tenon_status status =
+      tenon_open(cli->ctx, cli->tenon, a->common.operands[0], a->common.settings.items,
+                 a->common.settings.count, &session, err);
+  if (status) return status;
+  status = open_list(cli, a, session, &stream, err);
+  if (!status) status = tn_cli_rows_init(&rows, &stream, err);
+  if (!status) {
+    status = a->common.json ? answer_json(cli, a->objects ? "objects" : "tables", &rows, err)
+                            : show(cli, &rows, err);
+    tn_cli_rows_release(&rows);
+  }
+  tenon_close(session);
+  return status;
+}
+
+const tn_cli_command tn_cli_ls = {
+    .name = "ls",
+    .operands = {"TARGET"},
+    .operands_required = 1,
+    .summary = "list the tables of a system, or its objects",
+    .about =
+        "Lists the tables, views and files that can be read, with the system's estimate of their "
+        "rows. Without --all, "
+        "what the system calls its own is left out.",
+    .examples = examples,
+    TN_CLI_OPTIONS(options),
+    .size = sizeof(ls_arguments),
+    .verb = "list",
+    .run = run,
+};

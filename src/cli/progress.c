@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/ctx.h"
+#include "cli/cli.h"
+#include "cli/text.h"
+
+enum { DRAW_EVERY_MS = 100, TELL_EVERY_MS = 1000, FIRST_DRAW_MS = 300 };
+
+tn_cli_progress tn_cli_progress_start(const tn_cli *cli) {
+  const char *how = cli->common->progress ? cli->common->progress : "auto";
+  tn_cli_progress p = {.cli = cli, .json = strcmp(how, "json") == 0, .last_ms = tn_now_ms()};
+  p.draw = strcmp(how, "auto") == 0 && cli->terminal.can_redraw && !cli->common->quiet;
+  /* what is done at once needs no progress */
+  p.last_ms += p.draw ? FIRST_DRAW_MS - DRAW_EVERY_MS : 0;
+  return p;
+}
+
+static int64_t rate_of(const tenon_progress *now) {
+  return now->elapsed_ms > 0 ? now->rows * 1000 / now->elapsed_ms : 0;
+}
+
+/* -1: there is no telling. An estimate that is passed already says nothing. */
+static int64_t remaining_ms(const tenon_progress *now) {
+  int64_t rate = rate_of(now);
+  if (now->rows_estimate <= now->rows || rate == 0) return -1;
+  return (now->rows_estimate - now->rows) * 1000 / rate;
+}
+
+static void draw(const tenon_progress *now) {
+  char rows[32], bytes[32], rate[32], left[32];
+  tn_cli_show_count(rows, sizeof rows, now->rows);
+  tn_cli_show_count(rate, sizeof rate, rate_of(now));
+  fprintf(stderr, "\r\033[K  %s rows   %s rows/s", rows, rate);
+  if (now->bytes >= 0) {
+    tn_cli_show_bytes(bytes, sizeof bytes, now->bytes);
+    fprintf(stderr, "   %s", bytes);
+  }
+  int64_t ms = remaining_ms(now);
+  if (ms >= 0) {
+    tn_cli_show_time(left, sizeof left, ms);
+    fprintf(stderr, "   about %s left", left);
+  }
+  fflush(stderr);
+}
+
+static void tell(const tenon_progress *now, bool done) {
+  tn_document j;
+  tn_document_init(&j, stderr);
+  tn_document_open(&j, NULL, '{');
+  tn_document_open(&j, "progress", '{');
+  tn_document_integer(&j, "rows", now->rows);
+  tn_document_count(&j, "bytes", now->bytes);
+  tn_document_integer(&j, "elapsed_ms", now->elapsed_ms);
+  tn_document_integer(&j, "rows_per_second", rate_of(now));
+  tn_document_count(&j, "rows_estimate", now->rows_estimate);
+  tn_document_count(&j, "eta_ms", done ? 0 : remaining_ms(now));
+  tn_document_bool(&j, "done", done);
+  tn_document_close_to(&j, 0);
+  tn_document_newline(&j);
+  tn_document_flush(&j);
+  tn_document_release(&j);
+}
+
+void tn_cli_progress_step(void *progress, const tenon_progress *now) {
+  tn_cli_progress *p = progress;
+  p->latest = *now;
+  if (!p->draw && !p->json) return;
+  int64_t at = tn_now_ms();
+  if (at - p->last_ms < (p->draw ? DRAW_EVERY_MS : TELL_EVERY_MS)) return;
+  p->last_ms = at;
+  p->drawn = true;
+  if (p->draw) draw(now);
+  else tell(now, false);
+}
+
+void tn_cli_progress_end(tn_cli_progress *p) {
+  if (p->json) tell(&p->latest, true);
+  if (p->draw && p->drawn) fputs("\r\033[K", stderr);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/text.h"
+
+enum { MAX_SHOWN = 16 * 1024 };
+
+/* One exit status a kind of failure, beside the usual 0, 1 and 2; docs/exit-codes.md. */
+int tn_cli_exit_code(tenon_status status) {
+  switch (status) {
+    case TENON_OK: return 0;
+    case TENON_INTERNAL: return 1;
+    case TENON_CANCELLED: return 128 + (tn_cli_interrupted() ? tn_cli_interrupted() : 2);
+    default: return (int)status + 1;
+  }
+}
+
+/* "cannot read postgresql://app:***@db/shop" */
+static void add_doing(tn_str *out, const tn_cli *cli, const char *doing) {
+  tn_str_printf(out, "cannot %s", doing);
+  static const char *const links[] = {" ", " to "};
+  for (size_t i = 0; i < cli->common->operand_count; i++) {
+    char *shown;
+    if (tenon_target_shown(cli->tenon, cli->common->operands[i], &shown, NULL)) continue;
+    tn_str_puts(out, links[i]);
+    tn_str_puts(out, shown);
+    tenon_text_free(shown);
+  }
+  tn_str_puts(out, ": ");
+}
+
+static void add_facts(tn_str *out, const tenon_error *err) {
+  tn_str_puts(out, "\n  ");
+  if (err->stage) tn_str_printf(out, "stage: %s   ", tenon_stage_name(err->stage));
+  tn_str_printf(out, "code: %s", tenon_status_name(err->code));
+  if (err->sqlstate[0]) tn_str_printf(out, "   sqlstate: %s", err->sqlstate);
+  if (err->retry_after_ms > 0)
+    tn_str_printf(out, "   retry after: %d ms", (int)err->retry_after_ms);
+  tn_str_putc(out, '\n');
+}
+
+static void print_line(const char *color, bool use_color, const char *label, const char *text,
+                       size_t size) {
+  tn_str shown;
+  tn_str_init(&shown, MAX_SHOWN);
+  tn_cli_show_text(&shown, text, size, -1);
+  fprintf(stderr, "%s%s%s%s\n", use_color ? color : "", label, use_color ? TN_PLAIN : "",
+          tn_str_text(&shown));
+  tn_str_release(&shown);
+}
+
+void tn_cli_report(const tn_cli *cli, const char *doing, const tenon_error *err) {
+  bool color = cli && cli->terminal.color_err;
+  tn_str what, facts;
+  tn_str_init(&what, MAX_SHOWN);
+  tn_str_init(&facts, 256);
+  if (doing && cli && cli->tenon && cli->common->operand_count && err->code != TENON_CANCELLED)
+    add_doing(&what, cli, doing);
+  tn_str_puts(&what, err->message[0] ? err->message : "it failed, and nobody said why");
+  add_facts(&facts, err);
+  print_line(TN_RED, color, "tenon: ", tn_str_text(&what), what.size);
+  fputs(tn_str_text(&facts) + 1, stderr);   /* the line before has ended */
+  if (err->remedy[0]) print_line(TN_BOLD, color, "  try: ", err->remedy, strlen(err->remedy));
+  tn_str_release(&what);
+  tn_str_release(&facts);
+}
+
+void tn_cli_report_json(tn_document *j, const tenon_error *err) {
+  tn_document_open(j, "error", '{');
+  tn_document_text(j, "code", tenon_status_name(err->code));
+  tn_document_integer(j, "exit", tn_cli_exit_code(err->code));
+  tn_document_text(j, "stage", err->stage ? tenon_stage_name(err->stage) : NULL);
+  tn_document_text(j, "message", err->message);
+  tn_document_text(j, "remedy", err->remedy[0] ? err->remedy : NULL);
+  tn_document_bool(j, "retryable", err->retryable);
+  tn_document_count(j, "retry_after_ms", err->retry_after_ms);
+  tn_document_text(j, "sqlstate", err->sqlstate[0] ? err->sqlstate : NULL);
+  tn_document_integer(j, "vendor_code", err->vendor_code);
+  tn_document_close(j);
+}
+
+void tn_cli_note(const tn_cli *cli, const char *format, ...) {
+  if (cli->common->quiet) return;
+  char text[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  print_line(TN_DIM, cli->terminal.color_err, "", text, strlen(text));
+}

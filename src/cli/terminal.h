@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands behind stdout and stderr. */
+#ifndef TN_CLI_TERMINAL_H
+#define TN_CLI_TERMINAL_H
+
+#include <stdbool.h>
+
+typedef struct tn_cli_terminal {
+  bool out_is_terminal, err_is_terminal;
+  bool color_out, color_err;   /* a terminal that is not dumb, and NO_COLOR is not set */
+  bool can_redraw;             /* stderr is a terminal that can go back to the start of a line */
+  int width;                   /* of the terminal, 80 where there is none */
+} tn_cli_terminal;
+
+tn_cli_terminal tn_cli_terminal_look(void);
+
+/* Has the reader of stdout gone away (`tenon read … | head`)? */
+bool tn_cli_reader_is_gone(void);
+
+/* Ends the process as SIGPIPE would have: quietly. */
+void tn_cli_end_quietly(void);
+
+#define TN_BOLD "\033[1m"
+#define TN_DIM "\033[2m"
+#define TN_RED "\033[31m"
+#define TN_GREEN "\033[32m"
+#define TN_YELLOW "\033[33m"
+#define TN_PLAIN "\033[0m"
+
+#endif
