@@ -28,7 +28,6 @@ check:
 
 bench:
 	@tools/setup bench
-	@tools/build plain
 	@bench/run $${T:+"$$T"}
 
 fuzz:

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares programs: interleaved rounds, ratios of the runs of one round, and a verdict for each bar.
+
+An Entrant is a command. `rounds` runs all entrants once a round, back and forth (a b c, c b a, ...), so that a drift of
+the machine meets all of them alike. Every run is a process of its own and measured from outside by bench/launch: wall
+time, CPU time (user + system) and highest resident memory. A command may also end with a line of JSON on its standard
+output that says `wall_s`, `cpu_s` and `rss_kb` of its own work, without starting Python and importing packages.
+
+Nothing is timed before the entrants' answers were found right: `verify` runs what an entrant gives for that and
+compares row count and sums of columns with the source's.
+"""
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = TOP / "build/plain"
+DATA = TOP / "build/bench"  # what is made once, and the results
+TIME_LIMIT_S = 600
+
+
+class Wrong(Exception):
+    """A program failed, or answered something else than the source holds."""
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+# --- One run ---------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Entrant:
+    name: str
+    command: tuple
+    verify: tuple = ()  # a command whose last line is {"rows": …, "sums": {column: …}}
+    own_clock: bool = False  # the times that the command says of itself count (for what starts in an interpreter)
+    env: dict = dataclasses.field(default_factory=dict)
+
+
+def run(entrant, command=None):
+    """Runs an entrant once; answers what it took, and under `said` the JSON that it ended with, if any."""
+    command = [str(word) for word in command or entrant.command]
+    DATA.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(suffix=".json") as report, tempfile.TemporaryFile() as errors:
+        done = subprocess.run([BUILD / "launch", report.name, *command], env={**os.environ, **entrant.env},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, timeout=TIME_LIMIT_S)
+        errors.seek(0)
+        complaint = errors.read().decode(errors="replace").strip()
+        if done.returncode:
+            raise Wrong(f"{entrant.name}: {complaint}")
+        took = json.load(report)
+    if took["exit"]:
+        raise Wrong(f"{entrant.name}: exit status {took['exit']}: {complaint}")
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    took = {"wall_s": took["wall_s"], "cpu_s": took["user_s"] + took["sys_s"], "rss_kb": took["rss_kb"]}
+    if entrant.own_clock:
+        took.update({key: said[key] for key in ("wall_s", "cpu_s", "rss_kb") if key in said})
+    return {**took, "said": said}
+
+
+def verify(entrants, rows, sums):
+    """Raises Wrong unless every entrant that can be asked counts these rows and sums these columns alike."""
+    for entrant in entrants:
+        if not entrant.verify:
+            continue
+        said = run(entrant, entrant.verify)["said"]
+        if said.get("rows") != rows:
+            raise Wrong(f"{entrant.name}: {said.get('rows')} rows, not {rows}")
+        for column, expected in sums.items():
+            if str(said["sums"].get(column)) != str(expected):
+                raise Wrong(f"{entrant.name}: column {column} sums to {said['sums'].get(column)}, not {expected}")
+
+
+# --- Rounds ----------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Contest:
+    """The runs of some entrants, one list a round for each of them."""
+    title: str
+    entrants: list
+    runs: dict
+    rows: int = 0
+
+    def all(self, name, measure):
+        return [one[measure] for one in self.runs[name]]
+
+    def median(self, name, measure):
+        return statistics.median(self.all(name, measure))
+
+    def ratios(self, above, below, measure="wall_s"):
+        """Of each round: how many times as much the first took as the second."""
+        return [a / b for a, b in zip(self.all(above, measure), self.all(below, measure))]
+
+    def show(self):
+        width = max(len(e.name) for e in self.entrants)
+        say(f"  {'':{width}}     wall s (min, max)         CPU s   server CPU s   RSS MB" + ("    rows/s" if self.rows else ""))
+        for e in self.entrants:
+            wall = self.all(e.name, "wall_s")
+            line = f"  {e.name:{width}}  {statistics.median(wall):9.4f} ({min(wall):.4f}, {max(wall):.4f})"
+            line += f"  {self.median(e.name, 'cpu_s'):8.4f}"
+            line += f"  {self.median(e.name, 'server_cpu_s'):13.2f}" if "server_cpu_s" in self.runs[e.name][0] else " " * 15
+            line += f"  {self.median(e.name, 'rss_kb') / 1024:7.1f}"
+            line += f"  {self.rows / statistics.median(wall):8.3g}" if self.rows else ""
+            say(line)
+
+
+def rounds(title, entrants, count, rows=0, server=None, warm=True):
+    """Runs the entrants `count` rounds, after one that does not count, and shows what they took.
+
+    `server` has cpu_s(), the CPU time its processes have used so far.
+    """
+    say(f"{title}: {count} rounds of {', '.join(e.name for e in entrants)}")
+    contest = Contest(title, list(entrants), {e.name: [] for e in entrants}, rows)
+    for number in range(-1 if warm else 0, count):
+        for entrant in entrants if number % 2 == 0 else reversed(entrants):
+            before = server.cpu_s() if server else 0
+            took = run(entrant)
+            if server:
+                took["server_cpu_s"] = server.cpu_s() - before
+            if rows and took["said"].get("rows", rows) != rows:
+                raise Wrong(f"{entrant.name}: {took['said']['rows']} rows, not {rows}")
+            if number >= 0:
+                contest.runs[entrant.name].append(took)
+    contest.show()
+    return contest
+
+
+# --- Verdicts and results --------------------------------------------------------------------------------------------
+
+
+class Results:
+    """The bars measured so far, and all the runs behind them."""
+
+    def __init__(self, rounds_asked):
+        self.rounds = rounds_asked
+        self.bars, self.contests = [], []
+
+    def keep(self, contest):
+        self.contests.append(contest)
+
+    def bar(self, bar, what, values, at_least=None, at_most=None, unit=""):
+        """Judges the median of the values; prints and keeps the verdict."""
+        values = [float(v) for v in values]
+        middle = statistics.median(values)
+        passed = (at_least is None or middle >= at_least) and (at_most is None or middle <= at_most)
+        wanted = f">= {at_least:g}" if at_least is not None else f"<= {at_most:g}"
+        say(f"  {'PASS' if passed else 'FAIL'}  {bar} {what}: {middle:.3g}{unit} ({min(values):.3g}, {max(values):.3g}), "
+            f"bar {wanted}{unit}")
+        self.bars.append({"bar": bar, "what": what, "median": middle, "min": min(values), "max": max(values),
+                          "wanted": wanted + unit, "unit": unit, "passed": passed, "rounds": len(values)})
+
+    def failed(self, bar, what, why):
+        say(f"  FAIL  {bar} {what}: {why}")
+        self.bars.append({"bar": bar, "what": what, "why": why, "passed": False})
+
+    def write(self, path, machine):
+        """Replaces the results of what was measured now in the file, and keeps the others."""
+        old = json.loads(path.read_text()) if path.exists() else {"bars": [], "contests": []}
+        bars, titles = {b["bar"] for b in self.bars}, {c.title for c in self.contests}
+        contests = [{"title": c.title, "rows": c.rows, "machine": machine, "runs": {
+            name: [{k: v for k, v in one.items() if k != "said"} for one in runs] for name, runs in c.runs.items()}}
+            for c in self.contests]
+        now = {"bars": [b for b in old["bars"] if b["bar"] not in bars] + [{**b, "machine": machine} for b in self.bars],
+               "contests": [c for c in old["contests"] if c["title"] not in titles] + contests}
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(now, indent=1))
+        partial.rename(path)
+
+
+def machine():
+    """What the figures were made on, and how quiet it was."""
+    model = "unknown"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    memory_kb = int(pathlib.Path("/proc/meminfo").read_text().split()[1])
+    return {"date": time.strftime("%Y-%m-%d %H:%M"), "cpu": model, "cores": os.cpu_count(),
+            "memory_gib": round(memory_kb / 1024 ** 2), "kernel": platform.release(), "load": round(os.getloadavg()[0], 2)}
+
+
+def say_how_quiet():
+    load = os.getloadavg()[0]
+    say(f"load average {load:.2f} on {os.cpu_count()} cores"
+        + ("" if load < 0.5 else ": other programs run; ratios of medians stand some of that, a quiet machine is better"))
+    sys.stdout.flush()
