@@ -20,7 +20,7 @@
 enum { TN_CSV_SLACK = 64 };
 
 enum {
-  TN_CSV_CHUNK = 1 << 20,         /* bytes read at a time */
+  TN_CSV_CHUNK = 1 << 18,         /* bytes read at a time: they are still in the cache when they are looked at */
   TN_CSV_MAX_COLUMNS = 65536,
   TN_CSV_MAX_RECORD = 64 << 20,   /* bytes */
   TN_CSV_MAX_SAMPLE = 16 << 20    /* bytes looked at to find types, whatever sample_rows says */
@@ -86,7 +86,8 @@ typedef struct tn_csv_index {
   uint32_t room;                  /* in bytes of text */
   uint32_t rows;
   bool has_high;                  /* there are bytes above 0x7F */
-  bool uneven;                    /* a record is not a line: newlines in quotes, or lines left out */
+  uint32_t left_out;              /* lines without a record */
+  uint32_t inner_lines;           /* ends of lines within quotes of these records */
   tn_csv_problem problem;         /* in the record behind the last */
   uint32_t problem_at;
 } tn_csv_index;

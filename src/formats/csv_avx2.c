@@ -31,6 +31,7 @@ static TN_CSV_TARGET inline csv_masks classify(const uint8_t *p, uint8_t delimit
   };
 }
 
+#include "formats/csv_places.h"
 #include "formats/csv_kernel.h"
 
 #endif

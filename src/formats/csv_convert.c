@@ -135,11 +135,22 @@ INTEGERS(uint64, 8, false)
 
 /* ---- Decimals ---- */
 
-static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
-/* Up to nineteen digits in all: whole ones, a point, and exactly `scale` (one to eight) digits. */
+/* Up to eight characters, of which `scale` (one to six) stand behind a point: the point is taken out of
+ * their word. Answers whether that is what they are. */
+INLINE bool word_decimal(const uint8_t *p, uint32_t n, uint32_t scale, uint64_t *ret) {
+  unsigned behind = 64 - 8 * scale;   /* the first bit of the digits behind the point */
+  uint64_t word = load_digits(p, n), low = word & ((UINT64_C(1) << (behind - 8)) - 1);
+  uint64_t v = (word >> behind << behind) | low << 8;
+  *ret = digits_value(v);
+  return ((not_digits(v)) | ((word >> (behind - 8) & 0xFF) ^ ('.' ^ '0'))) == 0;
+}
+
+/* Up to nineteen digits in all: whole ones, a point, and exactly `scale` (one to six) digits. */
 INLINE bool short_decimal(const uint8_t *p, uint32_t n, uint32_t scale, uint64_t *ret) {
   uint64_t whole;
+  if (n - scale - 2 < 7 - scale) return word_decimal(p, n, scale, ret);
   if (n > 20 || n - scale - 2 >= 16 || p[n - scale - 1] != '.') return false;   /* 19 digits fit 64 bits */
   uint64_t fraction = load_digits(p + n - scale, scale);
   if (!short_number(p, n - scale - 1, &whole) || not_digits(fraction)) return false;
@@ -165,7 +176,7 @@ uint32_t tn_csv_convert_decimal128(const tn_csv_column *c, const tn_csv_slice *s
   uint8_t *to = out->data.data + out->length * 16;
   uint64_t limit = precision_limit(c->precision);
   uint32_t scale = (uint32_t)c->scale;
-  if (scale < 1 || scale > 8 || c->strict) return tn_csv_convert_fixed(c, s, out);
+  if (scale < 1 || scale > 6 || c->strict) return tn_csv_convert_fixed(c, s, out);
   for (uint32_t row = 0; row < s->rows; row++, to += 16) {
     span f = next_field(&w);
     uint64_t v;
@@ -333,18 +344,30 @@ uint32_t tn_csv_convert_bool(const tn_csv_column *c, const tn_csv_slice *s, tn_c
 
 /* ---- Text and binary ---- */
 
-/* The text within quotes, doubled ones single; answers its size. */
-static uint32_t copy_quoted(uint8_t *to, const uint8_t *text, uint32_t size, uint8_t quote) {
-  uint8_t *begin = to;
+/* High bits where a byte of v is zero. */
+INLINE uint64_t zero_bytes(uint64_t v) {
+  const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
+  return ~(((v & low) + low) | v | low);
+}
+
+/* The text within quotes, doubled ones single; answers where it ends. */
+INLINE uint8_t *copy_quoted(uint8_t *to, const uint8_t *text, uint32_t size, uint8_t quote) {
+  uint64_t pattern = quote * UINT64_C(0x0101010101010101);
   const uint8_t *end = text + size;
   while (text < end) {
-    const uint8_t *q = memchr(text, quote, (size_t)(end - text));
-    size_t n = q ? (size_t)(q - text) + 1 : (size_t)(end - text);
-    memcpy(to, text, n);
-    to += n;
-    text += n + (q != NULL);
+    uint64_t word = load8(text), quotes = zero_bytes(word ^ pattern);
+    uint32_t left = (uint32_t)(end - text), most = left < 8 ? left : 8;
+    memcpy(to, &word, sizeof word);
+    uint32_t plain = quotes ? (uint32_t)__builtin_ctzll(quotes) / 8 : 8;
+    if (plain >= most) {
+      to += most;
+      text += most;
+    } else {
+      to += plain + 1;
+      text += plain + 2;
+    }
   }
-  return (uint32_t)(to - begin);
+  return to;
 }
 
 INLINE void copy_short(uint8_t *to, const uint8_t *from, uint32_t size) {
@@ -369,7 +392,7 @@ uint32_t tn_csv_convert_text(const tn_csv_column *c, const tn_csv_slice *s, tn_c
       copy_short(to, f.text, f.size);
       to += f.size;
     } else {
-      to += copy_quoted(to, f.text + 1, f.size - 2, d.quote);
+      to = copy_quoted(to, f.text + 1, f.size - 2, d.quote);
     }
     int32_t end = (int32_t)(to - begin);
     memcpy(offset, &end, 4);

@@ -41,6 +41,7 @@ static csv_masks classify(const uint8_t *p, uint8_t delimiter, uint8_t quote) {
 
 #define TN_CSV_TARGET
 #define TN_CSV_INDEX tn_csv_index_portable
+#include "formats/csv_places.h"
 #include "formats/csv_kernel.h"
 
 /* ---- One record ---- */

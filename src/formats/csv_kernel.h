@@ -2,11 +2,15 @@
 /* template: compiled once for each set of instructions */
 /*
  * The index of CSV. The including file defines TN_CSV_INDEX, the function's name, TN_CSV_TARGET, its
- * attributes, and the function
+ * attributes, and two functions
  *
  *   static csv_masks classify(const uint8_t *p, uint8_t delimiter, uint8_t quote);
+ *     looks at 64 bytes
+ *   static uint32_t put_places(uint32_t *to, uint64_t bits, uint32_t base);
+ *     writes base + i for each set bit i, and may write up to 64 values whatever the bits are; answers
+ *     how many are set; csv_places.h is one for all machines
  *
- * which looks at 64 bytes. All else is here: which bytes lie inside of quotes is the parity of the
+ * All else is here: which bytes lie inside of quotes is the parity of the
  * quotes before them; where that is not the whole truth (a quote in the middle of a field, text
  * behind a closing quote) the block is walked byte by byte.
  */
@@ -16,12 +20,14 @@ typedef struct csv_scan {
   uint64_t inside;      /* all ones: the last byte was inside of quotes */
   uint64_t closed;      /* 1: it was a closing quote */
   uint64_t start;       /* 1: a field begins behind it */
-  uint64_t cr;          /* 1: it was a CR that ended a record */
+  uint64_t cr;          /* 1: it was a CR */
+  uint32_t inner_lines; /* that ended inside of quotes */
 } csv_scan;
 
-/* What one block says: ends of fields, and which of them are ends of records. */
+/* What one block says: ends of fields, which of them are ends of records, and ends of lines that are
+ * text in quotes. */
 typedef struct csv_ends {
-  uint64_t fields, records;
+  uint64_t fields, records, inner;
 } csv_ends;
 
 /* Bit i: the parity of bits 0 to i. */
@@ -53,19 +59,20 @@ static TN_CSV_TARGET void step_outside(csv_scan *s, const tn_csv_index *ix, uint
   s->closed = 0;
 }
 
-static TN_CSV_TARGET void step_inside(csv_scan *s, const tn_csv_index *ix, uint8_t c) {
-  s->start = s->cr = 0;
+static TN_CSV_TARGET void step_inside(csv_scan *s, const tn_csv_index *ix, uint8_t c, uint64_t bit, csv_ends *e) {
+  if (c == '\r' || (c == '\n' && !s->cr)) e->inner |= bit;
+  s->start = 0;
+  s->cr = c == '\r';
   s->closed = c == ix->dialect.quote;
   s->inside = s->closed ? 0 : ~UINT64_C(0);
 }
 
 static TN_CSV_TARGET csv_ends walk_block(csv_scan *s, tn_csv_index *ix, const uint8_t *data, uint32_t base, uint32_t count) {
-  csv_ends e = {0, 0};
+  csv_ends e = {0};
   for (uint32_t i = 0; i < count; i++) {
     uint8_t c = data[base + i];
     if (s->inside) {
-      ix->uneven |= c == '\n' || c == '\r';
-      step_inside(s, ix, c);
+      step_inside(s, ix, c, UINT64_C(1) << i, &e);
     } else if (s->closed && c == ix->dialect.quote) {
       s->inside = ~UINT64_C(0);
       s->closed = 0;
@@ -83,19 +90,18 @@ static TN_CSV_TARGET csv_ends walk_block(csv_scan *s, tn_csv_index *ix, const ui
 /* ---- 64 bytes at a time ---- */
 
 /* False where the parity does not tell; then nothing of the scan has changed. */
-static TN_CSV_TARGET inline bool quoted_block(csv_scan *s, tn_csv_index *ix, const csv_masks *m, csv_ends *ret) {
+static TN_CSV_TARGET inline bool quoted_block(csv_scan *s, const csv_masks *m, csv_ends *ret) {
   uint64_t inside = parity(m->quote) ^ s->inside;
-  uint64_t cr = m->cr & ~inside, second = m->lf & ~inside & (cr << 1 | s->cr);
-  uint64_t ends = (m->delimiter | m->cr | m->lf) & ~inside & ~second;
+  uint64_t second = m->lf & (m->cr << 1 | s->cr), lines = (m->lf | m->cr) & ~second;   /* no quote is within CRLF */
+  uint64_t ends = (m->delimiter | lines) & ~inside;
   uint64_t closing = m->quote & ~inside, behind_closing = closing << 1 | s->closed;
-  uint64_t may_start = (ends | second) << 1 | s->start;
+  uint64_t may_start = (ends | (second & ~inside)) << 1 | s->start;
   if (((m->quote & inside & ~(may_start | behind_closing)) | (behind_closing & ~(ends | m->quote))) != 0) return false;
-  ix->uneven |= ((m->lf | m->cr) & inside) != 0;
   s->inside = UINT64_C(0) - (inside >> 63);
   s->closed = closing >> 63;
-  s->start = (ends | second) >> 63;
-  s->cr = cr >> 63;
-  *ret = (csv_ends){.fields = ends, .records = ends & ~m->delimiter};
+  s->start = (ends | (second & ~inside)) >> 63;
+  s->cr = m->cr >> 63;
+  *ret = (csv_ends){.fields = ends, .records = lines & ~inside, .inner = lines & inside};
   return true;
 }
 
@@ -104,18 +110,6 @@ static TN_CSV_TARGET inline csv_ends plain_block(csv_scan *s, const csv_masks *m
   s->cr = m->cr >> 63;
   s->start = (records | m->delimiter | second) >> 63;
   return (csv_ends){.fields = records | m->delimiter, .records = records};
-}
-
-/* Writes the places of set bits; there is room for 64 whatever they are. */
-static TN_CSV_TARGET inline uint32_t put_places(uint32_t *to, uint64_t bits, uint32_t base) {
-  uint32_t count = (uint32_t)__builtin_popcountll(bits);
-  for (uint32_t i = 0; i < count; i += 4) {
-    for (uint32_t k = 0; k < 4; k++) {
-      to[i + k] = base + (uint32_t)__builtin_ctzll(bits | UINT64_C(1) << 63);
-      bits &= bits - 1;
-    }
-  }
-  return count;
 }
 
 /* ---- Records ---- */
@@ -131,7 +125,7 @@ static TN_CSV_TARGET bool leave_out(csv_scan *s, tn_csv_index *ix, const uint8_t
     s->fields--;
     memmove(gone, gone + 1, (s->fields - s->row_fields) * sizeof *gone);
     ix->starts[ix->rows] = behind_newline(data, at);
-    ix->uneven = true;
+    ix->left_out++;
     return true;
   }
   ix->problem = TN_CSV_RAGGED;
@@ -175,11 +169,19 @@ static TN_CSV_TARGET void mask_tail(csv_masks *m, uint32_t count) {
   m->cr &= live;
 }
 
+/* Lines within the records that have ended, which are not lines of their own. */
+static TN_CSV_TARGET inline void count_inner(csv_scan *s, tn_csv_index *ix, const csv_ends *e) {
+  uint64_t before_last = e->inner && e->records ? (UINT64_C(1) << (63 - __builtin_clzll(e->records))) - 1 : 0;
+  if (e->records) ix->inner_lines = s->inner_lines + (uint32_t)__builtin_popcountll(e->inner & before_last);
+  if (e->inner) s->inner_lines += (uint32_t)__builtin_popcountll(e->inner);
+}
+
 TN_CSV_TARGET void TN_CSV_INDEX(tn_csv_index *ix, const uint8_t *data, uint32_t begin, uint32_t end) {
   csv_scan s = {.start = 1};
   ix->rows = 0;
   ix->starts[0] = begin;
-  ix->has_high = ix->uneven = false;
+  ix->has_high = false;
+  ix->left_out = ix->inner_lines = 0;
   ix->problem = TN_CSV_FINE;
   for (uint32_t base = begin; base < end && !ix->problem; base += 64) {
     csv_masks m = classify(data + base, ix->dialect.delimiter, ix->dialect.quote);
@@ -189,9 +191,10 @@ TN_CSV_TARGET void TN_CSV_INDEX(tn_csv_index *ix, const uint8_t *data, uint32_t 
     csv_ends e;
     if ((m.quote | s.inside | s.closed) == 0) {
       e = plain_block(&s, &m);
-    } else if (count < 64 || !quoted_block(&s, ix, &m, &e)) {
+    } else if (count < 64 || !quoted_block(&s, &m, &e)) {
       e = walk_block(&s, ix, data, base, count);
     }
+    count_inner(&s, ix, &e);
     s.fields += put_places(ix->ends + s.fields, e.fields, base);
     if (!end_records(&s, ix, data, e.records, base)) return;
   }

@@ -43,6 +43,7 @@ static inline csv_masks classify(const uint8_t *p, uint8_t delimiter, uint8_t qu
   };
 }
 
+#include "formats/csv_places.h"
 #include "formats/csv_kernel.h"
 
 #endif

@@ -18,6 +18,7 @@
 
 enum {
   WINDOW = 64 << 10,
+  LARGEST_WINDOW = 1 << 20,
   FEW_RECORDS = 128,             /* a window that has fewer grows */
   BATCH_BYTES = 2 << 20          /* small enough to stay in a cache until its consumer has it */
 };
@@ -138,7 +139,6 @@ static void check_utf8(csv_reader *r) {
     else high = middle;
   }
   ix->rows = low;
-  ix->uneven = true;
 }
 
 static tenon_status index_window(csv_reader *r, tenon_error *err) {
@@ -156,8 +156,8 @@ static tenon_status next_records(csv_reader *r, tenon_error *err) {
   tn_csv_index *ix = &r->index;
   if (ix->rows > 0) {
     if (ix->problem) return fail_problem(r, err);
-    if (ix->rows < FEW_RECORDS && r->window < TN_CSV_CHUNK) r->window *= 2;
-    tn_csv_input_consume(&r->in, ix->starts[ix->rows], ix->uneven ? -1 : (int64_t)ix->rows);
+    if (ix->rows < FEW_RECORDS && r->window < LARGEST_WINDOW) r->window *= 2;
+    tn_csv_input_consume(&r->in, ix->starts[ix->rows], (int64_t)ix->rows + ix->left_out + ix->inner_lines);
   }
   ix->rows = r->row = 0;
   for (bool more = true;;) {

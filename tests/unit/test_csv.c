@@ -196,7 +196,8 @@ static void same_index(const tn_csv_index *a, const tn_csv_index *b) {
   assert_int_equal(a->rows, b->rows);
   assert_int_equal(a->problem, b->problem);
   if (a->problem) assert_int_equal(a->problem_at, b->problem_at);
-  assert_int_equal(a->uneven, b->uneven);
+  assert_int_equal(a->left_out, b->left_out);
+  assert_int_equal(a->inner_lines, b->inner_lines);
   assert_memory_equal(a->starts, b->starts, (a->rows + 1) * sizeof *a->starts);
   if (a->rows) assert_memory_equal(a->ends, b->ends, (size_t)a->rows * a->columns * sizeof *a->ends);
 }
