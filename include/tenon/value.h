@@ -25,8 +25,9 @@ typedef enum tenon_value_type {
   TENON_VALUE_TEXT,      /* data: UTF-8 */
   TENON_VALUE_BYTES,     /* data */
   TENON_VALUE_DATE,      /* i: days since 1970-01-01 */
-  TENON_VALUE_TIME,      /* i: microseconds since midnight */
-  TENON_VALUE_TIMESTAMP  /* i: microseconds since 1970-01-01T00:00:00; of UTC where the column has a zone */
+  TENON_VALUE_TIME,      /* i: microseconds since midnight; size: nanoseconds more, 0 to 999 */
+  TENON_VALUE_TIMESTAMP  /* i: microseconds since 1970-01-01T00:00:00, of UTC where the column has a zone;
+                          * size: nanoseconds more, 0 to 999 */
 } tenon_value_type;
 
 /* One typed value. data is borrowed, not NUL-terminated. */
@@ -46,7 +47,9 @@ typedef enum tenon_filter_op {
   TENON_IS_NULL, TENON_IS_NOT_NULL
 } tenon_filter_op;
 
-/* One condition. The core has converted its values to the column's type when a provider sees it. */
+/* One condition. When a provider sees it, the core has converted its values to the column's type:
+ * each is one that the column can hold, and a literal between two of them has become the nearest
+ * (n >= 2.5 is n >= 3). A condition that holds never does not reach a provider. */
 typedef struct tenon_filter {
   const char *column;
   tenon_filter_op op;

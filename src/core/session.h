@@ -7,6 +7,8 @@
 #ifndef TN_CORE_SESSION_H
 #define TN_CORE_SESSION_H
 
+#include "core/apply.h"
+#include "core/filters.h"
 #include "core/params.h"
 #include "core/stream.h"
 #include "tenon/provider.h"
@@ -56,14 +58,6 @@ tenon_status tn_objects_put(tenon_ctx *, tn_session *, const tenon_put *, tenon_
 tenon_status tn_objects_copy(tenon_ctx *, tn_session *, const tenon_objects_copy *, tenon_object *ret, tenon_error *);
 tenon_status tn_objects_remove(tenon_ctx *, tn_session *, const tenon_delete *, tenon_deleted *ret, tenon_error *);
 tenon_status tn_objects_presign(tenon_ctx *, tn_session *, const tenon_presign *, tenon_presigned *ret, tenon_error *);
-
-/* What a read asked for and the rows' maker did not apply: columns, filters, limit. Takes rows'
- * stream over, also on failure. */
-tenon_status tn_rows_complete(const tenon_read *, tenon_rows *rows, tenon_error *err);
-
-/* Values converted to the columns' types; fails naming column and value. */
-tenon_status tn_filters_convert(const struct ArrowSchema *, const tenon_filter *, size_t n, tn_arena *,
-                                tenon_filter **ret, tenon_error *err);
 
 /* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
 typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *, size_t n,

@@ -9,7 +9,8 @@
 
 #include "arrow/build.h"
 #include "base/error.h"
-#include "core/filter.h"
+#include "core/apply.h"
+#include "core/filters.h"
 #include "core/held.h"
 
 enum { MAX_FILTERS = 64, MAX_ORDER = 64 };
@@ -67,22 +68,13 @@ static tenon_read normal_read(const tenon_read *read) {
   return r;
 }
 
-static tenon_status check_columns(const tenon_read *r, tenon_error *err) {
-  for (size_t i = 0; i < r->column_count; i++)
-    for (size_t k = 0; k < i; k++)
-      if (strcmp(r->columns[i], r->columns[k]) == 0)
-        return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "ask for each column once", "column %s is asked for twice",
-                          r->columns[i]);
-  return TENON_OK;
-}
-
 static tenon_status check_read(const tenon_read *r, tenon_error *err) {
   const char *why = NULL;
   if (!r->query && !r->name.table) why = "neither a table nor a query is named";
   if (r->query && r->name.table) why = "both a table and a query are named";
   if (r->filter_count > MAX_FILTERS) why = "there are more than 64 filters";
   if (r->order_count > MAX_ORDER) why = "the order has more than 64 columns";
-  if (!why) return check_columns(r, err);
+  if (!why) return TENON_OK;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "name one table, such as TARGET:schema.table, or one query", "the read cannot be: %s", why);
 }
 
@@ -106,32 +98,34 @@ static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_are
   tenon_read whole = *r;
   tenon_table table;
   tenon_filter *filters = NULL;
-  if (r->filter_count == 0) return TENON_OK;
+  tenon_value *after = NULL;
+  if (r->filter_count == 0 && !r->after) return TENON_OK;
   whole.columns = NULL;
   whole.column_count = whole.filter_count = whole.order_count = 0;
   whole.after = NULL;
   tenon_status status = tn_tables_describe(ctx, s, &whole, &table, err);
   if (status) return status;
   status = tn_filters_convert(&table.schema, r->filters, r->filter_count, arena, &filters, err);
+  if (!status && r->after) status = tn_after_convert(&table.schema, r->order, r->order_count, r->after, arena, &after, err);
   if (table.release) table.release(&table);
   if (status) return status;
   r->filters = filters;
+  r->after = after;
   return TENON_OK;
 }
 
-static bool has_column(const struct ArrowSchema *schema, const char *name) {
-  for (int64_t i = 0; i < schema->n_children; i++)
-    if (schema->children[i]->name && strcmp(schema->children[i]->name, name) == 0) return true;
+static bool holds_never(const tenon_read *r) {
+  for (size_t i = 0; i < r->filter_count; i++)
+    if (tn_filter_is_never(&r->filters[i])) return true;
   return false;
 }
 
-/* Are the columns there that what is left to do needs? */
-static bool is_sufficient(const tenon_read *read, const tenon_rows *rows) {
-  for (size_t i = 0; i < read->filter_count; i++)
-    if (!(rows->filters_applied >> i & 1) && !has_column(&rows->stream.schema, read->filters[i].column)) return false;
-  for (size_t i = 0; i < read->order_count && !(rows->applied & TENON_APPLIED_ORDER); i++)
-    if (!has_column(&rows->stream.schema, read->order[i].column)) return false;
-  return true;
+/* No rows are asked for then, and none of the conditions. */
+static void ask_nothing_if_never(tenon_read *r) {
+  if (!holds_never(r)) return;
+  r->limit = 0;
+  r->filters = NULL;
+  r->filter_count = 0;
 }
 
 static bool has_name(const char *const *names, size_t n, const char *name) {
@@ -169,8 +163,9 @@ static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, const tenon_read *a
 static tenon_status open_sufficient(tenon_ctx *ctx, tn_session *s, const tenon_read *r, tn_arena *arena, tenon_rows *ret,
                                     tenon_ctx **ret_ctx, tenon_error *err) {
   tenon_read asked = *r;
+  ask_nothing_if_never(&asked);
   tenon_status status = open_rows(ctx, s, &asked, ret, ret_ctx, err);
-  if (status || !r->columns || is_sufficient(r, ret)) return status;
+  if (status || !r->columns || holds_never(r) || tn_rows_suffice(r, ret)) return status;
   tn_stream_close(&ret->stream);
   tenon_ctx_free(*ret_ctx);
   status = with_needed(&asked, arena, err);
@@ -199,13 +194,17 @@ static tenon_status sort_rows(tenon_ctx *own, const tenon_read *r, tenon_rows *r
 }
 
 static tenon_status complete(tenon_ctx *own, const tenon_read *r, tenon_rows *rows, struct ArrowArrayStream *ret, tenon_error *err) {
+  tenon_read rest = *r;
   tenon_status status = TENON_OK;
-  if (r->order_count && !(rows->applied & TENON_APPLIED_ORDER)) status = sort_rows(own, r, rows, err);
-  if (!status && r->after && !(rows->applied & TENON_APPLIED_AFTER)) {
-    tn_stream_close(&rows->stream);
-    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, NULL, "this system cannot go on after a row");
+  if (holds_never(r)) {
+    rest.filter_count = rest.order_count = 0;
+    rest.after = NULL;
+    rest.limit = 0;
+    rows->applied = 0;
+  } else if (r->order_count && !(rows->applied & TENON_APPLIED_ORDER)) {
+    status = sort_rows(own, r, rows, err);
   }
-  if (!status) status = tn_rows_complete(r, rows, err);
+  if (!status) status = tn_rows_complete(&rest, rows, err);
   return status ? status : export_rows(own, &rows->stream, ret, err);
 }
 
@@ -255,6 +254,7 @@ tenon_status tn_tables_plan(tenon_ctx *ctx, tn_session *s, const tenon_plan_requ
   tn_arena_init(&arena, 64 << 20);
   tenon_status status = check_read(&read, err);
   if (!status) status = convert(ctx, s, &read, &arena, err);
+  if (!status) ask_nothing_if_never(&read);
   if (!status) status = call(ctx, s, TN_OP_tables_plan, &own, &h->in, err);
   tn_arena_release(&arena);
   if (status) {
