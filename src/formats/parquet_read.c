@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "core/filter.h"
+#include "core/filters.h"
 #include "core/session.h"
 #include "engine/engine.h"
 #include "formats/parquet.h"
