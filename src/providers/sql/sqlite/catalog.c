@@ -198,6 +198,14 @@ static tenon_status find_rowid(tn_sqlite *s, tn_sqlite_table *t, tenon_error *er
   return status;
 }
 
+static void find_collations(tn_sqlite *s, tn_sqlite_table *t) {
+  for (size_t i = 0; i < t->field_count; i++) {
+    const char *collation = NULL;
+    int code = sqlite3_table_column_metadata(s->db, "main", t->name, t->fields[i].name, NULL, &collation, NULL, NULL, NULL);
+    t->fields[i].bytewise = code == SQLITE_OK && collation && sqlite3_stricmp(collation, "BINARY") == 0;
+  }
+}
+
 static void find_strict(tn_sqlite_table *t) {
   for (size_t i = 0; t->strict && i < t->field_count; i++)
     t->fields[i].sure = t->fields[i].declared && sqlite3_stricmp(t->fields[i].declared, "ANY") != 0;
@@ -265,6 +273,7 @@ tenon_status tn_sqlite_table_load(tn_sqlite *s, const tenon_read *read, tn_arena
   if (!status && strcmp(t.kind, "table") == 0) status = find_rowid(s, &t, err);
   if (status) return status;
   find_strict(&t);
+  find_collations(s, &t);
   status = type_fields(s, read, &t, err);
   if (!status) *ret = t;
   return status;

@@ -5,13 +5,17 @@
  *
  * What makes them differ, and what is done about it:
  *   - A column may hold values of any class. One that does not fit its declared type is an error
- *     when it is read, so for those that fit the comparison within one class is enough. Where misfits
- *     become NULL (special_values=null) nothing is pushed on columns that may have them.
+ *     when it is read, so for those that fit the comparison within one class is enough. Values of
+ *     another class than the column's pass its filters, so that a column of dates that holds numbers
+ *     is an error and not an empty answer. Where misfits become NULL (special_values=null) nothing
+ *     is pushed on columns that may have them.
  *   - Text compares by the column's collation: COLLATE BINARY is said. It is bytewise in the encoding
  *     of the file, so ranges are pushed for UTF-8 files alone.
  *   - NULLs come first in SQLite: NULLS LAST is said, except where there are none, so that an index
  *     gives the order.
- *   - A time has several spellings that fit; equal times may differ as text. Dates have one.
+ *   - A time has several spellings that fit; equal times may differ as text. Dates have one. All
+ *     spellings begin with the date, so for times the days around them are pushed, which an index
+ *     can use; the core looks at what remains.
  *   - NaN cannot be bound.
  *   - Decimals up to 2^53 units are stored as the nearest double, or as an integer. Rounding keeps
  *     their order and no two of them are one double, so doubles compare as the decimals do.
@@ -21,7 +25,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MAX_SQL = 4 << 20, MAX_IN = 1000, MAX_FILTERS = 64 };
+enum { MAX_SQL = 4 << 20, MAX_IN = 1000, MAX_FILTERS = 64, DATE_ROOM = 40 };
 
 typedef struct maker {
   const tn_sqlite *session;
@@ -118,9 +122,12 @@ static bool is_pushed(const maker *m, const tn_sqlite_field *f, const tenon_filt
 
 /* ---- Writing it ---- */
 
+/* A collation that is said keeps SQLite from using indexes for an OR: only where it is needed. */
 static void put_column(maker *m, const tn_sqlite_field *f) {
+  bool is_text = f->type.rule == TN_SQLITE_TEXT || f->type.rule == TN_SQLITE_TIMESTAMP || f->type.rule == TN_SQLITE_INSTANT ||
+                 f->type.rule == TN_SQLITE_DATE;
   tn_sqlite_quote(&m->out->sql, f->name);
-  if (f->type.rule == TN_SQLITE_TEXT) tn_str_puts(&m->out->sql, " COLLATE BINARY");
+  if (is_text && !f->bytewise) tn_str_puts(&m->out->sql, " COLLATE BINARY");
 }
 
 static bool put_bind(maker *m, const tn_sqlite_field *f, const tenon_value *v) {
@@ -175,6 +182,27 @@ static bool put_between(maker *m, const tn_sqlite_field *f, const tenon_value *v
   return put_compare(m, f, " <= ", &values[1]);
 }
 
+/* Classes sort as NULL, numbers, text, blobs: those beside the column's own are ranges for an index,
+ * too, and the planner is told that they are empty. */
+static const char *const not_number[] = {">= ''", NULL}, *const not_text[] = {">= x''", "< ''", NULL},
+    *const not_blob[] = {"< x''", NULL};
+
+static const char *const *other_classes(const tn_sqlite_field *f) {
+  switch (f->type.rule) {
+    case TN_SQLITE_INT: case TN_SQLITE_REAL: case TN_SQLITE_BOOL: case TN_SQLITE_DECIMAL: return not_number;
+    case TN_SQLITE_BLOB: return not_blob;
+    default: return not_text;
+  }
+}
+
+static void put_misfits(maker *m, const tn_sqlite_field *f) {
+  for (const char *const *range = other_classes(f); *range; range++) {
+    tn_str_puts(&m->out->sql, " OR likelihood(");
+    put_column(m, f);
+    tn_str_printf(&m->out->sql, " %s, 0.000001)", *range);
+  }
+}
+
 static bool put_filter(maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
   static const char *const signs[] = {[TENON_EQ] = " = ", [TENON_NE] = " <> ", [TENON_LT] = " < ",
                                       [TENON_LE] = " <= ", [TENON_GT] = " > ", [TENON_GE] = " >= "};
@@ -190,6 +218,57 @@ static bool put_filter(maker *m, const tn_sqlite_field *f, const tenon_filter *f
   }
 }
 
+static bool put_checked_filter(maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
+  bool about_null = filter->op == TENON_IS_NULL || filter->op == TENON_IS_NOT_NULL;
+  tn_str_printf(&m->out->sql, "%s(", m->glue);
+  m->glue = " AND ";
+  if (!put_filter(m, f, filter)) return false;
+  if (!f->sure && !about_null) put_misfits(m, f);
+  return tn_str_putc(&m->out->sql, ')');
+}
+
+/* ---- Days around times ---- */
+
+static bool is_time(const tn_sqlite_field *f) {
+  return f->type.rule == TN_SQLITE_TIMESTAMP || f->type.rule == TN_SQLITE_INSTANT;
+}
+
+static bool has_day_bounds(const maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
+  const int64_t day = INT64_C(86400000000), first = -719162 * day, last = 2932895 * day; /* 0001-01-02 to 9999-12-30 */
+  if (!is_time(f) || !is_plain(m, f) || !m->session->utf8 || !filter->value_count || filter->value_count > 2) return false;
+  for (size_t i = 0; i < filter->value_count; i++)
+    if (filter->values[i].type != TENON_VALUE_TIMESTAMP || filter->values[i].i < first || filter->values[i].i > last) return false;
+  return filter->op == TENON_EQ || filter->op == TENON_LT || filter->op == TENON_LE || filter->op == TENON_GT ||
+         filter->op == TENON_GE || (filter->op == TENON_BETWEEN && filter->value_count == 2);
+}
+
+/* Text of the day, some days away: an offset may put the written date a day before or behind. */
+static bool put_day(maker *m, const tn_sqlite_field *f, const char *op, int64_t us, int64_t away) {
+  int64_t day = INT64_C(86400000000), days = us / day - (us % day < 0);
+  int month, of_month;
+  int64_t year;
+  char *text = tn_arena_alloc(m->arena, DATE_ROOM);
+  tenon_value *v = tn_arena_alloc(m->arena, sizeof *v);
+  if (!text || !v) return false;
+  tn_sqlite_civil(days + away, &year, &month, &of_month);
+  snprintf(text, DATE_ROOM, "%04lld-%02d-%02d", (long long)year, month, of_month);
+  *v = (tenon_value){.type = TENON_VALUE_TEXT, .data = text, .size = strlen(text)};
+  tn_str_printf(&m->out->sql, "%s(", m->glue);
+  m->glue = " AND ";
+  put_column(m, f);
+  tn_str_printf(&m->out->sql, " %s ", op);
+  if (!put_bind(m, f, v)) return false;
+  put_misfits(m, f);
+  return tn_str_putc(&m->out->sql, ')');
+}
+
+static bool put_day_bounds(maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
+  int64_t slack = f->type.rule == TN_SQLITE_INSTANT;
+  bool low = filter->op != TENON_LT && filter->op != TENON_LE, high = filter->op != TENON_GT && filter->op != TENON_GE;
+  return (!low || put_day(m, f, ">=", filter->values[0].i, -slack)) &&
+         (!high || put_day(m, f, "<", filter->values[filter->value_count - 1].i, 1 + slack));
+}
+
 static tenon_status put_filters(maker *m, tenon_error *err) {
   const tenon_read *read = m->read;
   if (read->filter_count > MAX_FILTERS)
@@ -199,10 +278,9 @@ static tenon_status put_filters(maker *m, tenon_error *err) {
     tenon_status status = tn_sqlite_field_find(m->table, read->filters[i].column, &at, err);
     if (status) return status;
     const tn_sqlite_field *f = &m->table->fields[at];
+    if (has_day_bounds(m, f, &read->filters[i]) && !put_day_bounds(m, f, &read->filters[i])) return tn_no_memory(err);
     if (!is_pushed(m, f, &read->filters[i])) continue;
-    tn_str_puts(&m->out->sql, m->glue);
-    m->glue = " AND ";
-    if (!put_filter(m, f, &read->filters[i])) return tn_no_memory(err);
+    if (!put_checked_filter(m, f, &read->filters[i])) return tn_no_memory(err);
     m->out->filters_applied |= UINT64_C(1) << i;
   }
   return TENON_OK;

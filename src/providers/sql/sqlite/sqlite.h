@@ -120,6 +120,7 @@ typedef struct tn_sqlite_field {
   const char *name, *declared, *default_value;
   bool not_null, generated;
   bool sure;              /* SQLite makes sure that its values have the declared type */
+  bool bytewise;          /* its own collation is BINARY */
   int key_position;
   tn_sqlite_type type;
 } tn_sqlite_field;
