@@ -181,7 +181,7 @@ static bool drain_texts(const tn_span *s, tn_column *c) {
   for (int64_t i = 0; i < s->n; i++) {
     if (is_valid(s, i)) {
       const char *text = text_of(&from[i], &size);
-      memcpy(c->data.data + c->data_size, text, size);
+      if (size) memcpy(c->data.data + c->data_size, text, size);
       c->data_size += size;
     }
     set_offset(c, c->length + i + 1, c->data_size);
@@ -212,7 +212,7 @@ static bool drain_enums(const tn_lane *lane, const tn_span *s, tn_column *c) {
     const char *word = is_valid(s, i) && k < lane->word_count ? lane->words[k] : "";
     int64_t size = (int64_t)strlen(word);
     if (!tn_reserve(c, s->n, size)) return false;
-    memcpy(c->data.data + c->data_size, word, (size_t)size);
+    if (size) memcpy(c->data.data + c->data_size, word, (size_t)size);
     c->data_size += size;
     set_offset(c, c->length + i + 1, c->data_size);
   }
@@ -294,6 +294,7 @@ static tenon_status drain_values(const tn_lane *lane, const tn_span *s, tn_colum
     case TN_CELL_LIST: return drain_lists(lane, s, c, err);
     case TN_CELL_ARRAY: return drain_arrays(lane, s, c, err);
     case TN_CELL_STRUCT: return drain_structs(lane, s, c, err);
+    case TN_CELL_HALF_OF: break;
   }
   return TENON_OK;
 }

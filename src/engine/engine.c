@@ -15,6 +15,10 @@
 static const int64_t DEFAULT_MEMORY = INT64_C(512) << 20, LEAST_MEMORY = INT64_C(32) << 20;
 enum { MAX_SQL = 4 << 20 };
 
+static atomic_int_fast64_t default_memory;
+
+void tn_engine_set_memory(int64_t bytes) { atomic_store(&default_memory, bytes); }
+
 /* ---- SQL text ---- */
 
 static bool quoted(tn_str *s, const char *text, size_t size, char quote) {
@@ -98,9 +102,12 @@ static void interrupt(void *arg) {
 
 /* ---- Life ---- */
 
-static tenon_status open_database(tn_engine *e, int64_t memory, tenon_error *err) {
+static tenon_status open_database(tn_engine *e, const tn_engine_options *options, tenon_error *err) {
+  int64_t memory = options->memory;
+  if (memory <= 0) memory = atomic_load(&default_memory);
   if (memory <= 0) memory = DEFAULT_MEMORY;
   if (memory < LEAST_MEMORY) memory = LEAST_MEMORY;
+  if (memory < options->least_memory) memory = options->least_memory;
   char limit[32];
   snprintf(limit, sizeof limit, "%" PRId64 "B", memory);
   const char *const settings[][2] = {
@@ -131,7 +138,7 @@ static tenon_status prepare(tn_engine *e, const tn_engine_options *options, teno
     e->shown_name = tn_strdup(options->shown_name);
     if (!e->shown_path || !e->shown_name) return tn_no_memory(err);
   }
-  if ((status = open_database(e, options->memory, err))) return status;
+  if ((status = open_database(e, options, err))) return status;
   return tn_ctx_on_cancel(e->ctx, interrupt, e, &e->hook, err);
 }
 

@@ -17,7 +17,8 @@
 typedef struct tn_engine tn_engine;
 
 typedef struct tn_engine_options {
-  int64_t memory;          /* bytes that it may use before it spills; 0: 512 MiB, at least 32 MiB */
+  int64_t memory;          /* bytes that it may use before it spills; 0: the default, at least 32 MiB */
+  int64_t least_memory;    /* raises `memory` to this */
   const char *shown_path;  /* in messages, this path of the machine's ... */
   const char *shown_name;  /* ... is called by this name; both NULL or copied */
 } tn_engine_options;
@@ -37,6 +38,8 @@ typedef struct tn_engine_rows {
   const char *function;
   const struct ArrowSchema *schema;
   bool opaque;             /* only the values' bits travel: every type, and columns are called c0, c1, … */
+  const int64_t *keys;     /* opaque: for each of these columns of schema there is one more, k0, k1, …, or two, k0 and */
+  size_t key_count;        /* k0b, by which to order as tenon/value.h says; and `row`, which counts from 0 */
   void *self;
   tenon_status (*next)(void *self, struct ArrowArray *ret, tenon_error *err);
 } tn_engine_rows;
@@ -61,6 +64,13 @@ tenon_status tn_engine_query(tn_engine *, const char *sql, const tn_engine_shape
                              tenon_stream *ret, tenon_error *err);
 /* The columns of a query, without running it. */
 tenon_status tn_engine_describe(tn_engine *, const char *sql, struct ArrowSchema *ret, tenon_error *err);
+
+/* The same rows in order; NULLs last, equal ones as they came. Takes `in` over, also on failure. Spills
+ * to disk beyond the default memory. UNSUPPORTED names the column that has no order, or that cannot travel. */
+tenon_status tn_engine_sort(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *, size_t n, struct ArrowArrayStream *ret,
+                            tenon_error *err);
+/* The memory of engines that are not told how much they have; 0: 512 MiB. */
+void tn_engine_set_memory(int64_t bytes);
 
 /* SQL text: a literal with its quotes, a name with its own. */
 bool tn_sql_literal(tn_str *, const char *text, size_t size);

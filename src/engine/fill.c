@@ -167,6 +167,12 @@ static void fill_uuids(const tn_duckdb *db, duckdb_vector v, const struct ArrowA
   }
 }
 
+static void fill_half_of(const tn_duckdb *db, const tn_lane *lane, duckdb_vector v, const struct ArrowArray *a, int64_t start, int64_t n) {
+  const uint8_t *from = (const uint8_t *)a->buffers[1] + (a->offset + start) * 32 + lane->width;
+  uint8_t *to = db->vector_get_data(v);
+  for (int64_t i = 0; i < n; i++) memcpy(to + i * 16, from + i * 32, 16);
+}
+
 /* ---- Text and binary ---- */
 
 static inline void refer(duckdb_string_t *to, const uint8_t *data, uint32_t size) {
@@ -269,6 +275,7 @@ tenon_status tn_fill(const tn_duckdb *db, const tn_lane *lane, duckdb_vector v, 
       return (lane->width == 16 && lane->inner == 8 ? fill_money : fill_decimals)(db, lane, v, a, start, n, err);
     case TN_CELL_HALF: fill_halves(db, v, a, start, n); return TENON_OK;
     case TN_CELL_UUID: fill_uuids(db, v, a, start, n); return TENON_OK;
+    case TN_CELL_HALF_OF: fill_half_of(db, lane, v, a, start, n); return TENON_OK;
     case TN_CELL_LIST: case TN_CELL_ARRAY: return fill_lists(db, lane, v, a, start, n, err);
     case TN_CELL_STRUCT: return fill_structs(db, lane, v, a, start, n, err);
     case TN_CELL_HUGE: case TN_CELL_INTERVAL: case TN_CELL_TIME_TZ: case TN_CELL_ENUM: break;

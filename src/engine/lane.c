@@ -167,6 +167,12 @@ static tenon_status flat_in(const struct ArrowSchema *s, tn_lane *lane, tenon_er
   return refuse(lane, f, "not known to the engine", err);
 }
 
+/* Of a date, time, duration or interval. */
+static int32_t flat_width(const char *f) {
+  bool four = strcmp(f, "tdD") == 0 || strcmp(f, "tts") == 0 || strcmp(f, "ttm") == 0 || strcmp(f, "tiM") == 0;
+  return four ? 4 : strcmp(f, "tin") == 0 ? 16 : 8;
+}
+
 /* Bits alone: the type is chosen by the width. Integers keep their sign, as they may be sorted by. */
 static tenon_status flat_opaque(const struct ArrowSchema *s, tn_lane *lane, tenon_error *err) {
   static const duckdb_type by_width[17] = {[1] = DUCKDB_TYPE_UTINYINT, [2] = DUCKDB_TYPE_USMALLINT, [4] = DUCKDB_TYPE_UINTEGER,
@@ -182,10 +188,7 @@ static tenon_status flat_opaque(const struct ArrowSchema *s, tn_lane *lane, teno
   if (f[0] == 'd' && !parse_decimal(f, &precision, &scale, &lane->width)) lane->width = 0;
   if (f[0] == 'e') lane->width = 2;
   if (f[0] == 'w' && f[1] == ':') lane->width = (int32_t)strtol(f + 2, NULL, 10);
-  if (f[0] == 't') {
-    bool four = strcmp(f, "tdD") == 0 || strcmp(f, "tts") == 0 || strcmp(f, "ttm") == 0 || strcmp(f, "tiM") == 0;
-    lane->width = four ? 4 : strcmp(f, "tin") == 0 ? 16 : 8;
-  }
+  if (f[0] == 't') lane->width = flat_width(f);
   if (lane->width <= 0) return refuse(lane, f, "not known to the engine", err);
   bool small = lane->width <= 16 && by_width[lane->width] != DUCKDB_TYPE_INVALID;
   lane->cell = small ? TN_CELL_COPY : TN_CELL_FIXED;
@@ -244,6 +247,45 @@ tenon_status tn_lane_in(const struct ArrowSchema *s, tn_carry carry, tn_lane *re
   tenon_status status = lane_in(s, carry, NULL, 0, &lane, err);
   if (status) tn_lane_release(&lane);
   else *ret = lane;
+  return status;
+}
+
+/* ---- Keys ---- */
+
+static tenon_status wide_key(const struct ArrowSchema *s, tn_lane ret[2], int *ret_count, tenon_error *err) {
+  static const duckdb_type types[2] = {DUCKDB_TYPE_HUGEINT, DUCKDB_TYPE_UHUGEINT};
+  tenon_status status = TENON_OK;
+  for (int i = 0; !status && i < 2; i++) {
+    ret[i] = (tn_lane){.cell = TN_CELL_HALF_OF, .type = types[i], .width = i ? 0 : 16, .inner = 16};
+    status = set_name(&ret[i], NULL, s->name, err);
+  }
+  *ret_count = 2;
+  return status;
+}
+
+/* Numbers, times and truth values by their bits as signed or unsigned integers, text and binary by
+ * their bytes; floats need their type, for NaN and for zero, which there are two of. */
+tenon_status tn_lane_key(const struct ArrowSchema *s, tn_lane ret[2], int *ret_count, tenon_error *err) {
+  const char *f = s->format;
+  long precision, scale;
+  int32_t width = 0;
+  bool decimal = parse_decimal(f, &precision, &scale, &width), float_like = strchr("efg", f[0]) != NULL;
+  bool time_like = f[0] == 't' && f[1] != 'i', flat = strchr("nbcCsSiIlLuUzZw", f[0]) != NULL;
+  ret[0] = (tn_lane){0};
+  *ret_count = 1;
+  if (s->dictionary || !(decimal || float_like || time_like || flat))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "order by another column", "column %s: values of its type have no order (Arrow type %s)",
+                      s->name, f);
+  if (decimal && width == 32) return wide_key(s, ret, ret_count, err);
+  tenon_status status = set_name(&ret[0], NULL, s->name, err);
+  if (status) return status;
+  if (decimal) set_copy(&ret[0], DUCKDB_TYPE_HUGEINT, 16);
+  else if (time_like && flat_width(f) == 4) set_copy(&ret[0], DUCKDB_TYPE_INTEGER, 4);
+  else if (time_like) set_copy(&ret[0], DUCKDB_TYPE_BIGINT, 8);
+  else if (f[0] == 'w') ret[0].cell = TN_CELL_FIXED, ret[0].type = DUCKDB_TYPE_BLOB, ret[0].width = (int32_t)strtol(f + 2, NULL, 10), ret[0].inner = 16;
+  else if (strchr("uUzZ", f[0])) set_text(&ret[0], DUCKDB_TYPE_BLOB, f[0] == 'U' || f[0] == 'Z');
+  else status = flat_in(s, &ret[0], err);
+  if (status) tn_lane_release(&ret[0]);
   return status;
 }
 

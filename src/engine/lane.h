@@ -29,6 +29,7 @@ typedef enum tn_cell {
   TN_CELL_INTERVAL,   /* months, days, nanoseconds | months, days, microseconds; out only */
   TN_CELL_TIME_TZ,    /* microseconds | microseconds with an offset, which must be none; out only */
   TN_CELL_ENUM,       /* text | a number of a dictionary; out only */
+  TN_CELL_HALF_OF,    /* the upper or lower (width 16 or 0) 128 bits of a decimal of 256 | the same; in only */
   TN_CELL_LIST,       /* list and map; 32 or 64 bit offsets as width says; map has its entries' lanes below */
   TN_CELL_ARRAY,      /* fixed-size list (width values) | LIST in, ARRAY out */
   TN_CELL_STRUCT
@@ -55,6 +56,9 @@ typedef enum tn_carry { TN_TYPED, TN_OPAQUE } tn_carry;
 
 /* The lane of an Arrow column on its way in. UNSUPPORTED names the column that DuckDB would change. */
 tenon_status tn_lane_in(const struct ArrowSchema *, tn_carry, tn_lane *ret, tenon_error *err);
+/* The lanes whose values DuckDB orders as tenon/value.h orders the column's: one, or two of which the
+ * first weighs more. UNSUPPORTED names the column that has no order. */
+tenon_status tn_lane_key(const struct ArrowSchema *, tn_lane ret[2], int *ret_count, tenon_error *err);
 /* The DuckDB type of it; the caller destroys it. NULL: out of memory. */
 duckdb_logical_type tn_lane_type(const tn_duckdb *, const tn_lane *);
 
