@@ -15,8 +15,8 @@
 #include "providers/sql/postgresql/wire.h"
 
 enum {
-  DEFAULT_BATCH_BYTES = 16 << 20,
-  DEFAULT_BATCH_ROWS = 16384,
+  OWN_BATCH_BYTES = 4 << 20,     /* where the caller leaves it to us: what a processor's cache takes */
+  OWN_BATCH_ROWS = 16384,
   PARTIAL_MS = 500,              /* rows that are there are given on when no more come for so long */
   MAX_DRAIN = 256 * 1024,
   COPY_HEADER = 19
@@ -325,8 +325,8 @@ static tenon_status make(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expect *e
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
   }
   *c = (copy){.ctx = ctx, .session = s, .expect = *expect, .arena = *arena, .announced = -1,
-              .batch_bytes = expect->batch_bytes > 0 ? expect->batch_bytes : DEFAULT_BATCH_BYTES,
-              .batch_rows = expect->batch_rows > 0 ? expect->batch_rows : DEFAULT_BATCH_ROWS,
+              .batch_bytes = expect->batch_bytes > 0 ? expect->batch_bytes : OWN_BATCH_BYTES,
+              .batch_rows = expect->batch_rows > 0 ? expect->batch_rows : OWN_BATCH_ROWS,
               .failure = TENON_ERROR_INIT};
   *arena = (tn_arena){0};
   c->decoder = (tn_pg_decoder){.types = expect->types, .count = expect->count};

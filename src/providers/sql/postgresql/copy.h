@@ -13,7 +13,7 @@ typedef struct tn_pg_expect {
   int32_t count;
   bool copies;                   /* COPY data; else the rows of a portal */
   int ready_count;               /* ReadyForQuery messages until all of it is over */
-  int64_t batch_bytes;           /* 0: 16 MiB */
+  int64_t batch_bytes;           /* 0: our choice, well below 16 MiB */
   int32_t batch_rows;            /* 0: our choice */
 } tn_pg_expect;
 

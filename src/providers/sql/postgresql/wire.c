@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server sends each 8 KiB as soon as it has them, and each time wakes a reader that waits. So
- * when a read gave little, we nap before the next one: fewer and larger reads, and the processor is
- * left to the server. The nap adapts. It grows while reads stay small, shrinks as soon as the
- * socket may have been full (the server had to wait), and is left out when there is no gain.
+ * The server sends each 8 KiB as soon as it has them, and each time wakes a reader that waits. So we
+ * nap before reading: fewer and larger reads, and the processor is left to the server. How long is
+ * learnt from what naps bring: about half of what a socket holds, so that the server is never kept
+ * waiting. Where naps are not worth their while (a fast server, a slow reader) they vanish.
  */
 #include "providers/sql/postgresql/wire.h"
 
@@ -15,8 +15,11 @@
 
 enum {
   FIRST_CAPACITY = 256 * 1024,
-  SMALL_READ = 64 * 1024,
-  MIN_NAP_US = 20, FIRST_NAP_US = 100, MAX_NAP_US = 600
+  WANTED_READ = 96 * 1024,       /* that a nap is to bring */
+  FULL_READ = 160 * 1024,        /* the socket may have been full: read on at once */
+  NAP_AFTER = 256 * 1024,        /* the first rows come without delay */
+  MIN_NAP_US = 15, FIRST_NAP_US = 100, MAX_NAP_US = 600,
+  SMALL_READS = 32               /* in a row without a nap: try one again */
 };
 
 static tenon_status lost(tn_pg_wire *w, const char *why, tenon_error *err) {
@@ -130,14 +133,20 @@ static void nap(tn_pg_wire *w) {
   nanosleep(&t, NULL);
 }
 
-/* The read that followed a nap or not gave n bytes. */
+/* A read gave n bytes. What a nap brings is about proportional to it; steps are small enough not to
+ * swing. */
 static void adapt(tn_pg_wire *w, size_t n, bool napped) {
-  if (n > w->largest) w->largest = n;
-  /* near the most that ever came: the socket was full, or nearly */
-  bool full = n >= w->largest - w->largest / 8 && n > SMALL_READ;
-  if (napped && full) w->nap_us /= 2;
-  else if (napped && n < SMALL_READ && w->nap_us < MAX_NAP_US) w->nap_us += w->nap_us / 4 + 1;
-  w->nap_next = n < SMALL_READ && w->nap_us >= MIN_NAP_US;
+  int64_t now = w->nap_us, aim = n ? now * WANTED_READ / (int64_t)n : 2 * now;
+  if (napped) {
+    aim = aim < now / 2 ? now / 2 : aim > now + now / 4 + 1 ? now + now / 4 + 1 : aim;
+    w->nap_us = (int)(aim > MAX_NAP_US ? MAX_NAP_US : aim);
+    w->small_reads = 0;
+  } else if (n >= WANTED_READ / 2) {
+    w->small_reads = 0;
+  } else if (++w->small_reads >= SMALL_READS && w->nap_us < MIN_NAP_US) {
+    w->nap_us = MIN_NAP_US;
+  }
+  w->nap_next = w->nap_us >= MIN_NAP_US && n < FULL_READ && w->received > NAP_AFTER;
 }
 
 /* ---- Filling ---- */

@@ -15,9 +15,8 @@ typedef struct tn_pg_wire {
   struct ssl_st *tls;
   uint8_t *data;             /* TN_PG_BEHIND more bytes may be read behind `capacity` */
   size_t start, end, capacity, max;
-  size_t largest;            /* that one read ever gave: about what the socket holds */
-  int nap_us;
-  bool nap_next;             /* the last read gave little */
+  int nap_us, small_reads;
+  bool nap_next;
   uint64_t received;
 } tn_pg_wire;
 
