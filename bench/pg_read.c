@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "arrow/check.h"
+#include "arrow/ipc.h"
 #include "base/error.h"
 #include "core/params.h"
 #include "core/registry.h"
@@ -65,6 +67,11 @@ static void print_number(i128 v) {
   fputs(text + n, stdout);
 }
 
+static tenon_status put(void *self, const void *data, size_t size, tenon_error *err) {
+  (void)err;
+  return fwrite(data, 1, size, self) == size ? TENON_OK : TENON_IO;
+}
+
 int main(int argc, char **argv) {
   tenon_error err = TENON_ERROR_INIT;
   tn_registry *registry;
@@ -73,6 +80,7 @@ int main(int argc, char **argv) {
   tenon_read request = TENON_READ_INIT;
   bool want_sums = false, list = false, describe = false, test = false;
   int sleep_ms = 0;
+  const char *arrow = NULL;
   tn_settings_init(&settings);
   if (tn_registry_new(&registry, &err) || tn_registry_add(registry, &tn_provider_postgresql, &err) ||
       tn_registry_find(registry, "postgresql", &provider, &err)) return fail(&err);
@@ -85,6 +93,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "query")) request.query = value;
     else if (!strcmp(argv[i], "limit")) request.limit = atoll(value);
     else if (!strcmp(argv[i], "rows")) request.batch_rows = atoi(value);
+    else if (!strcmp(argv[i], "arrow")) arrow = value;
     else if (!strcmp(argv[i], "sums")) want_sums = true;
     else if (!strcmp(argv[i], "list")) list = true;
     else if (!strcmp(argv[i], "describe")) describe = true;
@@ -116,6 +125,10 @@ int main(int argc, char **argv) {
   int64_t columns = rows.stream.schema.n_children, total = 0, batches = 0;
   sums *s = calloc((size_t)columns + 1, sizeof *s);
   double first = 0;
+  tn_ipc_writer *writer = NULL;
+  FILE *file = arrow ? fopen(arrow, "w") : NULL;
+  tn_ipc_sink sink = {file, put};
+  if (arrow && tn_ipc_writer_new(&rows.stream.schema, &sink, &writer, &err)) return fail(&err);
   for (;;) {
     struct ArrowArray batch;
     if (rows.stream.next(rows.stream.self, &batch, &err)) return fail(&err);
@@ -123,10 +136,12 @@ int main(int argc, char **argv) {
     if (!batches++) first = now_s() - begin;
     total += batch.length;
     for (int64_t i = 0; want_sums && i < columns; i++) add(&s[i], rows.stream.schema.children[i], batch.children[i]);
+    if (arrow && (tn_arrow_check(&rows.stream.schema, &batch, &err) || tn_ipc_write(writer, &batch, &err))) return fail(&err);
     batch.release(&batch);
     if (sleep_ms) { struct timespec t = {sleep_ms / 1000, sleep_ms % 1000 * 1000000L}; nanosleep(&t, NULL); }
   }
   rows.stream.close(rows.stream.self);
+  if (arrow && (tn_ipc_finish(writer, &err) || fclose(file))) return fail(&err);
   double wall = now_s() - begin, cpu = cpu_s(RUSAGE_SELF);
   struct rusage u;
   getrusage(RUSAGE_SELF, &u);

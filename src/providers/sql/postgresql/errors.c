@@ -78,13 +78,28 @@ static const meaning *find_meaning(const char *sqlstate) {
   return &unknown;
 }
 
+/* Before the login's end a server may speak in an encoding of its own; and nobody promises that it
+ * says anything. */
+static void readable(char *ret, size_t room, const char *text) {
+  bool any = false;
+  snprintf(ret, room, "%s", text ? text : "");
+  bool valid = tn_utf8_valid(ret, strlen(ret), NULL) || (text && tn_utf8_valid(text, strlen(text), NULL));
+  for (char *c = ret; *c; c++) {
+    if (!valid && (unsigned char)*c >= 0x80) *c = '?';
+    any = any || ((unsigned char)*c > ' ' && *c != 0x7F);
+  }
+  if (!any) snprintf(ret, room, "the server failed without a message");
+}
+
 tenon_status tn_pg_fail_report(tenon_error *err, const tn_pg_report *r) {
   const char *sqlstate = r->sqlstate ? r->sqlstate : "";
   const meaning *m = find_meaning(sqlstate);
   if (!err || err->code != TENON_OK) return m->code;
-  tenon_fail(err, m->code, m->stage, m->remedy ? m->remedy : r->hint, "%s%s%s%s",
-             r->message && *r->message ? r->message : "the server failed without a message",
-             r->detail ? " (" : "", r->detail ? r->detail : "", r->detail ? ")" : "");
+  char message[sizeof err->message], detail[256] = "";
+  readable(message, sizeof message, r->message);
+  if (r->detail) readable(detail, sizeof detail, r->detail);
+  tenon_fail(err, m->code, m->stage, m->remedy ? m->remedy : r->hint, "%s%s%s%s", message, r->detail ? " (" : "", detail,
+             r->detail ? ")" : "");
   err->retryable = m->retryable;
   snprintf(err->sqlstate, sizeof err->sqlstate, "%.5s", sqlstate);
   return m->code;
