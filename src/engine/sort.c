@@ -9,7 +9,7 @@
 #include "arrow/build.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "core/filter.h"
+#include "core/filters.h"
 #include "core/stream.h"
 #include "engine/engine.h"
 #include "engine/lane.h"
