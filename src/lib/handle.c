@@ -7,6 +7,7 @@
 #include "base/ctx.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "engine/engine.h"
 #include "providers/list.h"
 
 const char *tenon_version(void) { return TENON_VERSION; }
@@ -94,6 +95,8 @@ tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *e
   if (!t) return tn_no_memory(err);
   pthread_mutex_init(&t->lock, NULL);
   t->memory = options ? options->memory : 0;
+  tn_set_sorter(tn_engine_sort);
+  if (t->memory > 0) tn_engine_set_memory(t->memory / 2);   /* the other half is for batches under way */
   tenon_status status = start(t, options, err);
   if (status) tenon_free(t);
   else *ret = t;
