@@ -86,10 +86,12 @@ static bool copy_filter(tn_arena *arena, tenon_filter *f) {
   return true;
 }
 
-/* Columns, filters, limit and sizes: what files are asked for. */
+/* Columns, filters, limit and sizes: what files are asked for. The first rows of an order are not
+ * the first ones of a file, so there is no limit then. */
 static bool copy_request(tn_arena *arena, const tenon_read *read, tenon_read *ret) {
   *ret = *read;
   ret->name = (tenon_name){0};
+  if (read->order_count) ret->limit = -1;
   ret->order = NULL;
   ret->after = NULL;
   ret->order_count = 0;
@@ -202,7 +204,7 @@ tenon_status tn_file_rows(tenon_ctx *ctx, const tn_file_source *source, const tn
   *ret = (tenon_rows){
       .struct_size = sizeof *ret,
       .stream = {.struct_size = sizeof ret->stream, .self = s, .schema = schema, .next = stream_next, .close = stream_close},
-      .applied = many ? TENON_APPLIED_COLUMNS | TENON_APPLIED_LIMIT : s->rows.applied,
+      .applied = (many ? TENON_APPLIED_COLUMNS | TENON_APPLIED_LIMIT : s->rows.applied) & ~(read->order_count ? TENON_APPLIED_LIMIT : 0u),
       .filters_applied = many ? all_filters : s->rows.filters_applied,
   };
   return TENON_OK;

@@ -225,7 +225,7 @@ static tenon_status write_sql(tn_parquet_plan *p, const tn_parquet_types *t, con
   tn_str_printf(&p->sql, " FROM read_parquet('%s', can_have_nan = true)", path);
   tn_str_puts(&p->sql, tn_str_text(where));
   uint64_t all = read->filter_count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << read->filter_count) - 1;
-  p->limited = read->limit >= 0 && p->filters_applied == all;
+  p->limited = read->limit >= 0 && p->filters_applied == all && read->order_count == 0;
   if (p->limited) tn_str_printf(&p->sql, " LIMIT %lld", (long long)read->limit);
   return p->sql.failed || where->failed ? tn_no_memory(err) : TENON_OK;
 }
@@ -312,7 +312,7 @@ static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_p
                              int64_t memory, tn_parquet_rows **ret, tenon_error *err) {
   tn_parquet_rows *r = tn_alloc(sizeof *r);
   if (!r) return tn_no_memory(err);
-  *r = (tn_parquet_rows){.ctx = ctx, .fd = file->fd, .memory = memory, .ended = file->rows == 0 || read->limit == 0};
+  *r = (tn_parquet_rows){.ctx = ctx, .fd = file->fd, .memory = memory, .ended = file->rows == 0 || (read->limit == 0 && p->limited)};
   file->fd = -1;
   snprintf(r->path, sizeof r->path, "/proc/self/fd/%d", r->fd);
   r->name = tn_strdup(name);

@@ -282,6 +282,38 @@ static void hands_filters_columns_and_limit_through(void **state) {
   assert_int_equal(rows, 0);
 }
 
+/* The first rows in order are not the first rows: whoever does not order must not cut. */
+static void cuts_nothing_before_it_is_in_order(void **state) {
+  (void)state;
+  put_parquet("1.parquet", "l", 0, 100);
+  put_parquet("2.parquet", "l", 100, 100);
+  put("1.csv", "a,b\n1,x\n2,y\n");
+  open_session(NULL, NULL);
+  static const char *const tables[] = {"1.parquet", "*.parquet", "1.csv"};
+  static const int64_t rows[] = {100, 200, 2};
+  for (size_t i = 0; i < 3; i++) {
+    tenon_read read = read_of(tables[i]);
+    tenon_order order = {.column = "a", .descending = 1};
+    tenon_rows got = {.struct_size = sizeof got};
+    read.order = &order;
+    read.order_count = 1;
+    read.limit = 1;
+    if (kind->tables->read(ctx, session, &read, &got, &err)) fail_msg("%s", err.message);
+    assert_false(got.applied & (TENON_APPLIED_LIMIT | TENON_APPLIED_ORDER));
+    int64_t count = 0;
+    for (;;) {
+      struct ArrowArray batch = {0};
+      if (got.stream.next(got.stream.self, &batch, &err)) fail_msg("%s", err.message);
+      if (!batch.release) break;
+      count += batch.length;
+      batch.release(&batch);
+    }
+    assert_int_equal(count, rows[i]);
+    got.stream.close(got.stream.self);
+    tn_schema_release(&got.stream.schema);
+  }
+}
+
 static void describes_and_lists(void **state) {
   (void)state;
   tenon_table table = {.struct_size = sizeof table};
@@ -337,6 +369,7 @@ int main(void) {
       TEST(refuses_what_is_not_one_table),
       TEST(gives_the_first_files_types_to_all),
       TEST(hands_filters_columns_and_limit_through),
+      TEST(cuts_nothing_before_it_is_in_order),
       TEST(describes_and_lists),
       TEST(takes_options_from_parameters),
   };
