@@ -13,9 +13,11 @@
  *     of the file, so ranges are pushed for UTF-8 files alone.
  *   - NULLs come first in SQLite: NULLS LAST is said, except where there are none, so that an index
  *     gives the order.
- *   - A time has several spellings that fit; equal times may differ as text. Dates have one. All
- *     spellings begin with the date, so for times the days around them are pushed, which an index
- *     can use; the core looks at what remains.
+ *   - A time has several spellings that fit; equal times may differ as text. They are compared in
+ *     their longest spelling, with a space and six digits behind the second. That is no column that
+ *     an index could know; but all spellings begin with the date, so the days around are said, too.
+ *     Times with an offset have no such spelling: of them only the days are said, and the core looks
+ *     at what remains.
  *   - NaN cannot be bound.
  *   - Decimals up to 2^53 units are stored as the nearest double, or as an integer. Rounding keeps
  *     their order and no two of them are one double, so doubles compare as the decimals do.
@@ -82,6 +84,15 @@ static bool is_date_text(int64_t days) {
   return year >= 0 && year <= 9999;
 }
 
+static bool is_timestamp_text(const tenon_value *v) {
+  const int64_t day = INT64_C(86400000000);
+  return v->type == TENON_VALUE_TIMESTAMP && is_date_text(v->i / day - (v->i % day < 0));
+}
+
+static bool is_time_text(const tenon_value *v) {
+  return v->type == TENON_VALUE_TIME && v->i >= 0 && v->i < INT64_C(86400000000);
+}
+
 static bool compares(const maker *m, const tn_sqlite_field *f, const tenon_value *v, bool range) {
   double unused;
   switch (f->type.rule) {
@@ -92,8 +103,9 @@ static bool compares(const maker *m, const tn_sqlite_field *f, const tenon_value
     case TN_SQLITE_TEXT: return v->type == TENON_VALUE_TEXT && (m->session->utf8 || !range);
     case TN_SQLITE_DATE: return v->type == TENON_VALUE_DATE && is_date_text(v->i);
     case TN_SQLITE_DECIMAL: return v->type == TENON_VALUE_DECIMAL && decimal_as_double(v, f->type.scale, &unused);
-    case TN_SQLITE_UNDECIDED: case TN_SQLITE_TIME: case TN_SQLITE_TIMESTAMP: case TN_SQLITE_INSTANT:
-    case TN_SQLITE_NUMBER_TEXT: case TN_SQLITE_ANY_TEXT: break;
+    case TN_SQLITE_TIMESTAMP: return is_timestamp_text(v) && m->session->utf8;
+    case TN_SQLITE_TIME: return is_time_text(v) && m->session->utf8;
+    case TN_SQLITE_UNDECIDED: case TN_SQLITE_INSTANT: case TN_SQLITE_NUMBER_TEXT: case TN_SQLITE_ANY_TEXT: break;
   }
   return false;
 }
@@ -102,7 +114,7 @@ static bool orders(const maker *m, const tn_sqlite_field *f) {
   switch (f->type.rule) {
     case TN_SQLITE_INT: case TN_SQLITE_REAL: case TN_SQLITE_BOOL: case TN_SQLITE_BLOB: case TN_SQLITE_DATE:
     case TN_SQLITE_DECIMAL: return is_plain(m, f);
-    case TN_SQLITE_TEXT: return is_plain(m, f) && m->session->utf8;
+    case TN_SQLITE_TEXT: case TN_SQLITE_TIME: case TN_SQLITE_TIMESTAMP: return is_plain(m, f) && m->session->utf8;
     default: return false;
   }
 }
@@ -124,10 +136,27 @@ static bool is_pushed(const maker *m, const tn_sqlite_field *f, const tenon_filt
 
 /* A collation that is said keeps SQLite from using indexes for an OR: only where it is needed. */
 static void put_column(maker *m, const tn_sqlite_field *f) {
-  bool is_text = f->type.rule == TN_SQLITE_TEXT || f->type.rule == TN_SQLITE_TIMESTAMP || f->type.rule == TN_SQLITE_INSTANT ||
-                 f->type.rule == TN_SQLITE_DATE;
+  bool is_number = f->type.rule == TN_SQLITE_INT || f->type.rule == TN_SQLITE_REAL || f->type.rule == TN_SQLITE_BOOL ||
+                   f->type.rule == TN_SQLITE_DECIMAL;
   tn_sqlite_quote(&m->out->sql, f->name);
-  if (is_text && !f->bytewise) tn_str_puts(&m->out->sql, " COLLATE BINARY");
+  if (!is_number && !f->bytewise) tn_str_puts(&m->out->sql, " COLLATE BINARY");
+}
+
+/* A time in its longest spelling: what is missing at its end is taken from the pattern. */
+static void put_longest(maker *m, const tn_sqlite_field *f, const char *pattern) {
+  tn_str *sql = &m->out->sql;
+  tn_str_puts(sql, "substr(replace(");
+  tn_sqlite_quote(sql, f->name);
+  tn_str_printf(sql, ", 'T', ' ') || substr('%s', length(", pattern);
+  tn_sqlite_quote(sql, f->name);
+  tn_str_printf(sql, ") + 1), 1, %zu)", strlen(pattern));
+}
+
+/* What is compared and ordered of a column. */
+static void put_comparable(maker *m, const tn_sqlite_field *f) {
+  if (f->type.rule == TN_SQLITE_TIMESTAMP) put_longest(m, f, "0000-00-00 00:00:00.000000");
+  else if (f->type.rule == TN_SQLITE_TIME) put_longest(m, f, "00:00:00.000000");
+  else put_column(m, f);
 }
 
 static bool put_bind(maker *m, const tn_sqlite_field *f, const tenon_value *v) {
@@ -139,13 +168,13 @@ static bool put_bind(maker *m, const tn_sqlite_field *f, const tenon_value *v) {
 }
 
 static bool put_compare(maker *m, const tn_sqlite_field *f, const char *op, const tenon_value *v) {
-  put_column(m, f);
+  put_comparable(m, f);
   tn_str_puts(&m->out->sql, op);
   return put_bind(m, f, v);
 }
 
 static bool put_in(maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
-  put_column(m, f);
+  put_comparable(m, f);
   for (size_t i = 0; i < filter->value_count; i++) {
     tn_str_puts(&m->out->sql, i ? ", " : " IN (");
     if (!put_bind(m, f, &filter->values[i])) return false;
@@ -351,7 +380,7 @@ static void put_order(maker *m, const tn_sqlite_field *const *fields) {
   for (size_t i = 0; i < m->read->order_count; i++) {
     bool descending = m->read->order[i].descending;
     tn_str_puts(&m->out->sql, i ? ", " : " ORDER BY ");
-    put_column(m, fields[i]);
+    put_comparable(m, fields[i]);
     tn_str_puts(&m->out->sql, descending ? " DESC" : fields[i]->not_null ? "" : " NULLS LAST");
   }
 }
@@ -467,6 +496,16 @@ static int bind_time(sqlite3_stmt *stmt, int index, int64_t us) {
   return bind_printed(stmt, index, text);
 }
 
+/* As a time is compared. */
+static int bind_longest(sqlite3_stmt *stmt, int index, const tenon_value *v) {
+  char date[40], text[82];
+  int64_t day = 86400 * INT64_C(1000000), days = v->i / day - (v->i % day < 0), us = v->i - days * day, s = us / 1000000;
+  print_date(days, date, sizeof date);
+  snprintf(text, sizeof text, "%s%s%02d:%02d:%02d.%06d", v->type == TENON_VALUE_TIME ? "" : date,
+           v->type == TENON_VALUE_TIME ? "" : " ", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)(us % 1000000));
+  return bind_printed(stmt, index, text);
+}
+
 static int bind_timestamp(sqlite3_stmt *stmt, int index, int64_t us) {
   char date[40], time[40], text[82];
   int64_t day = 86400 * INT64_C(1000000), days = us / day - (us % day < 0);
@@ -508,13 +547,16 @@ tenon_status tn_sqlite_bind_value(tn_sqlite *s, sqlite3_stmt *stmt, int index, c
   return code == SQLITE_OK ? TENON_OK : tn_sqlite_fail(s, code, err);
 }
 
+static int bind_compared(sqlite3_stmt *stmt, int index, const tn_sqlite_type *type, const tenon_value *v) {
+  double f;
+  if (v->type == TENON_VALUE_TIMESTAMP || v->type == TENON_VALUE_TIME) return bind_longest(stmt, index, v);
+  if (type->rule == TN_SQLITE_DECIMAL && decimal_as_double(v, type->scale, &f)) return sqlite3_bind_double(stmt, index, f);
+  return bind_any(stmt, index, v);
+}
+
 tenon_status tn_sqlite_select_bind(tn_sqlite *s, const tn_sqlite_select *q, sqlite3_stmt *stmt, tenon_error *err) {
   for (size_t i = 0; i < q->bind_count; i++) {
-    double f;
-    int code = SQLITE_OK, index = (int)i + 1;
-    if (q->bind_types[i]->rule == TN_SQLITE_DECIMAL && decimal_as_double(q->binds[i], q->bind_types[i]->scale, &f))
-      code = sqlite3_bind_double(stmt, index, f);
-    else code = bind_any(stmt, index, q->binds[i]);
+    int code = bind_compared(stmt, (int)i + 1, q->bind_types[i], q->binds[i]);
     if (code != SQLITE_OK) return tn_sqlite_fail(s, code, err);
   }
   return TENON_OK;

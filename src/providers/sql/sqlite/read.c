@@ -45,8 +45,8 @@ static tenon_status fail_misfit(reader *r, const source *c, sqlite3_value *v, te
     return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "mend the row: the column is declared NOT NULL",
                       "column %s, row %lld: NULL in a column that is NOT NULL", c->name, (long long)r->row + 1);
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "special_values=text reads such columns as text, special_values=null such values as NULL; or give "
-                    "the type in a query: CAST(column AS …)",
+                    "read such columns as text with special_values=text, or as NULL with special_values=null; in a query, "
+                    "CAST(column AS …) gives the type",
                     "column %s, row %lld: %s does not fit the type %s", c->name, (long long)r->row + 1, shown, type);
 }
 
