@@ -178,8 +178,14 @@ void tn_csv_layout_release(tn_csv_layout *);
 tenon_status tn_csv_index_reserve(tn_csv_index *, uint32_t bytes, tenon_error *err);
 void tn_csv_index_release(tn_csv_index *);
 
-/* The error of a record that begins at data[begin] and never ends. */
+/* ---- Errors ---- */
+
+/* Of a record that begins at data[begin] and never ends. */
 tenon_status tn_csv_fail_unclosed(const tn_csv_input *, uint32_t begin, tenon_error *err);
+/* Of the record behind the index's last. schema (or NULL) knows the columns' names. */
+tenon_status tn_csv_fail_problem(const tn_csv_input *, const tn_csv_index *, const struct ArrowSchema *schema, tenon_error *err);
+/* Bytes that are no UTF-8 end the index before their record. */
+void tn_csv_check_utf8(tn_csv_index *, const tn_csv_input *);
 
 /* ---- Writing ---- */
 

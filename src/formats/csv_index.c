@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The index in portable C, and the choice between it and its faster twins. */
+#include "base/str.h"
 #include "formats/csv_masks.h"
 
 /* The high bit of each byte of x that is zero. */
@@ -70,6 +71,23 @@ bool tn_csv_walk_record(const tn_csv_dialect *d, const uint8_t *data, uint32_t b
     return true;
   }
   return false;
+}
+
+/* ---- UTF-8 ---- */
+
+void tn_csv_check_utf8(tn_csv_index *ix, const tn_csv_input *in) {
+  uint32_t begin = ix->starts[0];
+  size_t at;
+  if (!ix->has_high || tn_utf8_valid((const char *)in->data + begin, ix->starts[ix->rows] - begin, &at)) return;
+  ix->problem = TN_CSV_NOT_UTF8;
+  ix->problem_at = begin + (uint32_t)at;
+  uint32_t low = 0, high = ix->rows;
+  while (high - low > 1) {
+    uint32_t middle = low + (high - low) / 2;
+    if (ix->starts[middle] <= ix->problem_at) low = middle;
+    else high = middle;
+  }
+  ix->rows = low;
 }
 
 /* ---- Choosing ---- */

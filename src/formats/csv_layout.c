@@ -57,12 +57,6 @@ void tn_csv_index_release(tn_csv_index *ix) {
   ix->room = 0;
 }
 
-tenon_status tn_csv_fail_unclosed(const tn_csv_input *in, uint32_t begin, tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "close the quote, or quote=none reads quotes as text",
-                    "%s: line %lld (byte %lld): a quote of this record is not closed before the end of the file", in->name,
-                    (long long)tn_csv_line_of(in, begin), (long long)tn_csv_offset_of(in, begin));
-}
-
 /* ---- The dialect ---- */
 
 static tenon_status check_dialect(const tn_csv_dialect *d, tenon_error *err) {
@@ -181,21 +175,20 @@ static tenon_status has_equal_names(csv_maker *m, bool *ret, tenon_error *err) {
   return TENON_OK;
 }
 
-static tenon_status check_name(const csv_maker *m, uint32_t i, tenon_error *err) {
-  const tn_csv_input *in = m->sniffer.in;
-  uint32_t begin = i ? m->head.ends[i - 1] + 1 : m->head.begin, size = m->head.ends[i] - begin;
-  size_t at;
-  if (tn_utf8_valid((const char *)in->data + begin, size, &at) && !memchr(in->data + begin, 0, size)) return TENON_OK;
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "encoding=latin-1, if it is that",
-                    "%s: line %lld (byte %lld): the name of column %u is not valid UTF-8", in->name, (long long)in->line,
-                    (long long)tn_csv_offset_of(in, begin), i + 1);
+/* A header is to be as sound as any record. */
+static tenon_status check_header(csv_maker *m, tenon_error *err) {
+  tn_csv_input *in = m->sniffer.in;
+  tn_csv_index *ix = &m->sniffer.index;
+  tenon_status status = tn_csv_index_reserve(ix, m->head.next - m->head.begin, err);
+  if (status) return status;
+  tn_csv_best_indexer()(ix, in->data, m->head.begin, m->head.next);
+  tn_csv_check_utf8(ix, in);
+  return ix->problem ? tn_csv_fail_problem(in, ix, NULL, err) : TENON_OK;
 }
 
 /* column7 where it has none; with _2, _3 … where an earlier column has it. */
 static tenon_status final_name(csv_maker *m, const name_set *set, uint32_t i, tenon_error *err) {
   const char *given = m->header ? m->head.names[i] : "";
-  tenon_status status = m->header ? check_name(m, i, err) : TENON_OK;
-  if (status) return status;
   tn_str name;
   tn_str_init(&name, MAX_NAMES);
   tn_str_puts(&name, given);
@@ -214,7 +207,8 @@ static tenon_status final_name(csv_maker *m, const name_set *set, uint32_t i, te
 
 static tenon_status make_names(csv_maker *m, tenon_error *err) {
   name_set set;
-  tenon_status status = name_set_init(&set, &m->arena, m->head.fields, err);
+  tenon_status status = m->header ? check_header(m, err) : TENON_OK;
+  if (!status) status = name_set_init(&set, &m->arena, m->head.fields, err);
   for (uint32_t i = 0; !status && i < m->head.fields; i++) status = final_name(m, &set, i, err);
   return status;
 }

@@ -54,47 +54,8 @@ static void reader_free(void *self) {
 
 /* ---- Errors ---- */
 
-static const char *column_name(const csv_reader *r, uint32_t position) {
-  return position < r->layout.columns ? r->layout.schema.children[position]->name : "behind the last";
-}
-
-/* What is wrong at data[at], in the record that begins at data[begin]. */
-static tenon_status fail_at(const csv_reader *r, uint32_t begin, uint32_t at, const char *what, const char *remedy, tenon_error *err) {
-  uint32_t column, next;
-  tn_csv_walk_record(&r->layout.dialect, r->in.data, begin, at, NULL, 0, &column, &next);
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: line %lld (byte %lld), column %.100s: %s", r->name,
-                    (long long)tn_csv_line_of(&r->in, begin), (long long)tn_csv_offset_of(&r->in, at), column_name(r, column), what);
-}
-
-static tenon_status fail_ragged(const csv_reader *r, uint32_t begin, tenon_error *err) {
-  uint32_t count, next;
-  bool ends = tn_csv_walk_record(&r->layout.dialect, r->in.data, begin, r->in.end, NULL, 0, &count, &next);
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "quote fields that have the delimiter or a newline in them; delimiter= names another delimiter",
-                    "%s: line %lld (byte %lld): %s%u fields, where the first record has %u", r->name,
-                    (long long)tn_csv_line_of(&r->in, begin), (long long)tn_csv_offset_of(&r->in, begin), ends ? "" : "more than ",
-                    count, r->layout.columns);
-}
-
-static tenon_status fail_problem(const csv_reader *r, tenon_error *err) {
-  uint32_t begin = r->index.starts[r->index.rows], at = r->index.problem_at;
-  char what[64];
-  switch (r->index.problem) {
-    case TN_CSV_AFTER_QUOTE:
-      return fail_at(r, begin, at, "text behind a closing quote",
-                     "write a quote within a quoted field twice; quote=none reads quotes as text", err);
-    case TN_CSV_NUL:
-      return fail_at(r, begin, at, "a NUL byte", "this is not text, or not UTF-8: convert it first", err);
-    case TN_CSV_NOT_UTF8:
-      snprintf(what, sizeof what, "0x%02X is no valid UTF-8 here", r->in.data[at]);
-      return fail_at(r, begin, at, what, "encoding=latin-1, if it is that", err);
-    case TN_CSV_FINE: case TN_CSV_RAGGED: break;
-  }
-  return fail_ragged(r, begin, err);
-}
-
 static void misfit_remedy(const csv_reader *r, const tn_csv_column *c, char *ret, size_t room) {
-  const char *name = column_name(r, c->position);
+  const char *name = r->layout.schema.children[c->position]->name;
   if (c->strict)
     snprintf(ret, room, "the type was found by the first rows; types=%.80s=text reads the column as text, all_text=true every column, "
              "a greater sample_rows looks at more rows", name);
@@ -116,7 +77,7 @@ static tenon_status fail_misfit(const csv_reader *r, const tn_csv_column *c, uin
   misfit_remedy(r, c, remedy, sizeof remedy);
   tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: line %lld (byte %lld), column %.100s: %.*s%s is not a value of type %s",
              r->name, (long long)tn_csv_line_of(&r->in, ix->starts[row]), (long long)tn_csv_offset_of(&r->in, begin),
-             column_name(r, c->position), size < 60 ? (int)size : 60, (const char *)r->in.data + begin, size < 60 ? "" : "…",
+             r->layout.schema.children[c->position]->name, size < 60 ? (int)size : 60, (const char *)r->in.data + begin, size < 60 ? "" : "…",
              tn_str_text(&type));
   tn_str_release(&type);
   return TENON_DATA;
@@ -124,38 +85,21 @@ static tenon_status fail_misfit(const csv_reader *r, const tn_csv_column *c, uin
 
 /* ---- Records ---- */
 
-/* Invalid bytes end the index before their record. */
-static void check_utf8(csv_reader *r) {
-  tn_csv_index *ix = &r->index;
-  const char *text = (const char *)r->in.data + r->in.begin;
-  size_t at;
-  if (!ix->has_high || tn_utf8_valid(text, ix->starts[ix->rows] - r->in.begin, &at)) return;
-  ix->problem = TN_CSV_NOT_UTF8;
-  ix->problem_at = r->in.begin + (uint32_t)at;
-  uint32_t low = 0, high = ix->rows;
-  while (high - low > 1) {
-    uint32_t middle = low + (high - low) / 2;
-    if (ix->starts[middle] <= ix->problem_at) low = middle;
-    else high = middle;
-  }
-  ix->rows = low;
-}
-
 static tenon_status index_window(csv_reader *r, tenon_error *err) {
   uint32_t size = r->in.end - r->in.begin;
   if (size > r->window) size = r->window;
   tenon_status status = tn_csv_index_reserve(&r->index, size, err);
   if (status) return status;
   r->find(&r->index, r->in.data, r->in.begin, r->in.begin + size);
-  check_utf8(r);
-  return r->index.problem && r->index.rows == 0 ? fail_problem(r, err) : TENON_OK;
+  tn_csv_check_utf8(&r->index, &r->in);
+  return r->index.problem && r->index.rows == 0 ? tn_csv_fail_problem(&r->in, &r->index, &r->layout.schema, err) : TENON_OK;
 }
 
 /* The next records into the index; none: the file has ended. */
 static tenon_status next_records(csv_reader *r, tenon_error *err) {
   tn_csv_index *ix = &r->index;
   if (ix->rows > 0) {
-    if (ix->problem) return fail_problem(r, err);
+    if (ix->problem) return tn_csv_fail_problem(&r->in, &r->index, &r->layout.schema, err);
     if (ix->rows < FEW_RECORDS && r->window < LARGEST_WINDOW) r->window *= 2;
     tn_csv_input_consume(&r->in, ix->starts[ix->rows], (int64_t)ix->rows + ix->left_out + ix->inner_lines);
   }
