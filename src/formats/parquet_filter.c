@@ -82,7 +82,8 @@ static bool condition_sql(const char *f, const char *name, const tenon_filter *f
 
 bool tn_parquet_filter_sql(const tn_parquet_types *t, int64_t i, const tenon_filter *filter, tn_str *sql) {
   bool about_null = filter->op == TENON_IS_NULL || filter->op == TENON_IS_NOT_NULL;
-  if (t->columns[i].refused || (!about_null && !t->columns[i].is_plain)) return false;
+  bool holds_never = filter->op == TENON_IN && filter->value_count == 0;   /* SQL has no way to say so */
+  if (t->columns[i].refused || holds_never || (!about_null && !t->columns[i].is_plain)) return false;
   tn_str condition;
   tn_str_init(&condition, MAX_CONDITION);
   bool ok = condition_sql(t->schema.children[i]->format, t->columns[i].engine_name, filter, &condition) && !condition.failed &&
