@@ -37,6 +37,14 @@ void *tn_alloc_array(size_t n, size_t size) {
   return __builtin_mul_overflow(n, size, &total) ? NULL : tn_alloc(total);
 }
 
+void *tn_alloc_aligned(size_t size) {
+  enum { LINE = 64 };
+  size_t whole = (size + LINE - 1) & ~(size_t)(LINE - 1);
+  void *p = must_fail() || whole < size ? NULL : aligned_alloc(LINE, whole ? whole : LINE);
+  if (p) memset(p, 0, whole);
+  return p;
+}
+
 void *tn_resize(void *p, size_t size) {
   if (size == 0) {
     free(p);

@@ -10,6 +10,7 @@
 
 void *tn_alloc(size_t size);                 /* zeroed; NULL when there is none */
 void *tn_alloc_array(size_t n, size_t size); /* zeroed; NULL on overflow too */
+void *tn_alloc_aligned(size_t size);         /* zeroed, from the beginning of a cache line on */
 void *tn_resize(void *p, size_t size);       /* size 0 frees and answers NULL */
 void tn_free(void *p);
 char *tn_strdup(const char *);

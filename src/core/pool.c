@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who gets which session, and when. Up to pool_size sessions idle, up to max_overflow more are in
+ * Who gets which session, and when. Up to pool_size sessions are idle, up to max_overflow more are in
  * use; behind that, callers stand in line. Whatever comes free goes to the first of the line: a
  * session, or the right to open one. Nobody overtakes: while there is a line, all join it.
  *
- * Nothing is opened, checked, reset or closed under the lock.
+ * Idle sessions are parked in places that threads reach without the lock, each thread its own first.
+ * Who parks a session looks at the state again before letting go of it, and who joins the line,
+ * replaces or closes changes the state before looking through the places; so one of the two always
+ * sees the other. Nothing is opened, checked, reset or closed under the lock.
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,13 +30,85 @@ static int64_t rough_now_ms(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool is_pooled(const tn_connector *c) { return c->provider->traits & TENON_POOLED; }
+static void discard(tn_session *s);
+
+/* ---- Places ---- */
+
+/* Where a thread begins to look. Threads are numbered, and multiples of the golden ratio fall evenly
+ * into whatever number of places there is: those that are there together begin at different ones. */
+static unsigned first_place(unsigned count) {
+  static atomic_uint threads;
+  static _Thread_local uint32_t own;
+  if (own == 0) own = (atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) + 1) * 2654435769u;
+  return (unsigned)((uint64_t)own * count >> 32);
+}
+
+static unsigned next_place(unsigned at, unsigned count) { return at + 1 == count ? 0 : at + 1; }
+
+static tn_session *as_session(uintptr_t v) { return (tn_session *)v; }
+
+/* A parked session, or NULL. */
+static tn_session *take_parked(tn_connector *c) {
+  unsigned count = atomic_load_explicit(&c->place_count, memory_order_relaxed);
+  for (unsigned i = 0, at = first_place(count); i < count; i++, at = next_place(at, count)) {
+    atomic_uintptr_t *place = &c->places[at].session;
+    uintptr_t v = atomic_load(place);
+    if (v && !(v & TN_PARKING) && atomic_compare_exchange_strong(place, &v, 0)) return as_session(v);
+  }
+  return NULL;
+}
+
+/* Parks it, unless there is no place or the state says otherwise. Nothing of the connector is touched
+ * once it is let go: whoever takes the session then may free both. */
+static bool park(tn_session *s) {
+  tn_connector *c = s->connector;
+  unsigned count = atomic_load_explicit(&c->place_count, memory_order_relaxed);
+  for (unsigned i = 0, at = first_place(count); i < count; i++, at = next_place(at, count)) {
+    atomic_uintptr_t *place = &c->places[at].session;
+    uintptr_t none = 0;
+    if (atomic_load_explicit(place, memory_order_relaxed) || !atomic_compare_exchange_strong(place, &none, (uintptr_t)s | TN_PARKING))
+      continue;
+    bool may_stay = atomic_load(&c->state) == s->generation->state;
+    atomic_store_explicit(place, may_stay ? (uintptr_t)s : 0, memory_order_release);
+    return may_stay;
+  }
+  return false;
+}
+
+/* Empties a place for good. One who is parking there has but a few instructions to go. */
+static tn_session *clear_place(tn_place *p) {
+  for (;;) {
+    uintptr_t v = atomic_load(&p->session);
+    if (!v) return NULL;
+    if (v & TN_PARKING) sched_yield();
+    else if (atomic_compare_exchange_strong(&p->session, &v, 0)) return as_session(v);
+  }
+}
+
+tn_session *tn_pool_take_idle(tn_connector *c) {
+  tn_session *list = NULL;
+  for (unsigned i = 0; c->places && i < TN_MOST_IDLE; i++) {
+    tn_session *s = clear_place(&c->places[i]);
+    if (!s) continue;
+    s->next = list;
+    list = s;
+  }
+  return list;
+}
+
+void tn_pool_close_list(tn_session *list) {
+  for (tn_session *next; list; list = next) {
+    next = list->next;
+    discard(list);
+  }
+}
 
 /* ---- The line ---- */
 
 static void join_line(tn_connector *c, tn_waiter *w) {
   *c->last_waiter = w;
   c->last_waiter = &w->next;
+  atomic_fetch_add(&c->state, 1);
 }
 
 static void leave_line(tn_connector *c, const tn_waiter *w) {
@@ -40,6 +116,7 @@ static void leave_line(tn_connector *c, const tn_waiter *w) {
     if (*at != w) continue;
     *at = w->next;
     if (!*at) c->last_waiter = at;
+    atomic_fetch_sub(&c->state, 1);
     return;
   }
 }
@@ -84,7 +161,7 @@ static tenon_status open_new(tenon_ctx *ctx, tn_connector *c, tn_session **ret, 
     give_right(c);
     return status;
   }
-  s->opened_ms = rough_now_ms();
+  s->opened_ms = s->idle_since_ms = rough_now_ms();
   *ret = s;
   return TENON_OK;
 }
@@ -105,10 +182,12 @@ static tenon_status take(tenon_ctx *ctx, tn_session *s, tn_session **ret, tenon_
   int64_t now = rough_now_ms();
   int64_t recycle_ms = s->generation->recycle_ms;
   bool is_old = recycle_ms > 0 && now - s->opened_ms >= recycle_ms;
-  if (is_old || (now - s->idle_since_ms > CHECK_AFTER_MS && !is_alive(ctx, s))) {
+  bool is_stale = now - s->idle_since_ms > CHECK_AFTER_MS;
+  if (is_old || (is_stale && !is_alive(ctx, s))) {
     tn_session_close(s);
     return open_new(ctx, c, ret, err);
   }
+  if (is_stale) s->idle_since_ms = now;
   atomic_store_explicit(&s->uses, 1, memory_order_relaxed);
   *ret = s;
   return TENON_OK;
@@ -159,11 +238,20 @@ static tenon_status serve_in_turn(tenon_ctx *ctx, tn_connector *c, tn_waiter *w,
   return status;
 }
 
+/* What was parked while this one was on its way to the line belongs to the line's first. */
+static void serve_parked(tn_connector *c) {
+  for (unsigned i = 0; c->places && c->first_waiter && i < TN_MOST_IDLE; i++) {
+    tn_session *s = clear_place(&c->places[i]);
+    if (s) serve(c, s);
+  }
+}
+
 /* Called with the lock held, which it gives back. */
 static tenon_status stand_in_line(tenon_ctx *ctx, tn_connector *c, tn_session **ret, tenon_error *err) {
   tn_waiter w = {.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   int errnum = errno;
   if (w.fd >= 0) join_line(c, &w);
+  if (w.fd >= 0) serve_parked(c);
   pthread_mutex_unlock(&c->lock);
   if (w.fd < 0) return tn_fail_errno(err, errnum, TENON_STAGE_NONE, "raise the limit on open files (ulimit -n)", "eventfd");
   tenon_status status = serve_in_turn(ctx, c, &w, ret, err);
@@ -172,26 +260,21 @@ static tenon_status stand_in_line(tenon_ctx *ctx, tn_connector *c, tn_session **
 }
 
 tenon_status tn_pool_acquire(tenon_ctx *ctx, tn_connector *c, tn_session **ret, tenon_error *err) {
+  tn_session *s = NULL;
+  if (!(atomic_load(&c->state) & TN_STATE_WAITING) && (s = take_parked(c))) return take(ctx, s, ret, err);
   pthread_mutex_lock(&c->lock);
-  if (c->first_waiter) return stand_in_line(ctx, c, ret, err);
-  tn_session *s = c->idle;
-  if (s) {
-    c->idle = s->next;
-    c->idle_count--;
-    pthread_mutex_unlock(&c->lock);
-    return take(ctx, s, ret, err);
-  }
-  if (c->total >= c->total_max) return stand_in_line(ctx, c, ret, err);
-  c->total++;
+  if (!c->first_waiter) s = take_parked(c);
+  if (!s && (c->first_waiter || c->total >= c->total_max)) return stand_in_line(ctx, c, ret, err);
+  if (!s) c->total++;
   pthread_mutex_unlock(&c->lock);
-  return open_new(ctx, c, ret, err);
+  return s ? take(ctx, s, ret, err) : open_new(ctx, c, ret, err);
 }
 
 /* ---- Giving ---- */
 
 /* As new, or not to be used again. */
 static bool is_clean(tn_session *s) {
-  if (!is_pooled(s->connector) || atomic_load_explicit(&s->broken, memory_order_relaxed) || !s->native) return false;
+  if (atomic_load_explicit(&s->broken, memory_order_relaxed) || !s->native) return false;
   if (!atomic_load_explicit(&s->used, memory_order_relaxed)) return true;
   tenon_ctx *own;
   if (tenon_ctx_new(NULL, TN_RESET_MS, &own, NULL)) return false;
@@ -200,41 +283,24 @@ static bool is_clean(tn_session *s) {
   if (!status) status = s->connector->provider->reset(own, s->native, &why);
   tenon_ctx_free(own);
   atomic_store(&s->used, false);
+  s->idle_since_ms = rough_now_ms();   /* one that was not used has idled all along */
   return status == TENON_OK;
 }
 
-void tn_pool_give(tn_session *s) {
+/* With the lock there is no line that anybody could join meanwhile. */
+static bool give_slowly(tn_session *s) {
   tn_connector *c = s->connector;
-  if (!is_clean(s)) {
+  pthread_mutex_lock(&c->lock);
+  bool is_current = s->generation == c->current && !(atomic_load(&c->state) & TN_STATE_CLOSED);
+  bool kept = is_current && (serve(c, s) || park(s));
+  pthread_mutex_unlock(&c->lock);
+  return kept;
+}
+
+void tn_pool_give(tn_session *s) {
+  if (!s->connector->places || !is_clean(s)) {
     discard(s);
     return;
   }
-  s->idle_since_ms = rough_now_ms();
-  pthread_mutex_lock(&c->lock);
-  bool is_current = !c->is_closed && s->generation == c->current;
-  bool kept = is_current && serve(c, s);
-  if (is_current && !kept && c->idle_count < c->idle_max) {
-    s->next = c->idle;
-    c->idle = s;
-    c->idle_count++;
-    kept = true;
-  }
-  pthread_mutex_unlock(&c->lock);
-  if (!kept) discard(s);
-}
-
-/* ---- Emptying ---- */
-
-tn_session *tn_pool_take_idle(tn_connector *c) {
-  tn_session *list = c->idle;
-  c->idle = NULL;
-  c->idle_count = 0;
-  return list;
-}
-
-void tn_pool_close_list(tn_session *list) {
-  for (tn_session *next; list; list = next) {
-    next = list->next;
-    discard(list);
-  }
+  if (!park(s) && !give_slowly(s)) discard(s);
 }

@@ -40,36 +40,53 @@ void tn_generation_unref(tn_generation *g) {
 
 /* Called with the lock held, or before anybody else knows the connector. */
 static void set_limits(tn_connector *c, const tn_config *config) {
-  bool pooled = c->provider->traits & TENON_POOLED;
-  c->idle_max = pooled ? whole_or(config, "pool_size", TENON_PARAM_INTEGER, 5) : 0;
-  c->total_max = INT64_MAX;
-  if (pooled) c->total_max = c->idle_max + whole_or(config, "max_overflow", TENON_PARAM_INTEGER, 15);
-  if (c->total_max < 1) c->total_max = 1;
+  int64_t idle = whole_or(config, "pool_size", TENON_PARAM_INTEGER, 5);
+  int64_t most = idle + whole_or(config, "max_overflow", TENON_PARAM_INTEGER, 15);
+  c->total_max = !c->places ? INT64_MAX : most < 1 ? 1 : most;
+  atomic_store(&c->place_count, !c->places ? 0 : idle > TN_MOST_IDLE ? TN_MOST_IDLE : (unsigned)idle);
 }
 
 /* ---- Connectors ---- */
 
+/* As the state says it, while nobody waits and nobody closes. */
+static void make_current(tn_connector *c, tn_generation *g) {
+  c->current = g;
+  g->state = atomic_load(&c->state) & ~(TN_STATE_CLOSED | TN_STATE_WAITING);
+  set_limits(c, g->config);
+}
+
+static void connector_destroy(tn_connector *c) {
+  tn_generation_unref(c->current);
+  pthread_mutex_destroy(&c->lock);
+  tn_free(c->places);
+  tn_free(c->name);
+  tn_free(c);
+}
+
 tenon_status tn_connector_new(const char *name, tn_config *config, tn_connector **ret, tenon_error *err) {
   const tenon_provider *p = config->provider;
+  bool is_pooled = p->traits & TENON_POOLED;
   tn_generation *g = NULL;
   tenon_status status = generation_new(config, &g, err);
   if (status) return status;
-  tn_connector *c = tn_alloc(sizeof *c);
-  char *own_name = tn_strdup(name);
-  if (!c || !own_name) {
-    tn_free(c);
-    tn_free(own_name);
+  tn_connector *c = tn_alloc_aligned(sizeof *c);
+  if (!c) {
     tn_generation_unref(g);
     return tn_no_memory(err);
   }
   pthread_mutex_init(&c->lock, NULL);
   c->last_waiter = &c->first_waiter;
   c->handles = 1;
-  atomic_init(&c->budget_milli, TN_RETRY_BUDGET_MILLI);
   c->provider = p;
-  c->name = own_name;
   c->current = g;
-  set_limits(c, config);
+  atomic_init(&c->budget_milli, TN_RETRY_BUDGET_MILLI);
+  c->name = tn_strdup(name);
+  if (is_pooled) c->places = tn_alloc_aligned(TN_MOST_IDLE * sizeof *c->places);
+  if (!c->name || (is_pooled && !c->places)) {
+    connector_destroy(c);
+    return tn_no_memory(err);
+  }
+  make_current(c, g);
   *ret = c;
   return TENON_OK;
 }
@@ -85,19 +102,17 @@ tn_connector *tn_connector_ref(tn_connector *c) {
 void tn_connector_unlock(tn_connector *c) {
   bool is_last = c->handles == 0 && c->total == 0;
   pthread_mutex_unlock(&c->lock);
-  if (!is_last) return;
-  tn_generation_unref(c->current);
-  pthread_mutex_destroy(&c->lock);
-  tn_free(c->name);
-  tn_free(c);
+  if (is_last) connector_destroy(c);
 }
 
 void tn_connector_free(tn_connector *c) {
   if (!c) return;
+  tn_session *idle = NULL;
   pthread_mutex_lock(&c->lock);
-  bool is_last = --c->handles == 0;
-  c->is_closed = is_last;
-  tn_session *idle = is_last ? tn_pool_take_idle(c) : NULL;
+  if (--c->handles == 0) {
+    atomic_fetch_or(&c->state, TN_STATE_CLOSED);
+    idle = tn_pool_take_idle(c);
+  }
   tn_connector_unlock(c);
   /* each of these keeps the connector until it is closed */
   tn_pool_close_list(idle);
@@ -126,8 +141,8 @@ tenon_status tn_connector_replace(tn_connector *c, tn_config *config, tenon_erro
   if (status) return status;
   pthread_mutex_lock(&c->lock);
   tn_generation *old = c->current;
-  c->current = g;
-  set_limits(c, config);
+  atomic_fetch_add(&c->state, TN_STATE_GENERATION);
+  make_current(c, g);
   tn_session *idle = tn_pool_take_idle(c);
   pthread_mutex_unlock(&c->lock);
   tn_pool_close_list(idle);
@@ -211,8 +226,11 @@ void tn_session_release(tn_session *s) {
   if (s) tn_session_unuse(s);
 }
 
+/* With one use left, nobody else can add or give up another. */
 void tn_session_unuse(tn_session *s) {
-  if (atomic_fetch_sub_explicit(&s->uses, 1, memory_order_acq_rel) == 1) tn_pool_give(s);
+  if (atomic_load_explicit(&s->uses, memory_order_acquire) == 1 ||
+      atomic_fetch_sub_explicit(&s->uses, 1, memory_order_acq_rel) == 1)
+    tn_pool_give(s);
 }
 
 tn_connector *tn_session_connector(tn_session *s) { return s->connector; }

@@ -21,6 +21,7 @@ typedef struct tn_generation {
   atomic_int refs;           /* the connector while it is the current one, and each session */
   tn_config *config;
   int64_t recycle_ms;        /* sessions are not older than that; 0: as old as they get */
+  uint64_t state;            /* the connector's, while this is the current one and nobody waits */
 } tn_generation;
 
 void tn_generation_unref(tn_generation *);
@@ -35,7 +36,7 @@ struct tn_session {
   atomic_bool broken;        /* not to be used by anybody else */
   atomic_bool used;          /* since it was last reset */
   int64_t opened_ms, idle_since_ms;
-  tn_session *next;          /* among the idle */
+  tn_session *next;          /* in a list of those to be closed */
 };
 
 /* Who waits for a session, on its own stack. */
@@ -46,19 +47,32 @@ typedef struct tn_waiter {
   tn_session *session;       /* what it was given; NULL: the right to open one */
 } tn_waiter;
 
-struct tn_connector {
-  pthread_mutex_t lock;      /* of all below, up to the blank line */
-  tn_session *idle;          /* the one used last comes first */
-  tn_waiter *first_waiter, **last_waiter;
-  int64_t idle_count, total; /* total: idle, in use, or being opened */
-  int64_t idle_max, total_max;
-  tn_generation *current;
-  bool is_closed;            /* nobody holds the connector any more */
-  int64_t handles;           /* those who do */
+/* A parking place of one idle session, on a cache line of its own. */
+typedef struct tn_place {
+  _Alignas(64) atomic_uintptr_t session;   /* 0: free; with TN_PARKING: its owner is still about */
+} tn_place;
 
-  atomic_int_fast64_t budget_milli;   /* retries left, in thousandths */
+enum { TN_PARKING = 1, TN_MOST_IDLE = 128 };
+
+/* What the fast ways in and out of a pool look at: a number that each replacement raises, whether
+ * the connector is closed, and how many stand in line. */
+#define TN_STATE_GENERATION (UINT64_C(1) << 32)
+#define TN_STATE_CLOSED (UINT64_C(1) << 31)
+#define TN_STATE_WAITING (TN_STATE_CLOSED - 1)
+
+struct tn_connector {
+  _Alignas(64) atomic_uint_fast64_t state;   /* written with the lock held */
+  atomic_uint place_count;           /* = pool_size */
+  tn_place *places;                  /* TN_MOST_IDLE of them; NULL: the kind is not pooled */
   const tenon_provider *provider;
   char *name;
+  atomic_int_fast64_t budget_milli;  /* retries left, in thousandths */
+
+  _Alignas(64) pthread_mutex_t lock; /* of all below */
+  tn_waiter *first_waiter, **last_waiter;
+  int64_t total, total_max;          /* sessions that are idle, in use, or being opened */
+  tn_generation *current;
+  int64_t handles;                   /* those who hold the connector */
 };
 
 /* session.c: the provider's session, opened within the default deadline, closed. */
@@ -74,7 +88,8 @@ void tn_connector_unlock(tn_connector *);
 /* pool.c */
 tenon_status tn_pool_acquire(tenon_ctx *, tn_connector *, tn_session **ret, tenon_error *err);
 void tn_pool_give(tn_session *);
-/* Takes all idle ones out, to be closed by the caller. Called with the lock held. */
+/* Takes all idle ones out, to be closed by the caller. Called with the lock held, after the state
+ * was changed so that none of them comes back. */
 tn_session *tn_pool_take_idle(tn_connector *);
 void tn_pool_close_list(tn_session *);
 
