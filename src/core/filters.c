@@ -24,7 +24,7 @@ static tenon_status no_column(const struct ArrowSchema *schema, const char *name
   char remedy[256] = "`tenon describe` lists the columns";
   if (near) snprintf(remedy, sizeof remedy, "did you mean %s?", near);
   tn_free(names);
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, remedy, "there is no column %s", name);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "there is no column %s", name);
 }
 
 tenon_status tn_column_find(const struct ArrowSchema *schema, const char *name, int64_t *ret, tenon_error *err) {

@@ -139,9 +139,14 @@ static const char *number_end(const char *c, tenon_value_type *ret_type) {
   return is_word_char(*c) || *c == '.' ? start : c;
 }
 
+static tenon_status not_a_value(reader *r) {
+  return expected(r, "a value", "texts stand in single quotes, column names in double quotes; columns are not compared with each other");
+}
+
 static tenon_status take_number(reader *r, tenon_value *ret) {
   tenon_value v = {0};
   const char *end = number_end(r->at, &v.type);
+  if (end == r->at && is_word_start(*r->at)) return not_a_value(r);
   if (end == r->at) return expected(r, "a value", "numbers are written -12.5, texts in single quotes: 'text'");
   const char *start = *r->at == '+' ? r->at + 1 : r->at;
   v.size = (size_t)(end - start);
@@ -167,7 +172,7 @@ static tenon_status take_value(reader *r, tenon_value *ret) {
   if (take_word(r, "date") || take_word(r, "timestamp") || take_word(r, "time")) skip_space(r);
   skip_space(r);
   if (*r->at == '\'') return take_text(r, ret);
-  if (*r->at == '"') return expected(r, "a value", "texts stand in single quotes, column names in double quotes; columns are not compared with each other");
+  if (*r->at == '"') return not_a_value(r);
   return take_number(r, ret);
 }
 

@@ -189,7 +189,7 @@ static tenon_status fail_column(const csv_reader *r, const char *name, tenon_err
   const char *near = names ? tn_nearest(name, names, r->layout.columns) : NULL;
   if (near) snprintf(remedy, sizeof remedy, "did you mean %.200s?", near);
   tn_free(names);
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_DATA, remedy, "%s: there is no column %.200s", r->name, name);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "%s: there is no column %.200s", r->name, name);
 }
 
 static tenon_status choose(const csv_reader *r, csv_choice *choice, const char *name, bool asked, tenon_error *err) {
