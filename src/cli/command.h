@@ -108,6 +108,7 @@ tenon_status tn_cli_parse(const tn_cli_command *, int word_count, char **words, 
 /* "tenon read TARGET [options]" */
 void tn_cli_usage(const tn_cli_command *, char *text, size_t room);
 void tn_cli_show_help(const tn_cli_command *, FILE *, int width);
+void tn_cli_show_topic(const char *text, FILE *, int width);
 void tn_cli_show_overview(FILE *, int width);
 
 #endif

@@ -96,10 +96,11 @@ static void show_facts(const tn_cli *cli, const tenon_table *t) {
   show_keys(cli, t);
   tn_cli_show_count(rows, sizeof rows, t->rows_estimate);
   tn_cli_show_bytes(bytes, sizeof bytes, t->bytes_estimate);
-  if (t->rows_estimate >= 0)
-    tn_cli_note(cli, "about %s rows%s%s", rows, t->bytes_estimate >= 0 ? ", " : "",
-                t->bytes_estimate >= 0 ? bytes : "");
-  else if (t->bytes_estimate >= 0) tn_cli_note(cli, "%s", bytes);
+  if (t->rows_estimate >= 0 && t->bytes_estimate >= 0)
+    tn_cli_note(cli, "about %s rows, %s", rows, bytes);
+  else if (t->rows_estimate >= 0) tn_cli_note(cli, "about %s rows", rows);
+  else if (t->bytes_estimate >= 0)
+    tn_cli_note(cli, "%s; how many rows is not known before reading", bytes);
 }
 
 /* ---- For programs ---- */

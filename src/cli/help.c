@@ -79,6 +79,23 @@ void tn_cli_show_help(const tn_cli_command *command, FILE *file, int width) {
   tn_str_release(&out);
 }
 
+/* Lines that are indented stay as they are. */
+void tn_cli_show_topic(const char *text, FILE *file, int width) {
+  tn_str out;
+  tn_str_init(&out, MAX_HELP);
+  for (const char *line = text; line;) {
+    const char *end = strchr(line, '\n');
+    size_t size = end ? (size_t)(end - line) : strlen(line);
+    char *copy = tn_strndup(line, size);
+    if (copy && *copy && *copy != ' ') tn_cli_wrap(&out, copy, 0, bounded(width));
+    else tn_str_printf(&out, "%s\n", copy ? copy : "");
+    tn_free(copy);
+    line = end ? end + 1 : NULL;
+  }
+  fputs(tn_str_text(&out), file);
+  tn_str_release(&out);
+}
+
 static const char *const overview =
     "Tenon reads any system that it has a kind for, as exactly typed rows, and copies them.";
 
@@ -102,7 +119,9 @@ void tn_cli_show_overview(FILE *file, int width) {
       add_row(&out, tn_cli_commands[i]->name, tn_cli_commands[i]->summary, OVERVIEW_LEFT, width);
   tn_str_puts(&out, "\n");
   tn_str_puts(&out, targets);
-  tn_str_puts(&out, "\n\nMore: tenon COMMAND --help   tenon kinds KIND   tenon --version\n");
+  tn_str_puts(
+      &out,
+      "\n\nMore: tenon COMMAND --help   tenon help targets   tenon kinds KIND   tenon --version\n");
   fputs(tn_str_text(&out), file);
   tn_str_release(&out);
 }

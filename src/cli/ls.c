@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "adapters/pattern.h"
 #include "cli/rows.h"
 #include "cli/select.h"
+#include "core/registry.h"
 
 typedef struct ls_arguments {
   tn_cli_common common;
@@ -32,6 +34,10 @@ static const char *const examples[] = {
     NULL,
 };
 
+static bool holds_objects(const tenon_session *session) {
+  return tn_provider_has(tenon_session_kind(session), "objects.list");
+}
+
 static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_session *session,
                               struct ArrowArrayStream *ret, tenon_error *err) {
   if (a->objects) {
@@ -40,8 +46,10 @@ static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_se
     return tenon_list_objects(cli->ctx, session, &all, ret, err);
   }
   tenon_name named = tenon_session_table(session);
+  const char *schema = a->schema ? a->schema : named.schema;
+  if (!schema && !holds_objects(session)) schema = named.table;   /* `tenon ls shop:public` */
   tenon_tables_list all = {.struct_size = sizeof all,
-                           .schema = a->schema ? a->schema : named.schema,
+                           .schema = schema,
                            .with_system = a->all};
   return tenon_list_tables(cli->ctx, session, &all, ret, err);
 }
@@ -61,20 +69,57 @@ static size_t find_useful(const tn_cli_rows *rows, size_t *ret_columns, size_t r
 
 enum { MAX_COLUMNS = 16 };
 
-static tenon_status fill(tn_cli_rows *rows, const size_t *columns, size_t count,
+/* ---- Of files, those that the path or pattern means ---- */
+
+typedef struct wanted {
+  const char *pattern;   /* NULL: all */
+  const char *name;
+  size_t size, column;
+  bool matches;
+} wanted;
+
+static tenon_status match_one(void *arg, const char *alternative, tenon_error *err) {
+  wanted *w = arg;
+  (void)err;
+  w->matches |= tn_pattern_matches(alternative, strlen(alternative), w->name, w->size);
+  return TENON_OK;
+}
+
+static bool is_wanted(wanted *w, tn_cli_rows *rows) {
+  if (!w->pattern || tn_cli_rows_text(rows, w->column, &w->name, &w->size, NULL) || !w->name)
+    return true;
+  w->matches = strlen(w->pattern) == w->size && memcmp(w->pattern, w->name, w->size) == 0;
+  if (!w->matches) tn_pattern_expand(w->pattern, match_one, w, NULL);
+  return w->matches;
+}
+
+static wanted wanted_of(const tenon_session *session, const tn_cli_rows *rows) {
+  wanted w = {0};
+  if (!holds_objects(session)) return w;
+  for (size_t i = 0; i < tn_cli_rows_columns(rows); i++)
+    if (strcmp(tn_cli_rows_name(rows, i), "name") == 0) {
+      w.column = i;
+      w.pattern = tenon_session_table(session).table;
+    }
+  return w;
+}
+
+/* ---- For people ---- */
+
+static tenon_status fill(tn_cli_rows *rows, wanted *w, const size_t *columns, size_t count,
                          tn_cli_table *table, tenon_error *err) {
   for (bool there = true; there;) {
-    for (size_t i = 0; i < count; i++) {
-      tenon_status status = tn_cli_rows_cell(rows, columns[i], table, err);
-      if (status) return status;
-    }
-    tenon_status status = tn_cli_rows_next(rows, &there, err);
+    tenon_status status = TENON_OK;
+    bool shown = is_wanted(w, rows);
+    for (size_t i = 0; i < count && shown && !status; i++)
+      status = tn_cli_rows_cell(rows, columns[i], table, err);
+    if (!status) status = tn_cli_rows_next(rows, &there, err);
     if (status) return status;
   }
   return TENON_OK;
 }
 
-static tenon_status show(tn_cli *cli, tn_cli_rows *rows, tenon_error *err) {
+static tenon_status show(tn_cli *cli, tn_cli_rows *rows, wanted *w, tenon_error *err) {
   bool there;
   tenon_status status = tn_cli_rows_next(rows, &there, err);
   if (status) return status;
@@ -90,19 +135,23 @@ static tenon_status show(tn_cli *cli, tn_cli_rows *rows, tenon_error *err) {
   for (size_t i = 0; i < count; i++)
     tn_cli_table_column(table, i, tn_cli_rows_name(rows, columns[i]),
                         tn_printer_is_number(rows->printers[columns[i]]));
-  status = fill(rows, columns, count, table, err);
+  status = fill(rows, w, columns, count, table, err);
   tn_cli_table_flush(table);
   tn_cli_table_free(table);
   return status;
 }
 
-static tenon_status answer_json(tn_cli *cli, const char *key, tn_cli_rows *rows, tenon_error *err) {
+/* ---- For programs ---- */
+
+static tenon_status answer_json(tn_cli *cli, const char *key, tn_cli_rows *rows, wanted *w,
+                                tenon_error *err) {
   tn_document *j = tn_cli_result(cli);
   tn_document_open(j, key, '[');
   for (;;) {
     bool there;
     tenon_status status = tn_cli_rows_next(rows, &there, err);
     if (status || !there) return status;
+    if (!is_wanted(w, rows)) continue;
     tn_document_open(j, NULL, '{');
     for (size_t c = 0; c < tn_cli_rows_columns(rows) && !status; c++)
       status = tn_cli_rows_json(rows, c, tn_cli_rows_name(rows, c), j, err);
@@ -124,8 +173,9 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   status = open_list(cli, a, session, &stream, err);
   if (!status) status = tn_cli_rows_init(&rows, &stream, err);
   if (!status) {
-    status = a->common.json ? answer_json(cli, a->objects ? "objects" : "tables", &rows, err)
-                            : show(cli, &rows, err);
+    wanted w = wanted_of(session, &rows);
+    status = a->common.json ? answer_json(cli, a->objects ? "objects" : "tables", &rows, &w, err)
+                            : show(cli, &rows, &w, err);
     tn_cli_rows_release(&rows);
   }
   tenon_close(session);

@@ -93,9 +93,26 @@ static void release(tn_cli *cli, void *arguments) {
   tn_free(arguments);
 }
 
+/* Other users of the machine see command lines. Told where a person reads it. */
+static void warn_of_secrets(const tn_cli *cli) {
+  for (size_t i = 0; cli->terminal.err_is_terminal && i < cli->common->operand_count; i++) {
+    const char *word = cli->common->operands[i];
+    char *shown;
+    if (!cli->command->verb || tenon_target_shown(cli->tenon, word, &shown, NULL)) continue;
+    bool open = strcmp(shown, word) != 0 && !strstr(word, "$ENV:") && !strstr(word, "$FILE:");
+    tenon_text_free(shown);
+    if (open)
+      tn_cli_note(
+          cli, "other users can see a password on a command line; write $ENV:NAME there instead");
+  }
+}
+
 static tenon_status work(tn_cli *cli, const void *arguments, tenon_error *err) {
   tenon_status status = start(cli, err);
-  if (!status) status = cli->command->run(cli, arguments, err);
+  if (!status) {
+    warn_of_secrets(cli);
+    status = cli->command->run(cli, arguments, err);
+  }
   if (status && tn_cli_reader_is_gone()) tn_cli_end_quietly();
   if (cli->common->json) end_document(&cli->json, cli->command->name, err);
   return status ? status : finish_output(err);
@@ -134,8 +151,10 @@ static int refuse_command(const char *word, bool json_wanted) {
   if (word[0] == '-')
     snprintf(remedy, sizeof remedy,
              "options stand behind the command: tenon COMMAND [options]; see: tenon --help");
-  tenon_status status =
-      tenon_fail(&err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "there is no command %.60s", word);
+  tenon_status status = tenon_fail(
+      &err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy,
+      word[0] == '-' ? "%.60s stands where a command is expected" : "there is no command %.60s",
+      word);
   if (json_wanted) {
     tn_document j;
     tn_document_init(&j, stdout);

@@ -116,7 +116,7 @@ static tenon_status set_choice(parse *p, const tn_cli_option *o, const char *val
   tn_str_init(&all, sizeof p->remedy);
   const char *nearest = tn_nearest(value, o->choices, count);
   if (nearest) tn_str_printf(&all, "did you mean %s? ", nearest);
-  tn_str_puts(&all, "It is one of ");
+  tn_str_puts(&all, nearest ? "There are " : "give one of ");
   for (size_t i = 0; i < count; i++) tn_str_printf(&all, "%s%s", i ? ", " : "", o->choices[i]);
   tenon_status status = bad_value(p, o, value, tn_str_text(&all));
   tn_str_release(&all);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/text.h"
+#include "formats/format_options.h"
 
 enum { MAX_SHOWN = 16 * 1024 };
 
@@ -18,18 +19,75 @@ int tn_cli_exit_code(tenon_status status) {
   }
 }
 
-/* "cannot read postgresql://app:***@db/shop" */
-static void add_doing(tn_str *out, const tn_cli *cli, const char *doing) {
-  tn_str_printf(out, "cannot %s", doing);
+static const char *without(const char *message, const char *name) {
+  size_t size = strlen(name);
+  bool starts = strncmp(message, name, size) == 0 && strncmp(message + size, ": ", 2) == 0;
+  return starts ? message + size + 2 : message;
+}
+
+/* The message without the target's name, or its file's, in front. */
+static const char *behind(const char *message, const char *target) {
+  const char *slash = strrchr(target, '/');
+  return without(without(message, target), slash && slash[1] ? slash + 1 : target);
+}
+
+/* "cannot read postgresql://app:***@db/shop: ". Answers where the message goes on: not with the
+ * target once more. */
+static const char *add_doing(tn_str *out, const tn_cli *cli, const char *doing,
+                             const char *message) {
   static const char *const links[] = {" ", " to "};
+  const char *rest = message;
+  tn_str_printf(out, "cannot %s", doing);
   for (size_t i = 0; i < cli->common->operand_count; i++) {
     char *shown;
     if (tenon_target_shown(cli->tenon, cli->common->operands[i], &shown, NULL)) continue;
+    rest = behind(rest, shown);
     tn_str_puts(out, links[i]);
     tn_str_puts(out, shown);
     tenon_text_free(shown);
   }
   tn_str_puts(out, ": ");
+  return rest;
+}
+
+/* ---- Remedies speak of options as key=value, as all programs may set them; here is how a command line does ---- */
+
+static const tn_cli_option *option_named(const tn_cli_command *command, const char *key,
+                                         size_t size) {
+  const tn_cli_option *o;
+  for (size_t i = 0; (o = tn_cli_option_at(command, i)); i++) {
+    size_t n = 0;
+    while (n < size && o->name[n] && (o->name[n] == key[n] || (o->name[n] == '-' && key[n] == '_')))
+      n++;
+    if (n == size && !o->name[n]) return o;
+  }
+  return NULL;
+}
+
+static bool is_format_option(const char *key, size_t size) {
+  const tn_option *o;
+  for (size_t i = 0; (o = tn_option_at(i)); i++)
+    if (strlen(o->key) == size && memcmp(o->key, key, size) == 0) return true;
+  return false;
+}
+
+static size_t word_size(const char *text) { return strspn(text, "abcdefghijklmnopqrstuvwxyz_"); }
+
+static void add_remedy(tn_str *out, const tn_cli *cli, const char *remedy) {
+  while (*remedy) {
+    size_t size = word_size(remedy);
+    const tn_cli_option *o =
+        size && remedy[size] == '=' ? option_named(cli->command, remedy, size) : NULL;
+    if (o) {
+      tn_str_printf(out, "--%s ", o->name);
+      remedy += size + 1;
+      continue;
+    }
+    if (size && remedy[size] == '=' && is_format_option(remedy, size)) tn_str_puts(out, "--set ");
+    if (!size) size = 1;
+    tn_str_add(out, remedy, size);
+    remedy += size;
+  }
 }
 
 static void add_facts(tn_str *out, const tenon_error *err) {
@@ -54,18 +112,23 @@ static void print_line(const char *color, bool use_color, const char *label, con
 
 void tn_cli_report(const tn_cli *cli, const char *doing, const tenon_error *err) {
   bool color = cli && cli->terminal.color_err;
-  tn_str what, facts;
+  const char *message = err->message;
+  tn_str what, facts, remedy;
   tn_str_init(&what, MAX_SHOWN);
   tn_str_init(&facts, 256);
+  tn_str_init(&remedy, MAX_SHOWN);
   if (doing && cli && cli->tenon && cli->common->operand_count && err->code != TENON_CANCELLED)
-    add_doing(&what, cli, doing);
-  tn_str_puts(&what, err->message[0] ? err->message : "it failed, and nobody said why");
+    message = add_doing(&what, cli, doing, message);
+  tn_str_puts(&what, *message ? message : "it failed, and nobody said why");
   add_facts(&facts, err);
   print_line(TN_RED, color, "tenon: ", tn_str_text(&what), what.size);
   fputs(tn_str_text(&facts) + 1, stderr);   /* the line before has ended */
-  if (err->remedy[0]) print_line(TN_BOLD, color, "  try: ", err->remedy, strlen(err->remedy));
+  if (cli) add_remedy(&remedy, cli, err->remedy);
+  else tn_str_puts(&remedy, err->remedy);
+  if (remedy.size) print_line(TN_BOLD, color, "  try: ", tn_str_text(&remedy), remedy.size);
   tn_str_release(&what);
   tn_str_release(&facts);
+  tn_str_release(&remedy);
 }
 
 void tn_cli_report_json(tn_document *j, const tenon_error *err) {

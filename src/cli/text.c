@@ -136,7 +136,7 @@ void tn_cli_show_bytes(char *text, size_t room, int64_t n) {
   double value = (double)n;
   size_t unit = 0;
   for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++) value /= 1024;
-  snprintf(text, room, value < 10 && unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+  snprintf(text, room, value < 9.95 && unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
 void tn_cli_show_time(char *text, size_t room, int64_t ms) {

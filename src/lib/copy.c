@@ -60,7 +60,8 @@ static tenon_status make_writer(copying *c, tn_destination *place, tenon_error *
   return status;
 }
 
-static tenon_status copy_all(copying *c, tn_destination *place, tenon_copied *ret, tenon_error *err) {
+static tenon_status copy_all(copying *c, tn_destination *place, tenon_copied *ret,
+                             tenon_error *err) {
   tenon_status status = make_writer(c, place, err);
   if (status) return status;
   int64_t bytes = 0;
@@ -77,17 +78,20 @@ static tenon_status copy_all(copying *c, tn_destination *place, tenon_copied *re
   return TENON_OK;
 }
 
-static tenon_status copy_into(tenon_ctx *ctx, tn_destination *place, struct ArrowArrayStream *rows,
-                              int64_t rows_estimate, const tenon_copy_options *options,
-                              tenon_copied *ret, tenon_error *err) {
-  copying c = {
-      .ctx = ctx, .rows = rows, .options = options, .started_ms = tn_now_ms(),
-      .progress = {.struct_size = sizeof c.progress, .rows_estimate = rows_estimate},
-  };
-  tenon_status status = copy_all(&c, place, ret, err);
-  rows->release(rows);
+static tenon_status copy_into(copying *c, tn_destination *place, tenon_copied *ret,
+                              tenon_error *err) {
+  tenon_status status = copy_all(c, place, ret, err);
+  c->rows->release(c->rows);
   tn_destination_release(place);
   return status;
+}
+
+static copying start(tenon *t, tenon_ctx *ctx, struct ArrowArrayStream *rows,
+                     const tenon_copy_options *options) {
+  return (copying){
+      .ctx = tn_lib_ctx(t, ctx), .rows = rows, .options = options, .started_ms = tn_now_ms(),
+      .progress = {.struct_size = sizeof(tenon_progress), .rows_estimate = -1},
+  };
 }
 
 tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *rows,
@@ -96,8 +100,9 @@ tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *
   tn_destination place;
   struct ArrowArrayStream taken = *rows;
   rows->release = NULL;
+  copying c = start(t, ctx, &taken, options);
   tenon_status status = tn_destination_init(&place, to, options, t->memory, err);
-  if (!status) return copy_into(tn_lib_ctx(t, ctx), &place, &taken, -1, options, ret, err);
+  if (!status) return copy_into(&c, &place, ret, err);
   taken.release(&taken);
   return status;
 }
@@ -122,25 +127,29 @@ static int64_t estimate(tenon_ctx *ctx, tenon_session *s, const tenon_copy_optio
   return read && read->limit >= 0 && read->limit < rows ? read->limit : rows;
 }
 
+static tenon_status copy_from(copying *c, tenon *t, const char *from, tn_destination *place,
+                              tenon_copied *ret, tenon_error *err) {
+  tenon_session *session;
+  tenon_status status = open_source(c->ctx, t, from, c->options, &session, err);
+  if (status) return status;
+  c->progress.rows_estimate = estimate(c->ctx, session, c->options);
+  status =
+      tenon_read_table(c->ctx, session, c->options ? c->options->read : NULL, c->rows, NULL, err);
+  if (!status) status = copy_into(c, place, ret, err);
+  tenon_close(session);
+  return status;
+}
+
 tenon_status tenon_copy(tenon_ctx *ctx, tenon *t, const char *from, const char *to,
                         const tenon_copy_options *options, tenon_copied *ret, tenon_error *err) {
   tn_destination place;
-  tenon_session *session;
   struct ArrowArrayStream rows;
-  /* what is wrong with the sink is said before anything is asked of the source */
+  copying c = start(t, ctx, &rows, options);
+  /* what is wrong with the place is said before anything is asked of the source */
   tenon_status status = tn_destination_init(&place, to, options, t->memory, err);
   if (status) return status;
-  status = open_source(ctx, t, from, options, &session, err);
-  if (status) {
-    tn_destination_release(&place);
-    return status;
-  }
-  int64_t rows_estimate = estimate(ctx, session, options);
-  status = tenon_read_table(ctx, session, options ? options->read : NULL, &rows, NULL, err);
-  if (!status)
-    status = copy_into(tn_lib_ctx(t, ctx), &place, &rows, rows_estimate, options, ret, err);
+  status = copy_from(&c, t, from, &place, ret, err);
   tn_destination_release(&place);
-  tenon_close(session);
   return status;
 }
 

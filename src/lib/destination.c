@@ -67,19 +67,22 @@ static tenon_status find_path(const char *to, tn_target *ret, tenon_error *err) 
                         "put a path that has a colon in double quotes: '\"a:b.csv\"'",
                         "a file has no table %s in it", target.table);
   else if (target.form == TN_TARGET_URL || target.table)
-    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
-                        "copy to a file, such as rows.parquet; writing into tables comes with a later version",
-                        "only files are written, and this is the name of something else");
+    status = tenon_fail(
+        err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
+        "copy to a file, such as rows.parquet; writing into tables comes with a later version",
+        "only files are written, and this is the name of something else");
   if (status) tn_target_release(&target);
   else *ret = target;
   return status;
 }
 
-tenon_status tn_destination_init(tn_destination *ret, const char *to, const tenon_copy_options *options,
-                          int64_t memory, tenon_error *err) {
+tenon_status tn_destination_init(tn_destination *ret, const char *to,
+                                 const tenon_copy_options *options, int64_t memory,
+                                 tenon_error *err) {
   static const tenon_copy_options none = {.struct_size = sizeof none};
   if (!options) options = &none;
-  tn_destination made = {.options = TN_FORMAT_OPTIONS_INIT, .fd = -1, .if_absent = options->if_absent};
+  tn_destination made = {
+      .options = TN_FORMAT_OPTIONS_INIT, .fd = -1, .if_absent = options->if_absent};
   tenon_status status = TENON_OK;
   if (options->fd > 0) {
     made.fd = options->fd;
@@ -164,8 +167,8 @@ static bool is_type(const char *format, const char *prefix) {
   return open ? strncmp(format, prefix, size) == 0 : strcmp(format, prefix) == 0;
 }
 
-tenon_landing tn_destination_landing(const tn_format *f, const struct ArrowSchema *column, char *to_type,
-                              size_t room) {
+tenon_landing tn_destination_landing(const tn_format *f, const struct ArrowSchema *column,
+                                     char *to_type, size_t room) {
   const char *json = "string", *parquet = "BYTE_ARRAY";
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
     if (is_type(column->format, types[i].format)) {
@@ -184,8 +187,8 @@ tenon_landing tn_destination_landing(const tn_format *f, const struct ArrowSchem
 }
 
 /* A writer is made, and abandoned before its first row: what refuses is what would refuse. */
-tenon_status tn_destination_accepts(tenon_ctx *ctx, const tn_destination *s, const struct ArrowSchema *schema,
-                             tenon_error *err) {
+tenon_status tn_destination_accepts(tenon_ctx *ctx, const tn_destination *s,
+                                    const struct ArrowSchema *schema, tenon_error *err) {
   int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return TENON_OK;
   tn_writer writer;

@@ -23,7 +23,8 @@ static const tenon_provider *const built_in[] = {TN_PROVIDERS NULL};
 #undef TN_PROVIDER
 
 /* A kind that has objects gets tables, too. */
-static tenon_status add_kind(tn_registry *registry, const tenon_provider *provider, tenon_error *err) {
+static tenon_status add_kind(tn_registry *registry, const tenon_provider *provider,
+                             tenon_error *err) {
   const tenon_provider *adapted;
   tenon_status status = tn_adapter_tables(provider, &adapted, err);
   return status ? status : tn_registry_add(registry, adapted, err);
@@ -96,7 +97,8 @@ tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *e
   pthread_mutex_init(&t->lock, NULL);
   t->memory = options ? options->memory : 0;
   tn_set_sorter(tn_engine_sort);
-  if (t->memory > 0) tn_engine_set_memory(t->memory / 2);   /* the other half is for batches under way */
+  if (t->memory > 0)
+    tn_engine_set_memory(t->memory / 2); /* the other half is for batches under way */
   tenon_status status = start(t, options, err);
   if (status) tenon_free(t);
   else *ret = t;
