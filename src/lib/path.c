@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Local paths as targets: which kind reads what is there. A database in a file is known by its first
- * bytes (a new one by its name); everything else is objects under a folder, and the file or pattern
- * in that folder is the table.
+ * Local paths as targets: which kind reads what is there. A database in a file is known by its name,
+ * or by its first bytes; everything else is objects under a folder, and the file or pattern in that
+ * folder is the table.
+ *
+ * The name comes first: to close a file drops every POSIX lock that this process holds on it, also
+ * those of a session that is reading it.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/str.h"
+#include "formats/format.h"
 #include "lib/handle.h"
 
 enum { MAX_NEIGHBOURS = 1000 };
@@ -23,9 +28,12 @@ static const struct {
   const char *kind, *key;
   const char *magic;
   size_t magic_size;
+  const char *extensions[5];
 } file_kinds[] = {
-    {"sqlite", "path", "SQLite format 3", 16},
+    {"sqlite", "path", "SQLite format 3", 16, {".db", ".sqlite", ".sqlite3", ".db3"}},
 };
+
+enum { FILE_KINDS = sizeof file_kinds / sizeof file_kinds[0] };
 
 /* The kind of everything else, and its parameter for the folder. */
 static const char *const folder_kind = "files", *const folder_key = "root";
@@ -74,8 +82,7 @@ static tenon_status not_there(const char *path, const char *folder, tenon_error 
   const char *cut = file_part(path);
   if (nearest_neighbour(folder, cut, name, sizeof name))
     snprintf(remedy, sizeof remedy, "did you mean %.*s%s?", (int)(cut - path), path, name);
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, remedy, "there is no %s %s",
-                    *cut ? "file" : "folder", path);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, remedy, "there is no %s %s", *cut ? "file" : "folder", path);
 }
 
 /* ---- Folders and what is in them ---- */
@@ -100,16 +107,35 @@ static tenon_status split(const tenon *t, tn_target *target, size_t size,
   return set_kind(t, folder_kind, folder_key, folder, ret, ret_settings, err);
 }
 
+static bool has_extension(const char *path, const char *const *extensions) {
+  size_t size = strlen(path);
+  for (; *extensions; extensions++) {
+    size_t n = strlen(*extensions);
+    if (size > n && strcasecmp(path + size - n, *extensions) == 0) return true;
+  }
+  return false;
+}
+
+/* The place in file_kinds, or FILE_KINDS. */
+static size_t file_kind(const char *path) {
+  char start[64];
+  for (size_t i = 0; i < FILE_KINDS; i++)
+    if (has_extension(path, file_kinds[i].extensions)) return i;
+  if (tn_format_by_path(path, strlen(path))) return FILE_KINDS;
+  size_t got = read_start(path, start, sizeof start);
+  for (size_t i = 0; i < FILE_KINDS; i++)
+    if (got >= file_kinds[i].magic_size &&
+        memcmp(start, file_kinds[i].magic, file_kinds[i].magic_size) == 0)
+      return i;
+  return FILE_KINDS;
+}
+
 static tenon_status find_file(const tenon *t, tn_target *target, size_t size,
                               const tenon_provider **ret, tn_settings *ret_settings,
                               tenon_error *err) {
-  char start[64];
-  size_t got = read_start(target->base, start, sizeof start);
-  for (size_t i = 0; i < sizeof file_kinds / sizeof file_kinds[0]; i++)
-    if (got >= file_kinds[i].magic_size &&
-        memcmp(start, file_kinds[i].magic, file_kinds[i].magic_size) == 0)
-      return set_kind(t, file_kinds[i].kind, file_kinds[i].key, target->base, ret, ret_settings,
-                      err);
+  size_t i = file_kind(target->base);
+  if (i < FILE_KINDS)
+    return set_kind(t, file_kinds[i].kind, file_kinds[i].key, target->base, ret, ret_settings, err);
   return split(t, target, size, ret, ret_settings, err);
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arrow/build.h"
@@ -22,6 +23,7 @@
 #include "base/mem.h"
 #include "core/params.h"
 #include "core/registry.h"
+#include "tenon/tenon.h"
 #include "unit/show_rows.h"
 
 extern const tenon_provider tn_provider_sqlite;
@@ -871,6 +873,47 @@ static void locked_databases(void **state) {
   end(&f);
 }
 
+/* Somebody else's look at the same file in this process must not drop the lock of a read under way:
+ * POSIX locks go with any descriptor that is closed. Another process would then write into it. */
+static int write_from_another_process(const char *path) {
+  pid_t child = fork();
+  if (child == 0) {
+    sqlite3 *db;
+    int code = sqlite3_open(path, &db);
+    if (code == SQLITE_OK) code = sqlite3_exec(db, "DELETE FROM n", NULL, NULL, NULL);
+    _exit(code);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WEXITSTATUS(status);
+}
+
+static void locks_of_a_read_stay(void **state) {
+  (void)state;
+  tenon *t;
+  tenon_session *reading, *other;
+  struct ArrowArrayStream stream;
+  struct ArrowArray batch;
+  char target[140];
+  tenon_error err = TENON_ERROR_INIT;
+  make_numbers("shared.db", 40000);
+  snprintf(target, sizeof target, "%s:n", path_of("shared.db"));
+  assert_int_equal(tenon_new(NULL, &t, &err), TENON_OK);
+  assert_int_equal(tenon_open(NULL, t, target, NULL, 0, &reading, &err), TENON_OK);
+  tenon_read req = table_read("n");
+  if (tenon_read_table(NULL, reading, &req, &stream, NULL, &err)) fail_msg("%s", err.message);
+  assert_int_equal(stream.get_next(&stream, &batch), 0);
+  batch.release(&batch);
+  assert_int_equal(write_from_another_process(path_of("shared.db")), SQLITE_BUSY);
+  assert_int_equal(tenon_open(NULL, t, target, NULL, 0, &other, &err), TENON_OK);
+  tenon_close(other);
+  assert_int_equal(write_from_another_process(path_of("shared.db")), SQLITE_BUSY);
+  stream.release(&stream);
+  tenon_close(reading);
+  assert_int_equal(write_from_another_process(path_of("shared.db")), SQLITE_OK);
+  tenon_free(t);
+}
+
 static void *cancel_soon(void *arg) {
   usleep(50000);
   tenon_ctx_cancel(arg);
@@ -1284,6 +1327,7 @@ int main(void) {
       cmocka_unit_test(misfits_and_filters),
       cmocka_unit_test(filters_use_indexes),
       cmocka_unit_test(locked_databases),
+      cmocka_unit_test(locks_of_a_read_stay),
       cmocka_unit_test(cancels_endless_queries),
       cmocka_unit_test(a_lock_does_not_outlast_the_deadline),
       cmocka_unit_test(wal_without_leaving_files),
