@@ -120,14 +120,11 @@ bool tn_printer_is_number(const tn_printer *p) {
   return p->kind == PRINT_SCALAR && p->scalar.is_number;
 }
 
+bool tn_printer_is_simple(const tn_printer *p) { return p->kind == PRINT_SCALAR || p->kind == PRINT_BOOL; }
+
 /* ---- Values ---- */
 
 static bool bit_at(const void *bits, int64_t i) { return ((const uint8_t *)bits)[i >> 3] >> (i & 7) & 1; }
-
-bool tn_is_null(const struct ArrowArray *a, int64_t i) {
-  if (a->n_buffers == 0) return a->n_children == 0;   /* the type null; a struct has one buffer */
-  return a->buffers[0] && a->null_count != 0 && !bit_at(a->buffers[0], a->offset + i);
-}
 
 /* Where the i-th list or text begins and ends. */
 static void range_at(const tn_printer *p, const struct ArrowArray *a, int64_t i, int64_t *ret_begin, int64_t *ret_end) {

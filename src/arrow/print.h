@@ -47,9 +47,16 @@ tenon_status tn_print_json(const tn_printer *, const struct ArrowArray *, int64_
 tenon_status tn_print_json_string(const char *data, size_t size, tn_str *out, tenon_error *err);
 
 /* Is value i, counted from the array's offset, NULL? */
-bool tn_is_null(const struct ArrowArray *, int64_t i);
+static inline bool tn_is_null(const struct ArrowArray *a, int64_t i) {
+  if (a->n_buffers == 0) return a->n_children == 0;   /* the type null; a struct has one buffer */
+  if (!a->buffers[0] || a->null_count == 0) return false;
+  int64_t at = a->offset + i;
+  return !(((const uint8_t *)a->buffers[0])[at >> 3] >> (at & 7) & 1);
+}
 
 /* Numbers are set flush right in a table. */
 bool tn_printer_is_number(const tn_printer *);
+/* Its text has only ASCII letters, digits and + - . : in it, and always some. */
+bool tn_printer_is_simple(const tn_printer *);
 
 #endif

@@ -15,14 +15,19 @@ static const char pairs[] =
     "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
     "99";
 
+static int count_digits(uint64_t v) {
+  int count = 1;
+  for (; v >= 10000; v /= 10000) count += 4;
+  return count + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
 static size_t put_unsigned(char *to, uint64_t v) {
-  char room[20], *p = room + sizeof room;
+  int count = count_digits(v);
+  char *p = to + count;
   for (; v >= 100; v /= 100) memcpy(p -= 2, pairs + v % 100 * 2, 2);
-  if (v >= 10) memcpy(p -= 2, pairs + v * 2, 2);
-  else *--p = (char)('0' + v);
-  size_t n = (size_t)(room + sizeof room - p);
-  memcpy(to, p, n);
-  return n;
+  if (v >= 10) memcpy(to, pairs + v * 2, 2);
+  else *to = (char)('0' + v);
+  return (size_t)count;
 }
 
 static size_t put_signed(char *to, int64_t v) {
@@ -30,6 +35,8 @@ static size_t put_signed(char *to, int64_t v) {
   *to = '-';
   return 1 + put_unsigned(to + 1, 0 - (uint64_t)v);
 }
+
+static void put_pair(char *to, uint32_t v) { memcpy(to, pairs + v * 2, 2); }
 
 /* Exactly `count` digits, with leading zeros. */
 static void put_digits(char *to, uint64_t v, int count) {
@@ -149,7 +156,8 @@ static int64_t floor_rest(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b 
 /* A year of four digits, or a sign and at least five. */
 static size_t put_year(char *to, int64_t year) {
   if (year >= 0 && year <= 9999) {
-    put_digits(to, (uint64_t)year, 4);
+    put_pair(to, (uint32_t)year / 100);
+    put_pair(to + 2, (uint32_t)year % 100);
     return 4;
   }
   uint64_t magnitude = year < 0 ? 0 - (uint64_t)year : (uint64_t)year;
@@ -163,16 +171,17 @@ static size_t put_year(char *to, int64_t year) {
  * is the last, and come in cycles of 400. */
 static size_t put_date(char *to, int64_t days) {
   days += 719468;
-  int64_t cycle = floor_divide(days, 146097), day = days - cycle * 146097;
-  int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-  int64_t in_year = day - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
-  int64_t in_month = in_year - (153 * month + 2) / 5 + 1;
-  month += month < 10 ? 3 : -9;
+  int64_t cycle = floor_divide(days, 146097);
+  uint32_t day = (uint32_t)(days - cycle * 146097);
+  uint32_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+  uint32_t in_year = day - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+  uint32_t in_month = in_year - (153 * month + 2) / 5 + 1;
+  month = month < 10 ? month + 3 : month - 9;
   size_t n = put_year(to, cycle * 400 + year + (month <= 2));
   to[n] = '-';
-  put_digits(to + n + 1, (uint64_t)month, 2);
+  put_pair(to + n + 1, month);
   to[n + 3] = '-';
-  put_digits(to + n + 4, (uint64_t)in_month, 2);
+  put_pair(to + n + 4, in_month);
   return n + 6;
 }
 
@@ -190,12 +199,13 @@ static size_t put_fraction(char *to, int64_t units, int64_t per_second) {
 static size_t put_time(char *to, int64_t seconds, int64_t units, int64_t per_second) {
   char *p = to;
   int64_t hours = seconds / 3600;
-  if (hours < 100) put_digits(p, (uint64_t)hours, 2), p += 2;
+  uint32_t rest = (uint32_t)(seconds - hours * 3600);
+  if (hours < 100) put_pair(p, (uint32_t)hours), p += 2;
   else p += put_unsigned(p, (uint64_t)hours);
   *p++ = ':';
-  put_digits(p, (uint64_t)(seconds / 60 % 60), 2);
+  put_pair(p, rest / 60);
   p[2] = ':';
-  put_digits(p + 3, (uint64_t)(seconds % 60), 2);
+  put_pair(p + 3, rest % 60);
   p += 5;
   return (size_t)(p - to) + put_fraction(p, units, per_second);
 }
@@ -228,9 +238,9 @@ static size_t put_zone(char *to, int32_t minutes) {
   }
   uint32_t magnitude = (uint32_t)(minutes < 0 ? -minutes : minutes);
   to[0] = minutes < 0 ? '-' : '+';
-  put_digits(to + 1, magnitude / 60, 2);
+  put_pair(to + 1, magnitude / 60 % 100);
   to[3] = ':';
-  put_digits(to + 4, magnitude % 60, 2);
+  put_pair(to + 4, magnitude % 60);
   return 6;
 }
 

@@ -149,15 +149,15 @@ static TN_CSV_TARGET inline bool end_records(csv_scan *s, tn_csv_index *ix, cons
 
 /* Bytes that are not plain ASCII: a NUL ends the scan before it. Answers how many of the block's
  * bytes are to be looked at. */
-static TN_CSV_TARGET uint32_t look_at_odd(tn_csv_index *ix, const uint8_t *data, uint32_t base, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    ix->has_high |= data[base + i] >= 0x80;
-    if (data[base + i] == 0) {
-      ix->problem = TN_CSV_NUL;
-      ix->problem_at = base + i;
-      return i;
-    }
+static TN_CSV_TARGET uint32_t look_at_odd(tn_csv_index *ix, const uint8_t *data, uint32_t base, uint32_t count, uint64_t odd) {
+  const uint8_t *nul = memchr(data + base, 0, count);
+  if (nul) {
+    ix->problem = TN_CSV_NUL;
+    ix->problem_at = (uint32_t)(nul - data);
+    count = ix->problem_at - base;
   }
+  if (count < 64) odd &= (UINT64_C(1) << count) - 1;
+  ix->has_high |= odd != 0;
   return count;
 }
 
@@ -186,7 +186,7 @@ TN_CSV_TARGET void TN_CSV_INDEX(tn_csv_index *ix, const uint8_t *data, uint32_t 
   for (uint32_t base = begin; base < end && !ix->problem; base += 64) {
     csv_masks m = classify(data + base, ix->dialect.delimiter, ix->dialect.quote);
     uint32_t count = end - base < 64 ? end - base : 64;
-    if (m.odd) count = look_at_odd(ix, data, base, count);
+    if (m.odd) count = look_at_odd(ix, data, base, count, m.odd);
     if (count < 64) mask_tail(&m, count);
     csv_ends e;
     if ((m.quote | s.inside | s.closed) == 0) {

@@ -5,6 +5,7 @@
  * the same is quoted, so an empty text is "". A field with delimiter, quote, CR or LF is quoted, and a
  * quote within it doubled. What would need quotes where there are none is a DATA error.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "arrow/build.h"
@@ -19,6 +20,7 @@ typedef struct csv_writer {
   char *null_text;
   size_t null_size;
   bool special[256];           /* characters that want quotes around their field */
+  bool *never_quoted;          /* one a column: no value of it can want quotes */
 } csv_writer;
 
 /* ---- Fields ---- */
@@ -54,6 +56,11 @@ static tenon_status quote_field(csv_writer *w, size_t begin, tenon_error *err) {
   return TENON_OK;
 }
 
+static void put_character(tn_str *text, char c) {
+  if (text->size + 1 < text->capacity) text->data[text->size++] = c;
+  else tn_str_putc(text, c);
+}
+
 static tenon_status put_field(csv_writer *w, const struct ArrowArray *column, int64_t c, int64_t row, tenon_error *err) {
   tn_str *text = &w->out.text;
   if (tn_is_null(column, row)) {
@@ -62,14 +69,15 @@ static tenon_status put_field(csv_writer *w, const struct ArrowArray *column, in
   }
   size_t begin = text->size;
   tenon_status status = tn_print_text(w->out.printers[c], column, row, text, err);
-  if (!status && wants_quotes(w, text->data ? text->data + begin : "", text->size - begin)) status = quote_field(w, begin, err);
+  if (!status && !w->never_quoted[c] && wants_quotes(w, text->data ? text->data + begin : "", text->size - begin)) status = quote_field(w, begin, err);
   return status;
 }
 
 /* ---- Rows ---- */
 
 static tenon_status end_row(csv_writer *w, tenon_error *err) {
-  if (!tn_str_putc(&w->out.text, '\n'))
+  put_character(&w->out.text, '\n');
+  if (w->out.text.failed)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave columns out", "row %lld is longer than %d bytes as text",
                       (long long)w->out.rows + 1, TN_LONGEST_ROW);
   return tn_text_out_row(&w->out, err);
@@ -77,7 +85,7 @@ static tenon_status end_row(csv_writer *w, tenon_error *err) {
 
 static tenon_status put_row(csv_writer *w, const struct ArrowArray *batch, int64_t row, tenon_error *err) {
   for (int64_t c = 0; c < w->out.column_count; c++) {
-    if (c > 0) tn_str_putc(&w->out.text, w->delimiter);
+    if (c > 0) put_character(&w->out.text, w->delimiter);
     tenon_status status = put_field(w, batch->children[c], c, batch->offset + row, err);
     if (status) return tn_text_out_fail(&w->out, c, status, err);
   }
@@ -127,6 +135,7 @@ static void writer_free(void *self) {
   if (!w) return;
   tn_text_out_release(&w->out);
   tn_free(w->null_text);
+  tn_free(w->never_quoted);
   tn_free(w);
 }
 
@@ -146,12 +155,23 @@ static tenon_status take_options(csv_writer *w, const tn_format_options *options
   return TENON_OK;
 }
 
+/* Numbers and dates, where neither a dialect's characters nor NULL look like a part of them. */
+static tenon_status find_simple_columns(csv_writer *w, tenon_error *err) {
+  bool clash = w->null_size > 0;
+  for (int c = 0; c < 128; c++) clash = clash || (w->special[c] && (isalnum(c) || strchr("+-.:", c)));
+  w->never_quoted = tn_alloc_array((size_t)w->out.column_count, sizeof *w->never_quoted);
+  if (!w->never_quoted) return tn_no_memory(err);
+  for (int64_t c = 0; c < w->out.column_count; c++) w->never_quoted[c] = !clash && tn_printer_is_simple(w->out.printers[c]);
+  return TENON_OK;
+}
+
 static tenon_status writer_new(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema, const tn_format_options *options,
                                char delimiter, tn_writer *ret, tenon_error *err) {
   csv_writer *w = tn_alloc(sizeof *w);
   if (!w) return tn_no_memory(err);
   tenon_status status = take_options(w, options, delimiter, err);
   if (!status) status = tn_text_out_init(&w->out, ctx, fd, schema, err);
+  if (!status) status = find_simple_columns(w, err);
   if (!status && options->header != 0) status = put_header(w, err);
   if (status) {
     writer_free(w);
