@@ -29,7 +29,7 @@ static char *fake_message(const PGconn *conn) { static char none[] = ""; (void)c
 static int fake_ssl_in_use(PGconn *conn) { (void)conn; return 0; }
 
 static tn_pg_type flat(uint32_t oid, tn_pg_op op, const char *format) {
-  tn_pg_type t = {.oid = oid, .op = op, .check_text = true};
+  tn_pg_type t = {.oid = oid, .op = op};
   for (size_t i = 0; format[i]; i++) t.format[i] = format[i];
   return t;
 }
@@ -38,7 +38,7 @@ static tn_pg_type flat(uint32_t oid, tn_pg_op op, const char *format) {
 static int32_t make_types(tn_pg_type *ret, tn_pg_type *room, bool null_specials) {
   int32_t n = 0;
   ret[n++] = flat(23, TN_PG_SWAP4, "i");
-  ret[n++] = flat(25, TN_PG_BYTES, "u");
+  ret[n++] = flat(25, TN_PG_TEXT, "u");
   ret[n++] = flat(16, TN_PG_BOOL, "b");
   ret[n++] = flat(1082, TN_PG_DATE, "tdD");
   ret[n++] = flat(1184, TN_PG_TIMESTAMP, "tsu:UTC");

@@ -18,16 +18,16 @@ enum { ID, NAME, PRICE, RATIO, BORN, AT, CODE, RAW, TAGS, KEY, ODD, COLUMNS };
 
 static tn_pg_field fields[COLUMNS] = {
     [ID] = {"id", 23, -1, true, {.oid = 23, .op = TN_PG_SWAP4, .format = "i"}},
-    [NAME] = {"name", 25, -1, false, {.oid = 25, .op = TN_PG_BYTES, .format = "u"}},
+    [NAME] = {"name", 25, -1, false, {.oid = 25, .op = TN_PG_TEXT, .format = "u"}},
     [PRICE] = {"price", 1700, 655366, false, {.oid = 1700, .op = TN_PG_DECIMAL128, .precision = 10, .scale = 2, .format = "d:10,2"}},
     [RATIO] = {"ratio", 701, -1, false, {.oid = 701, .op = TN_PG_SWAP8, .format = "g"}},
     [BORN] = {"born", 1082, -1, false, {.oid = 1082, .op = TN_PG_DATE, .format = "tdD"}},
     [AT] = {"at", 1184, -1, false, {.oid = 1184, .op = TN_PG_TIMESTAMP, .format = "tsu:UTC"}},
-    [CODE] = {"code", 1042, 7, false, {.oid = 1042, .op = TN_PG_BYTES, .format = "u"}},
+    [CODE] = {"code", 1042, 7, false, {.oid = 1042, .op = TN_PG_TEXT, .format = "u"}},
     [RAW] = {"raw", 17, -1, false, {.oid = 17, .op = TN_PG_BYTES, .format = "z"}},
     [TAGS] = {"tags", 1009, -1, false, {.oid = 1009, .op = TN_PG_ARRAY, .format = "+l"}},
     [KEY] = {"key", 2950, -1, false, {.oid = 2950, .op = TN_PG_UUID, .format = "u"}},
-    [ODD] = {"a\"b\\'; drop table t; --", 1186, -1, false, {.oid = 1186, .op = TN_PG_BYTES, .cast = TN_PG_TO_TEXT, .format = "u"}},
+    [ODD] = {"a\"b\\'; drop table t; --", 1186, -1, false, {.oid = 1186, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u"}},
 };
 
 static int all[COLUMNS];

@@ -275,7 +275,6 @@ static tenon_status new_session(tn_pg_dial *d, tn_pg_cancel_key key, tn_pg_sessi
   memcpy(s->where, d->where, sizeof s->where);
   const char *encoding = tn_pq.PQparameterStatus(d->conn, "server_encoding");
   s->utf8 = encoding && strcmp(encoding, "UTF8") == 0;
-  s->checks_text = encoding && strcmp(encoding, "SQL_ASCII") == 0;
   tenon_status status = check_server(s, err);
   if (status) {
     tn_free(s);

@@ -54,7 +54,7 @@ static const char *name_of_fault(tn_pg_fault fault) {
     case TN_PG_SPECIAL: return "the value (infinity, NaN, 24:00 or a far date) has no place in the Arrow type";
     case TN_PG_TOO_PRECISE: return "the value has more digits than the type that it is read as";
     case TN_PG_DIMENSIONS: return "the array has several dimensions, or does not count from 1: it is no list";
-    case TN_PG_NOT_TEXT: return "the text is not UTF-8 (the database's encoding is SQL_ASCII, which checks nothing)";
+    case TN_PG_NOT_TEXT: return "the text is not UTF-8";
     default: return "the value is not in the format that was announced";
   }
 }

@@ -100,16 +100,32 @@ static tn_pg_fault store_decimal_float(tn_column *c, int64_t i, const uint8_t *p
   return fault;
 }
 
-/* The server promises UTF-8, unless its database is SQL_ASCII. */
-static bool is_text(const tn_pg_type *t, const uint8_t *p, int32_t size) {
-  return !t->check_text || tn_utf8_valid((const char *)p, (size_t)size, NULL);
+/* Servers promise UTF-8; but what is handed on as text is text, whoever it was that spoke. Nearly all
+ * of it is ASCII, which eight bytes at a time show; those read behind the value do not count. */
+static inline bool is_text(const uint8_t *p, int32_t size) {
+  const uint64_t high = UINT64_C(0x8080808080808080);
+  uint64_t word, seen = 0;
+  int32_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    memcpy(&word, p + i, 8);
+    seen |= word;
+  }
+  if (i < size) {
+    memcpy(&word, p + i, 8);
+    seen |= word & (~UINT64_C(0) >> (64 - 8 * (size - i)));
+  }
+  return (seen & high) == 0 || tn_utf8_valid((const char *)p, (size_t)size, NULL);
+}
+
+static inline tn_pg_fault store_text(tn_column *c, int64_t i, const uint8_t *p, int32_t size) {
+  return is_text(p, size) ? store_bytes(c, i, p, size) : TN_PG_NOT_TEXT;
 }
 
 /* Stores value i of a flat column. */
 static inline __attribute__((always_inline)) tn_pg_fault store(const tn_pg_type *t, tn_column *c, int64_t i,
                                                                const uint8_t *p, int32_t size) {
   switch (t->op) {
-    case TN_PG_BYTES: return is_text(t, p, size) ? store_bytes(c, i, p, size) : TN_PG_NOT_TEXT;
+    case TN_PG_TEXT: return store_text(c, i, p, size);
     case TN_PG_DECIMAL128: return tn_pg_decimal128(p, size, t->precision, t->scale, c->data.data + i * 16);
     case TN_PG_SWAP4: {
       if (size != 4) return TN_PG_BAD_WIRE;
@@ -139,8 +155,8 @@ static inline __attribute__((always_inline)) tn_pg_fault store(const tn_pg_type 
     case TN_PG_CHAR: return size == 1 ? store_char(c, i, p) : TN_PG_BAD_WIRE;
     case TN_PG_UUID: return size == 16 ? store_uuid(c, i, p) : TN_PG_BAD_WIRE;
     case TN_PG_JSONB:
-      if (size < 1 || p[0] != 1) return TN_PG_BAD_WIRE;
-      return is_text(t, p + 1, size - 1) ? store_bytes(c, i, p + 1, size - 1) : TN_PG_NOT_TEXT;
+      return size > 0 && p[0] == 1 ? store_text(c, i, p + 1, size - 1) : TN_PG_BAD_WIRE;
+    case TN_PG_BYTES: return store_bytes(c, i, p, size);
     case TN_PG_DECIMAL256: return tn_pg_decimal256(p, size, t->precision, t->scale, c->data.data + i * 32);
     case TN_PG_DECIMAL_TEXT: return store_decimal_text(c, i, p, size);
     case TN_PG_DECIMAL_FLOAT: return store_decimal_float(c, i, p, size);

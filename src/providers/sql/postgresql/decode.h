@@ -14,7 +14,7 @@ typedef enum tn_pg_op {
   TN_PG_BOOL,
   TN_PG_SWAP2, TN_PG_SWAP4, TN_PG_SWAP8,   /* integers, floats, oids */
   TN_PG_DATE, TN_PG_TIME, TN_PG_TIMESTAMP,
-  TN_PG_BYTES,                             /* text and bytea as they are */
+  TN_PG_TEXT, TN_PG_BYTES,
   TN_PG_CHAR,                              /* "char": one byte, shown as text */
   TN_PG_JSONB,
   TN_PG_UUID,
@@ -31,7 +31,6 @@ typedef struct tn_pg_type {
   tn_pg_cast cast;
   bool has_special;          /* it or a part of it may have values that Arrow's type cannot hold */
   bool special_null;         /* those become NULL */
-  bool check_text;           /* the server does not promise UTF-8 */
   int16_t precision, scale;  /* decimals */
   int32_t lower_bound;       /* arrays: 1, and 0 for the vector types of old */
   char format[24];           /* Arrow's */

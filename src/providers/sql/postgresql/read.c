@@ -180,7 +180,7 @@ static void take_whole(tn_pg_statement *t) {
   for (size_t i = 0; i < t->field_count; i++) {
     tn_pg_type *type = &t->fields[i].type;
     if (type->cast != TN_PG_TO_TEXT_ARRAY) continue;
-    *type = (tn_pg_type){.oid = type->oid, .op = TN_PG_BYTES, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = "array"};
+    *type = (tn_pg_type){.oid = type->oid, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = "array"};
   }
 }
 

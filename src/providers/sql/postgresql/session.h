@@ -39,7 +39,6 @@ typedef struct tn_pg_session {
   char where[160];            /* db.example.com:5432, for messages */
   tn_pg_cancel_key key;
   bool utf8;                  /* of the server: order by bytes is order by bytes here too */
-  bool checks_text;           /* SQL_ASCII: the server promises nothing about bytes */
   bool streaming;             /* a stream has the socket */
   bool broken;                /* what the server will say next is unknown */
   bool in_transaction;        /* begun by us and not ended: ROLLBACK on the way back */

@@ -168,7 +168,7 @@ typedef enum comparable {
 
 /* Source: pg_type. */
 enum {
-  OID_BYTEA = 17, OID_NAME = 19, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_OID = 26,
+  OID_NAME = 19, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_OID = 26,
   OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_TIMESTAMPTZ = 1184
 };
 
@@ -185,8 +185,8 @@ static comparable kind_of(const tn_pg_source *from, const tn_pg_field *f) {
     case TN_PG_TIME: return AS_TIME;
     case TN_PG_TIMESTAMP: return f->oid == OID_TIMESTAMPTZ ? AS_TIMESTAMPTZ : AS_TIMESTAMP;
     case TN_PG_UUID: return AS_UUID;
-    case TN_PG_BYTES:
-      if (f->oid == OID_BYTEA) return AS_BYTES;
+    case TN_PG_BYTES: return AS_BYTES;
+    case TN_PG_TEXT:
       if (f->oid == OID_BPCHAR && f->typmod < 5) return NOT_COMPARABLE;
       return from->utf8 ? AS_TEXT : NOT_COMPARABLE;
     case TN_PG_JSONB: case TN_PG_DECIMAL_TEXT: return from->utf8 ? AS_TEXT : NOT_COMPARABLE;

@@ -30,88 +30,88 @@ static const builtin builtins[] = {
     {16, 1000, "boolean", TN_PG_BOOL, "b", 0, 0},
     {17, 1001, "bytea", TN_PG_BYTES, "z", 0, 0},
     {18, 1002, "\"char\"", TN_PG_CHAR, "u", NAMED, 0},
-    {19, 1003, "name", TN_PG_BYTES, "u", 0, 0},
+    {19, 1003, "name", TN_PG_TEXT, "u", 0, 0},
     {20, 1016, "bigint", TN_PG_SWAP8, "l", 0, 0},
     {21, 1005, "smallint", TN_PG_SWAP2, "s", 0, 0},
     {22, 1006, "int2vector", TN_PG_ARRAY, "+l", NAMED | VECTOR, 21},
     {23, 1007, "integer", TN_PG_SWAP4, "i", 0, 0},
     {24, 1008, "regproc", TN_PG_SWAP4, "I", NAMED, 0},
-    {25, 1009, "text", TN_PG_BYTES, "u", 0, 0},
+    {25, 1009, "text", TN_PG_TEXT, "u", 0, 0},
     {26, 1028, "oid", TN_PG_SWAP4, "I", NAMED, 0},
-    {27, 1010, "tid", TN_PG_BYTES, "u", NAMED | CAST, 0},
+    {27, 1010, "tid", TN_PG_TEXT, "u", NAMED | CAST, 0},
     {28, 1011, "xid", TN_PG_SWAP4, "I", NAMED, 0},
     {29, 1012, "cid", TN_PG_SWAP4, "I", NAMED, 0},
     {30, 1013, "oidvector", TN_PG_ARRAY, "+l", NAMED | VECTOR, 26},
-    {114, 199, "json", TN_PG_BYTES, "u", NAMED, 0},
-    {142, 143, "xml", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {194, 0, "pg_node_tree", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {600, 1017, "point", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {601, 1018, "lseg", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {602, 1019, "path", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {603, 1020, "box", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {604, 1027, "polygon", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {628, 629, "line", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {650, 651, "cidr", TN_PG_BYTES, "u", NAMED | CAST, 0},
+    {114, 199, "json", TN_PG_TEXT, "u", NAMED, 0},
+    {142, 143, "xml", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {194, 0, "pg_node_tree", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {600, 1017, "point", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {601, 1018, "lseg", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {602, 1019, "path", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {603, 1020, "box", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {604, 1027, "polygon", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {628, 629, "line", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {650, 651, "cidr", TN_PG_TEXT, "u", NAMED | CAST, 0},
     {700, 1021, "real", TN_PG_SWAP4, "f", 0, 0},
     {701, 1022, "double precision", TN_PG_SWAP8, "g", 0, 0},
-    {718, 719, "circle", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {774, 775, "macaddr8", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {790, 791, "money", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {829, 1040, "macaddr", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {869, 1041, "inet", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {1033, 1034, "aclitem", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {1042, 1014, "character", TN_PG_BYTES, "u", 0, 0},
-    {1043, 1015, "character varying", TN_PG_BYTES, "u", 0, 0},
+    {718, 719, "circle", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {774, 775, "macaddr8", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {790, 791, "money", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {829, 1040, "macaddr", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {869, 1041, "inet", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {1033, 1034, "aclitem", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {1042, 1014, "character", TN_PG_TEXT, "u", 0, 0},
+    {1043, 1015, "character varying", TN_PG_TEXT, "u", 0, 0},
     {1082, 1182, "date", TN_PG_DATE, "tdD", SPECIAL, 0},
     {1083, 1183, "time without time zone", TN_PG_TIME, "ttu", SPECIAL, 0},
     {1114, 1115, "timestamp without time zone", TN_PG_TIMESTAMP, "tsu:", SPECIAL, 0},
     {1184, 1185, "timestamp with time zone", TN_PG_TIMESTAMP, "tsu:UTC", SPECIAL, 0},
-    {1186, 1187, "interval", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {1266, 1270, "time with time zone", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {1560, 1561, "bit", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {1562, 1563, "bit varying", TN_PG_BYTES, "u", NAMED | CAST, 0},
+    {1186, 1187, "interval", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {1266, 1270, "time with time zone", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {1560, 1561, "bit", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {1562, 1563, "bit varying", TN_PG_TEXT, "u", NAMED | CAST, 0},
     {NUMERIC, 1231, "numeric", TN_PG_DECIMAL_TEXT, "u", NAMED, 0},
-    {1790, 2201, "refcursor", TN_PG_BYTES, "u", NAMED, 0},
+    {1790, 2201, "refcursor", TN_PG_TEXT, "u", NAMED, 0},
     {2202, 2207, "regprocedure", TN_PG_SWAP4, "I", NAMED, 0},
     {2203, 2208, "regoper", TN_PG_SWAP4, "I", NAMED, 0},
     {2204, 2209, "regoperator", TN_PG_SWAP4, "I", NAMED, 0},
     {2205, 2210, "regclass", TN_PG_SWAP4, "I", NAMED, 0},
     {2206, 2211, "regtype", TN_PG_SWAP4, "I", NAMED, 0},
-    {RECORD, 2287, "record", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {2275, 1263, "cstring", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {2277, 0, "anyarray", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {2278, 0, "void", TN_PG_BYTES, "u", NAMED, 0},
+    {RECORD, 2287, "record", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {2275, 1263, "cstring", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {2277, 0, "anyarray", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {2278, 0, "void", TN_PG_TEXT, "u", NAMED, 0},
     {2950, 2951, "uuid", TN_PG_UUID, "u", NAMED, 0},
-    {2970, 2949, "txid_snapshot", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3220, 3221, "pg_lsn", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3361, 0, "pg_ndistinct", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3402, 0, "pg_dependencies", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3614, 3643, "tsvector", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3615, 3645, "tsquery", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3642, 3644, "gtsvector", TN_PG_BYTES, "u", NAMED | CAST, 0},
+    {2970, 2949, "txid_snapshot", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3220, 3221, "pg_lsn", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3361, 0, "pg_ndistinct", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3402, 0, "pg_dependencies", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3614, 3643, "tsvector", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3615, 3645, "tsquery", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3642, 3644, "gtsvector", TN_PG_TEXT, "u", NAMED | CAST, 0},
     {3734, 3735, "regconfig", TN_PG_SWAP4, "I", NAMED, 0},
     {3769, 3770, "regdictionary", TN_PG_SWAP4, "I", NAMED, 0},
     {3802, 3807, "jsonb", TN_PG_JSONB, "u", NAMED, 0},
-    {3904, 3905, "int4range", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3906, 3907, "numrange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3908, 3909, "tsrange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3910, 3911, "tstzrange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3912, 3913, "daterange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {3926, 3927, "int8range", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4072, 4073, "jsonpath", TN_PG_BYTES, "u", NAMED | CAST, 0},
+    {3904, 3905, "int4range", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3906, 3907, "numrange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3908, 3909, "tsrange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3910, 3911, "tstzrange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3912, 3913, "daterange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {3926, 3927, "int8range", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4072, 4073, "jsonpath", TN_PG_TEXT, "u", NAMED | CAST, 0},
     {4089, 4090, "regnamespace", TN_PG_SWAP4, "I", NAMED, 0},
     {4096, 4097, "regrole", TN_PG_SWAP4, "I", NAMED, 0},
     {4191, 4192, "regcollation", TN_PG_SWAP4, "I", NAMED, 0},
-    {4451, 6150, "int4multirange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4532, 6151, "nummultirange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4533, 6152, "tsmultirange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4534, 6153, "tstzmultirange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4535, 6155, "datemultirange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4536, 6157, "int8multirange", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4600, 0, "pg_brin_bloom_summary", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {4601, 0, "pg_brin_minmax_multi_summary", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {5017, 0, "pg_mcv_list", TN_PG_BYTES, "u", NAMED | CAST, 0},
-    {5038, 5039, "pg_snapshot", TN_PG_BYTES, "u", NAMED | CAST, 0},
+    {4451, 6150, "int4multirange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4532, 6151, "nummultirange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4533, 6152, "tsmultirange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4534, 6153, "tstzmultirange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4535, 6155, "datemultirange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4536, 6157, "int8multirange", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4600, 0, "pg_brin_bloom_summary", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {4601, 0, "pg_brin_minmax_multi_summary", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {5017, 0, "pg_mcv_list", TN_PG_TEXT, "u", NAMED | CAST, 0},
+    {5038, 5039, "pg_snapshot", TN_PG_TEXT, "u", NAMED | CAST, 0},
     {5069, 271, "xid8", TN_PG_SWAP8, "L", NAMED, 0},
 };
 
@@ -146,7 +146,6 @@ typedef struct looked_up {
 typedef struct resolver {
   tn_arena *arena;
   const tn_pg_choices *choices;
-  bool check_text;
   looked_up *types;
   size_t count;
 } resolver;
@@ -256,7 +255,7 @@ static tn_pg_type refused(uint32_t oid, const char *name, const char *why) {
 }
 
 static tn_pg_type as_text(uint32_t oid, const char *vendor) {
-  return (tn_pg_type){.oid = oid, .op = TN_PG_BYTES, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = vendor};
+  return (tn_pg_type){.oid = oid, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = vendor};
 }
 
 static void set_decimal(tn_pg_type *t, int precision, int scale) {
@@ -296,8 +295,7 @@ static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element, 
   if (!t.children) return refused(oid, vendor, "out of memory");
   if (element.cast) {
     t.cast = TN_PG_TO_TEXT_ARRAY;
-    element = (tn_pg_type){.oid = 25, .op = TN_PG_BYTES, .format = "u", .vendor = element.vendor,
-                           .check_text = r->check_text};
+    element = (tn_pg_type){.oid = 25, .op = TN_PG_TEXT, .format = "u", .vendor = element.vendor};
   }
   element.name = "item";
   t.special_null = r->choices->special == TENON_SPECIAL_NULL;
@@ -306,7 +304,7 @@ static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element, 
 }
 
 static tn_pg_type resolve_builtin(const resolver *r, const builtin *b, uint32_t oid, int32_t typmod, int depth) {
-  tn_pg_type t = {.oid = oid, .op = b->op, .check_text = r->check_text,
+  tn_pg_type t = {.oid = oid, .op = b->op,
                   .cast = b->flags & CAST ? TN_PG_TO_TEXT : TN_PG_AS_IS,
                   .has_special = (b->flags & SPECIAL) != 0, .vendor = b->flags & NAMED ? b->name : NULL};
   snprintf(t.format, sizeof t.format, "%s", b->format);
@@ -345,7 +343,7 @@ static tn_pg_type resolve_looked(const resolver *r, const looked_up *l, int dept
       t.oid = l->oid;
       return t;
     case 'c': return resolve_composite(r, l, depth);
-    case 'e': return (tn_pg_type){.oid = l->oid, .op = TN_PG_BYTES, .format = "u", .vendor = l->name, .check_text = r->check_text};
+    case 'e': return (tn_pg_type){.oid = l->oid, .op = TN_PG_TEXT, .format = "u", .vendor = l->name};
     case 'p': return refused(l->oid, l->name, "a pseudo-type has no values of its own");
     default: break;
   }
@@ -370,7 +368,7 @@ static tn_pg_type resolve(const resolver *r, uint32_t oid, int32_t typmod, int d
 
 tenon_status tn_pg_types_resolve(tenon_ctx *ctx, tn_pg_session *s, tn_arena *arena, const tn_pg_choices *choices,
                                  tn_pg_field *fields, size_t count, tenon_error *err) {
-  resolver r = {.arena = arena, .choices = choices, .check_text = s->checks_text};
+  resolver r = {.arena = arena, .choices = choices};
   tenon_status status = look_up(ctx, s, &r, fields, count, err);
   for (size_t i = 0; !status && i < count; i++) {
     tn_pg_type t = resolve(&r, fields[i].oid, fields[i].typmod, 0);
