@@ -123,6 +123,15 @@ static tenon_status set_options(setter *to, const char *text, bool *has_host) {
   return TENON_OK;
 }
 
+/* user:pa/ss@host: cut at the slash it would be a host with an odd port, and a message would show a
+ * part of the password. */
+static bool has_raw_password(const char *rest, size_t authority) {
+  const char *at = strchr(rest + authority, '@'), *equals = strchr(rest + authority, '=');
+  const char *colon = memchr(rest, ':', authority);
+  if (memchr(rest, '@', authority) || !at || !colon || *rest == '[' || (equals && equals < at)) return false;
+  return strspn(colon + 1, "0123456789") < authority - (size_t)(colon + 1 - rest);
+}
+
 tenon_status tn_pg_parse_url(const char *url,
                              tenon_status (*set)(void *arg, const char *key, const char *value,
                                                  tenon_error *err),
@@ -133,6 +142,7 @@ tenon_status tn_pg_parse_url(const char *url,
   rest += 3;
   if (strlen(rest) > MAX_URL) return bad_url(err, "more than 16,384 characters");
   size_t authority = strcspn(rest, "/?");
+  if (has_raw_password(rest, authority)) return bad_url(err, "a / or ? in its password");
   const char *at = memchr(rest, '@', authority);
   tenon_status status = at ? set_user(&to, rest, (size_t)(at - rest)) : TENON_OK;
   const char *hosts = at ? at + 1 : rest;
