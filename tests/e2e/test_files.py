@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of this machine through the command: whole or not at all, and never outside of the folder that was named."""
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+TENON = os.environ["TENON"]
+
+
+def tenon(*words, code=0, **more):
+    done = subprocess.run([TENON, *map(str, words)], capture_output=True, timeout=120, **more)
+    assert done.returncode == code, done.stderr.decode()
+    return done
+
+
+def write_csv(path, rows, first=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as f:
+        f.write("id,name\n")
+        f.writelines(f"{i},name {i}\n" for i in range(first, first + rows))
+    return path
+
+
+def test_a_killed_copy_leaves_nothing_or_all(tmp_path):
+    """kill -9 at any moment: the old file is there whole, or the new one, and nothing beside it."""
+    source = write_csv(tmp_path / "in.csv", 200_000)
+    out = tmp_path / "out" / "copy.csv"
+    out.parent.mkdir()
+    tenon("copy", source, out)
+    whole = out.read_bytes()
+    begin = time.monotonic()
+    tenon("copy", source, out)
+    took = time.monotonic() - begin
+    out.write_bytes(b"id,name\n1,old\n")
+    r = random.Random(2)
+    seen = set()
+    for _ in range(25):
+        child = subprocess.Popen([TENON, "copy", source, out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(r.uniform(0, 1.3 * took))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        now = out.read_bytes()
+        assert now in (whole, b"id,name\n1,old\n")
+        assert [p.name for p in out.parent.iterdir()] == ["copy.csv"]
+        seen.add(now == whole)
+        out.write_bytes(b"id,name\n1,old\n")
+    assert False in seen
+
+
+def test_a_failed_copy_leaves_the_old_file(tmp_path):
+    source = write_csv(tmp_path / "in.csv", 50_000)
+    with open(source, "a") as f:
+        f.write("not a number,x\n")
+    out = tmp_path / "out.csv"
+    out.write_text("old")
+    tenon("copy", source, out, code=14)
+    assert out.read_text() == "old"
+    tenon("copy", write_csv(tmp_path / "good.csv", 10), out, "--if-absent", code=11)
+    assert out.read_text() == "old"
+
+
+def test_patterns_stay_in_their_folder(tmp_path):
+    write_csv(tmp_path / "data/a.csv", 2)
+    write_csv(tmp_path / "data/deep/er/b.csv", 2, first=10)
+    write_csv(tmp_path / "outside/secret.csv", 2, first=100)
+    (tmp_path / "data/escape.csv").symlink_to("../outside/secret.csv")
+    (tmp_path / "data/away").symlink_to("../outside")
+    (tmp_path / "data/inner.csv").symlink_to("a.csv")
+    out = tenon("read", f"{tmp_path}/data/**/*.csv", "--format", "csv").stdout.decode().splitlines()[1:]
+    assert sorted(int(line.split(",")[0]) for line in out) == [0, 0, 1, 1, 10, 11]
+    said = tenon("read", f"file://{tmp_path}/data:escape.csv", code=5).stderr.decode()
+    assert "leads out of the root" in said
+    tenon("read", f"file://{tmp_path}/data:../outside/secret.csv", code=2)
+
+
+def test_keys_are_taken_as_they_are(tmp_path):
+    for name in ("with space.csv", "é.csv", "100%.csv", "a#b.csv", "-dash.csv"):
+        write_csv(tmp_path / name, 1)
+    listed = tenon("ls", tmp_path, "--json").stdout.decode()
+    for name in ("with space.csv", "é.csv", "100%.csv", "a#b.csv", "-dash.csv"):
+        assert name in listed
+        assert tenon("read", f"{tmp_path}/{name}", "--format", "csv").stdout == b"id,name\n0,name 0\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="rights do not stop a user from reading his own files")
+def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path):
+    write_csv(tmp_path / "data/a.csv", 1)
+    write_csv(tmp_path / "data/locked/b.csv", 1)
+    (tmp_path / "data/locked").chmod(0o700)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and folder != folder.parent:
+            folder.chmod(folder.stat().st_mode | 0o055)
+
+    def become_nobody():
+        os.setgid(65534)
+        os.setuid(65534)
+
+    try:
+        done = subprocess.run([TENON, "read", f"{tmp_path}/data/**/*.csv"], capture_output=True, preexec_fn=become_nobody)
+    except PermissionError:
+        pytest.skip("nobody may not run the program where it is")
+    assert done.returncode == 5, done.stderr.decode()
+    assert "locked" in done.stderr.decode()
