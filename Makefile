@@ -6,9 +6,10 @@
 #   make bench [T=name]     set up, build, and measure beside others
 #   make fuzz [T=name] [S=seconds]
 #   make install PREFIX=... [DESTDIR=...]
+#   make docs               write the pages that are made from the kinds' parameters
 #   make clean              remove what was built (what was set up stays)
 .POSIX:
-.PHONY: all run test check bench fuzz install clean
+.PHONY: all run test check bench fuzz install docs clean
 
 PREFIX = /usr/local
 
@@ -33,6 +34,9 @@ bench:
 fuzz:
 	@tools/setup fuzz
 	@tools/fuzz "$$T" $${S:-60}
+
+docs: all
+	@tools/docs
 
 install: all
 	@meson install -C build/plain --no-rebuild --quiet

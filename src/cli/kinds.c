@@ -7,6 +7,15 @@
 #include "core/params.h"
 #include "core/registry.h"
 
+typedef struct kinds_arguments {
+  tn_cli_common common;
+  bool markdown;
+} kinds_arguments;
+
+static const tn_cli_option options[] = {
+    {TN_FLAG(kinds_arguments, markdown), .name = "markdown", .help = "with KIND: as a page of docs/kinds"},
+};
+
 static const char *const examples[] = {
     "tenon kinds", "the kinds of systems that there are",
     "tenon kinds postgresql", "its parameters: in a URL, in tenon.yaml, or as --set KEY=VALUE",
@@ -89,7 +98,7 @@ static void json_list(tn_cli *cli) {
   tn_document_close(j);
 }
 
-static tenon_status show_kind(tn_cli *cli, const tenon_provider *p, tenon_error *err) {
+static tenon_status show_kind(tn_cli *cli, const tenon_provider *p, bool markdown, tenon_error *err) {
   tn_str text;
   tn_str_init(&text, 1 << 20);
   bool ok;
@@ -101,7 +110,7 @@ static tenon_status show_kind(tn_cli *cli, const tenon_provider *p, tenon_error 
       tn_document_raw(j, "parameters", tn_str_text(&text));
     }
   } else {
-    ok = tn_params_help(p, cli->terminal.width, &text);
+    ok = markdown ? tn_params_markdown(p, &text) : tn_params_help(p, cli->terminal.width, &text);
     if (ok) fputs(tn_str_text(&text), stdout);
   }
   tn_str_release(&text);
@@ -109,11 +118,12 @@ static tenon_status show_kind(tn_cli *cli, const tenon_provider *p, tenon_error 
 }
 
 static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
-  const tn_cli_common *common = arguments;
+  const kinds_arguments *a = arguments;
+  const tn_cli_common *common = &a->common;
   if (common->operand_count) {
     const tenon_provider *p;
     tenon_status status = tenon_kind_find(cli->tenon, common->operands[0], &p, err);
-    return status ? status : show_kind(cli, p, err);
+    return status ? status : show_kind(cli, p, a->markdown, err);
   }
   if (!common->json) return show_list(cli, err);
   json_list(cli);
@@ -129,6 +139,7 @@ const tn_cli_command tn_cli_kinds = {
         "KIND: its "
         "parameters, which of them are required or secret, their defaults and what they mean.",
     .examples = examples,
-    .size = sizeof(tn_cli_common),
+    TN_CLI_OPTIONS(options),
+    .size = sizeof(kinds_arguments),
     .run = run,
 };
