@@ -177,7 +177,7 @@ def test_a_misfit_names_column_row_and_way_out(tmp_path):
         db.execute("CREATE TABLE m (a INT, b TEXT)")
         db.executemany("INSERT INTO m VALUES (?, ?)", [(1, "x"), (2, "y"), ("many", "z")])
     said = tenon("read", f"{tmp_path}/m.db:m", code=14).stderr.decode()
-    assert "column a, row 3: the text 'many' does not fit the type int64" in said and "special_values=text" in said
+    assert "column a, row 3: the text 'many' does not fit the type int64" in said and "special-values text" in said
     out = tmp_path / "m.csv"
     tenon("copy", f"{tmp_path}/m.db:m", out, code=14)
     assert not out.exists()
