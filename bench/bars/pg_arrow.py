@@ -13,7 +13,7 @@ NOISE = 0.97
 
 
 def ours(url, table, own_clock=False):
-    command = (BUILD / "pg_read", f"url={url}", f"table={table}")
+    command = (BUILD / "arrow_read", url, f"query=select * from {table}")
     return Entrant("tenon", command, (*command, "sums=1"), own_clock)
 
 
