@@ -81,6 +81,12 @@ def verify(entrants, rows, sums):
                 raise Wrong(f"{entrant.name}: column {column} sums to {said['sums'].get(column)}, not {expected}")
 
 
+def arrow_read(name, target, *options, own_clock=False):
+    """Tenon's library, read by a program that takes every batch (bench/arrow_read.c)."""
+    command = (BUILD / "arrow_read", target, *options)
+    return Entrant(name, command, (*command, "sums=1"), own_clock)
+
+
 # --- Rounds ----------------------------------------------------------------------------------------------------------
 
 
@@ -103,16 +109,19 @@ class Contest:
         return [a / b for a, b in zip(self.all(above, measure), self.all(below, measure))]
 
     def show(self):
-        width = max(len(e.name) for e in self.entrants)
-        say(f"  {'':{width}}     wall s (min, max)         CPU s   server CPU s   RSS MB" + ("    rows/s" if self.rows else ""))
-        for e in self.entrants:
-            wall = self.all(e.name, "wall_s")
-            line = f"  {e.name:{width}}  {statistics.median(wall):9.4f} ({min(wall):.4f}, {max(wall):.4f})"
-            line += f"  {self.median(e.name, 'cpu_s'):8.4f}"
-            line += f"  {self.median(e.name, 'server_cpu_s'):13.2f}" if "server_cpu_s" in self.runs[e.name][0] else " " * 15
-            line += f"  {self.median(e.name, 'rss_kb') / 1024:7.1f}"
-            line += f"  {self.rows / statistics.median(wall):8.3g}" if self.rows else ""
-            say(line)
+        """Prints a line of medians for each entrant."""
+        columns = [("wall s", lambda n: f"{self.median(n, 'wall_s'):.4f}"),
+                   ("(min, max)", lambda n: f"({min(self.all(n, 'wall_s')):.4f}, {max(self.all(n, 'wall_s')):.4f})"),
+                   ("CPU s", lambda n: f"{self.median(n, 'cpu_s'):.4f}"),
+                   ("RSS MB", lambda n: f"{self.median(n, 'rss_kb') / 1024:.1f}")]
+        if "server_cpu_s" in next(iter(self.runs.values()))[0]:
+            columns.append(("server CPU s", lambda n: f"{self.median(n, 'server_cpu_s'):.2f}"))
+        if self.rows:
+            columns.append(("rows/s", lambda n: f"{self.rows / self.median(n, 'wall_s'):.3g}"))
+        table = [["", *(title for title, _ in columns)]] + [[n, *(cell(n) for _, cell in columns)] for n in self.runs]
+        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+        for row in table:
+            say("  " + f"{row[0]:{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:])))
 
 
 def rounds(title, entrants, count, rows=0, server=None, warm=True):

@@ -51,5 +51,14 @@ def make(folder, rows=1_500_000):
     return paths
 
 
+def sums(what, rows=1_500_000):
+    """What the columns of the plain or the quoted file sum to, by the rows' own definition (see arrow_read.c)."""
+    columns = [f"sum(({name} * {100 if kind.startswith('decimal') else 1})::hugeint)" if kind[0] == "i" or kind.startswith("decimal")
+               else f"sum({name} - date '1970-01-01')" if kind == "date" else f"sum(strlen({name}))"
+               for name, kind in COLUMNS.items()]
+    query = ROWS.format(comment=PLAIN if what == "plain" else QUOTED, rows=rows)
+    return dict(zip(COLUMNS, map(str, duckdb.sql(f"select {', '.join(columns)} from ({query})").fetchone())))
+
+
 if __name__ == "__main__":
     print(*make(*sys.argv[1:2]))

@@ -6,15 +6,14 @@ Python here: from connecting to the last batch, packages imported before.
 """
 import sys
 
-from compare import BUILD, TOP, Entrant, rounds, verify
+from compare import TOP, Entrant, arrow_read, rounds, verify
 
 BARS = ("B1",)
 NOISE = 0.97
 
 
 def ours(url, table, own_clock=False):
-    command = (BUILD / "arrow_read", url, f"query=select * from {table}")
-    return Entrant("tenon", command, (*command, "sums=1"), own_clock)
+    return arrow_read("tenon", url, f"query=select * from {table}", own_clock=own_clock)
 
 
 def adbc(url, table):
