@@ -5,9 +5,11 @@
  *   arrow_read TARGET [query=SQL] [sums=1] [sleep_ms=N] [set=KEY=VALUE]...
  *
  * The last line is JSON. With sums=1 it has the sum of each column as well: whole numbers, decimals
- * without their point, dates as days, times in their unit, text and binary as a number of bytes.
+ * without their point, doubles in hundredths, dates as days, times in their unit, text and binary
+ * as a number of bytes.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +23,6 @@
 
 __extension__ typedef __int128 wide;
 
-typedef struct sum {
-  wide number;
-  double real;
-} sum;
-
 typedef struct options {
   const char *target;
   tenon_read read;
@@ -38,7 +35,7 @@ typedef struct options {
 typedef struct totals {
   int64_t rows, batches;
   double first_s;
-  sum *sums;
+  wide *sums;
 } totals;
 
 static double now_s(void) {
@@ -79,7 +76,7 @@ static size_t width(const char *format) {
   case 'i': return 4;
   case 'l': return 8;
   case 'd': return 16;
-  case 't': return format[1] == 'd' ? (format[2] == 'D' ? 4 : 8) : format[1] == 't' ? (strchr("sm", format[2]) ? 4 : 8) : 8;
+  case 't': return !strcmp(format, "tdD") || !strcmp(format, "tts") || !strcmp(format, "ttm") ? 4 : 8;
   default: return 0;
   }
 }
@@ -100,21 +97,25 @@ static wide value_at(const struct ArrowArray *a, int64_t i, size_t size) {
   }
 }
 
-static void add_value(sum *s, const char *format, const struct ArrowArray *a, int64_t i) {
+static wide number_at(const char *format, const struct ArrowArray *a, int64_t i) {
   size_t size = width(format);
-  if (size) s->number += value_at(a, i, size);
-  else if (format[0] == 'g') s->real += ((const double *)a->buffers[1])[i];
-  else if (format[0] == 'f') s->real += (double)((const float *)a->buffers[1])[i];
-  else if (format[0] == 'u' || format[0] == 'z')
-    s->number += ((const int32_t *)a->buffers[1])[i + 1] - ((const int32_t *)a->buffers[1])[i];
-  else if (format[0] == 'U' || format[0] == 'Z')
-    s->number += ((const int64_t *)a->buffers[1])[i + 1] - ((const int64_t *)a->buffers[1])[i];
+  if (size) return value_at(a, i, size);
+  switch (format[0]) {
+  case 'g': return llround(((const double *)a->buffers[1])[i] * 100);
+  case 'u':
+  case 'z': return ((const int32_t *)a->buffers[1])[i + 1] - ((const int32_t *)a->buffers[1])[i];
+  case 'U':
+  case 'Z': return ((const int64_t *)a->buffers[1])[i + 1] - ((const int64_t *)a->buffers[1])[i];
+  default: return 0;
+  }
 }
 
-static void add_column(sum *s, const char *format, const struct ArrowArray *a) {
+static wide sum_of(const char *format, const struct ArrowArray *a) {
   const uint8_t *valid = a->buffers[0];
+  wide sum = 0;
   for (int64_t i = a->offset; i < a->offset + a->length; i++)
-    if (!valid || valid[i >> 3] >> (i & 7) & 1) add_value(s, format, a, i);
+    if (!valid || valid[i >> 3] >> (i & 7) & 1) sum += number_at(format, a, i);
+  return sum;
 }
 
 static void print_wide(wide v) {
@@ -130,12 +131,11 @@ static void print_wide(wide v) {
   fputs(text + n, stdout);
 }
 
-static void print_sums(const struct ArrowSchema *schema, const sum *sums) {
+static void print_sums(const struct ArrowSchema *schema, const wide *sums) {
   for (int64_t i = 0; i < schema->n_children; i++) {
     const struct ArrowSchema *f = schema->children[i];
     printf("%s\"%s\": \"", i ? ", " : ", \"sums\": {", f->name);
-    if (f->format[0] == 'g' || f->format[0] == 'f') printf("%.17g", sums[i].real);
-    else print_wide(sums[i].number);
+    print_wide(sums[i]);
     putchar('"');
   }
   putchar('}');
@@ -153,7 +153,7 @@ static tenon_status take_all(struct ArrowArrayStream *rows, const struct ArrowSc
     if (!t->batches++) t->first_s = now_s() - begin;
     t->rows += batch.length;
     for (int64_t i = 0; o->sums && i < schema->n_children; i++)
-      add_column(&t->sums[i], schema->children[i]->format, batch.children[i]);
+      t->sums[i] += sum_of(schema->children[i]->format, batch.children[i]);
     batch.release(&batch);
     if (o->sleep_ms) nap_ms(o->sleep_ms);
   }

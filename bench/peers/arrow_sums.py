@@ -31,6 +31,9 @@ def sum_of(column):
         return int((pyarrow.compute.sum(column).as_py() or 0).scaleb(kind.scale))
     if pyarrow.types.is_date32(kind):
         return pyarrow.compute.sum(column.view(pyarrow.int32())).as_py() or 0
+    if pyarrow.types.is_floating(kind):
+        hundredths = pyarrow.compute.round(pyarrow.compute.multiply(column, 100.0))
+        return pyarrow.compute.sum(hundredths.cast(pyarrow.int64())).as_py() or 0
     if pyarrow.types.is_integer(kind):
         return pyarrow.compute.sum(column).as_py() or 0
     return pyarrow.compute.sum(pyarrow.compute.binary_length(column).cast(pyarrow.int64())).as_py() or 0
