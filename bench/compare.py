@@ -6,6 +6,9 @@ the machine meets all of them alike. Every run is a process of its own and measu
 time, CPU time (user + system) and highest resident memory. A command may also end with a line of JSON on its standard
 output that says `wall_s`, `cpu_s` and `rss_kb` of its own work, without starting Python and importing packages.
 
+Other programs on the machine spoil a round: one in which they used more than a tenth of it is repeated, a few times at
+most. Whether a round counts depends on what the others used, never on what came out.
+
 Nothing is timed before the entrants' answers were found right: `verify` runs what an entrant gives for that and
 compares row count and sums of columns with the source's.
 """
@@ -24,6 +27,9 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build/plain"
 DATA = TOP / "build/bench"  # what is made once, and the results
 TIME_LIMIT_S = 600
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+OTHERS_SHARE = 0.1  # of the machine, that other programs may use while a round runs
+REPEATS = 3  # rounds for each round asked for, at most
 
 
 class Wrong(Exception):
@@ -32,6 +38,12 @@ class Wrong(Exception):
 
 def say(text=""):
     print(text, flush=True)
+
+
+def busy_s():
+    """CPU time that the whole machine has used so far, and that was taken from it."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(int, pathlib.Path("/proc/stat").read_text().split()[1:11])
+    return (user + nice + system + irq + softirq + steal) / TICKS_A_SECOND
 
 
 # --- One run ---------------------------------------------------------------------------------------------------------
@@ -63,6 +75,7 @@ def run(entrant, command=None):
     lines = done.stdout.decode(errors="replace").strip().splitlines()
     said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     took = {"wall_s": took["wall_s"], "cpu_s": took["user_s"] + took["sys_s"], "rss_kb": took["rss_kb"]}
+    took["all_cpu_s"] = took["cpu_s"]
     if entrant.own_clock:
         took.update({key: said[key] for key in ("wall_s", "cpu_s", "rss_kb") if key in said})
     return {**took, "said": said}
@@ -97,6 +110,7 @@ class Contest:
     entrants: list
     runs: dict
     rows: int = 0
+    disturbed: int = 0  # rounds in which others used much of the machine
 
     def all(self, name, measure):
         return [one[measure] for one in self.runs[name]]
@@ -124,24 +138,44 @@ class Contest:
             say("  " + f"{row[0]:{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:])))
 
 
-def rounds(title, entrants, count, rows=0, server=None, warm=True):
+def one_round(entrants, rows, server):
+    """Answers {entrant's name: what it took} and the greatest share of the machine that others used meanwhile."""
+    took, others = {}, 0
+    for entrant in entrants:
+        begin, busy, served = time.monotonic(), busy_s(), server.cpu_s() if server else 0
+        one = run(entrant)
+        if server:
+            one["server_cpu_s"] = server.cpu_s() - served
+        if rows and one["said"].get("rows", rows) != rows:
+            raise Wrong(f"{entrant.name}: {one['said']['rows']} rows, not {rows}")
+        took[entrant.name] = one
+        machine_s = (time.monotonic() - begin) * os.cpu_count()
+        foreign_s = busy_s() - busy - one["all_cpu_s"] - one.get("server_cpu_s", 0)
+        others = max(others, (foreign_s - 0.03) / machine_s)  # ticks are coarse, and this program works a little
+    return took, others
+
+
+def rounds(title, entrants, count, rows=0, server=None):
     """Runs the entrants `count` rounds, after one that does not count, and shows what they took.
 
-    `server` has cpu_s(), the CPU time its processes have used so far.
+    `server` has cpu_s(), the CPU time that its processes have used so far.
     """
     say(f"{title}: {count} rounds of {', '.join(e.name for e in entrants)}")
     contest = Contest(title, list(entrants), {e.name: [] for e in entrants}, rows)
-    for number in range(-1 if warm else 0, count):
-        for entrant in entrants if number % 2 == 0 else reversed(entrants):
-            before = server.cpu_s() if server else 0
-            took = run(entrant)
-            if server:
-                took["server_cpu_s"] = server.cpu_s() - before
-            if rows and took["said"].get("rows", rows) != rows:
-                raise Wrong(f"{entrant.name}: {took['said']['rows']} rows, not {rows}")
-            if number >= 0:
-                contest.runs[entrant.name].append(took)
+    one_round(entrants, rows, server)
+    spare, number = count * (REPEATS - 1), 0
+    while number < count:
+        took, others = one_round(entrants if number % 2 == 0 else entrants[::-1], rows, server)
+        if others > OTHERS_SHARE and spare > 0:
+            spare -= 1
+            continue
+        contest.disturbed += others > OTHERS_SHARE
+        for name, one in took.items():
+            contest.runs[name].append(one)
+        number += 1
     contest.show()
+    if contest.disturbed:
+        say(f"  other programs used more than {OTHERS_SHARE:.0%} of the machine in {contest.disturbed} of {count} rounds")
     return contest
 
 
@@ -177,7 +211,7 @@ class Results:
         """Replaces the results of what was measured now in the file, and keeps the others."""
         old = json.loads(path.read_text()) if path.exists() else {"bars": [], "contests": []}
         bars, titles = {b["bar"] for b in self.bars}, {c.title for c in self.contests}
-        contests = [{"title": c.title, "rows": c.rows, "machine": machine, "runs": {
+        contests = [{"title": c.title, "rows": c.rows, "disturbed_rounds": c.disturbed, "machine": machine, "runs": {
             name: [{k: v for k, v in one.items() if k != "said"} for one in runs] for name, runs in c.runs.items()}}
             for c in self.contests]
         now = {"bars": [b for b in old["bars"] if b["bar"] not in bars] + [{**b, "machine": machine} for b in self.bars],
