@@ -9,7 +9,7 @@ typedef struct memory_input {
   tn_input input;          /* .self is set by memory_input_init; do not move it then */
   const char *data;
   size_t size;
-  size_t first, rest;      /* sizes of the first read and of all others; 0: as much as is asked for */
+  size_t first, rest; /* sizes of the first read and of all others; 0: as much as is asked for */
   int fail_at;             /* the read (from 1) that fails with IO; 0: none */
   int open_count;          /* opened and not closed */
 } memory_input;

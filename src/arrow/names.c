@@ -46,7 +46,8 @@ enum { PLAIN = sizeof plain / sizeof plain[0], MAX_DEPTH = 32 };
 
 static bool plain_format(const char *name, char ret[TN_FORMAT_ROOM]) {
   for (size_t i = 0; i < PLAIN; i++)
-    for (size_t k = 0; k < sizeof plain[i].names / sizeof plain[i].names[0] && plain[i].names[k]; k++)
+    for (size_t k = 0; k < sizeof plain[i].names / sizeof plain[i].names[0] && plain[i].names[k];
+         k++)
       if (strcasecmp(plain[i].names[k], name) == 0) {
         snprintf(ret, TN_FORMAT_ROOM, "%s", plain[i].format);
         return true;
@@ -55,11 +56,13 @@ static bool plain_format(const char *name, char ret[TN_FORMAT_ROOM]) {
 }
 
 static bool decimal_format(const char *name, char ret[TN_FORMAT_ROOM]) {
-  size_t word = strncasecmp(name, "decimal", 7) == 0 || strncasecmp(name, "numeric", 7) == 0 ? 7 : 0;
+  size_t word =
+      strncasecmp(name, "decimal", 7) == 0 || strncasecmp(name, "numeric", 7) == 0 ? 7 : 0;
   int precision, scale = 0, end = -1, short_end = -1;
   if (!word) return false;
   bool two = sscanf(name + word, " ( %d , %d )%n", &precision, &scale, &end) == 2 && end >= 0;
-  bool one = !two && sscanf(name + word, " ( %d )%n", &precision, &short_end) == 1 && short_end >= 0;
+  bool one =
+      !two && sscanf(name + word, " ( %d )%n", &precision, &short_end) == 1 && short_end >= 0;
   if ((!one && !two) || name[word + (size_t)(two ? end : short_end)] != 0) return false;
   if (one) scale = 0;
   if (precision < 1 || precision > 76 || scale < 0 || scale > precision) return false;
@@ -81,7 +84,8 @@ bool tn_format_of_name(const char *name, size_t size, char ret[TN_FORMAT_ROOM]) 
 
 static bool print_name(const struct ArrowSchema *s, int depth, tn_str *out);
 
-static bool print_children(const char *word, const struct ArrowSchema *s, bool named, int depth, tn_str *out) {
+static bool print_children(const char *word, const struct ArrowSchema *s, bool named, int depth,
+                           tn_str *out) {
   tn_str_puts(out, word);
   tn_str_putc(out, '(');
   for (int64_t i = 0; i < s->n_children; i++) {
@@ -102,7 +106,8 @@ static const char *unit_name(char unit) {
 static bool print_nested(const struct ArrowSchema *s, int depth, tn_str *out) {
   const char *f = s->format;
   if (f[1] == 's') return print_children("struct", s, true, depth, out);
-  if (f[1] == 'm' && s->n_children == 1) return print_children("map", s->children[0], false, depth, out);
+  if (f[1] == 'm' && s->n_children == 1)
+    return print_children("map", s->children[0], false, depth, out);
   if (f[1] == 'u') return print_children("union", s, true, depth, out);
   if (f[1] == 'r') return s->n_children == 2 && print_name(s->children[1], depth + 1, out);
   return print_children("list", s, false, depth, out);

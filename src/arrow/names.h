@@ -16,8 +16,9 @@
  *   timestamp             datetime                   tsu:
  *   timestamptz                                      tsu:UTC
  *
- * Only the first column is ever printed. Types that have no such name are printed in the same manner:
- * timestamp(ms), timestamptz(us, Europe/Berlin), list(int32), struct(a int32, b text), map(text, int64).
+ * Only the first column is ever printed. Types that have no such name are printed in the same
+ * manner: timestamp(ms), timestamptz(us, Europe/Berlin), list(int32), struct(a int32, b text),
+ * map(text, int64).
  */
 #ifndef TN_ARROW_NAMES_H
 #define TN_ARROW_NAMES_H
@@ -27,7 +28,7 @@
 
 enum { TN_FORMAT_ROOM = 32 };
 
-/* The Arrow format of a name, in any case, blanks around it allowed; false: there is no such type. */
+/* The Arrow format of a name, in any case, blanks around it allowed; false: no type is called so. */
 bool tn_format_of_name(const char *name, size_t size, char ret[TN_FORMAT_ROOM]);
 /* The name of a column's type. */
 bool tn_type_name(const struct ArrowSchema *, tn_str *out);

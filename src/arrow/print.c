@@ -15,7 +15,15 @@
 enum { MAX_DEPTH = 32 };
 
 typedef enum print_kind {
-  PRINT_NULL, PRINT_BOOL, PRINT_SCALAR, PRINT_TEXT, PRINT_BINARY, PRINT_LIST, PRINT_STRUCT, PRINT_MAP, PRINT_DICTIONARY
+  PRINT_NULL,
+  PRINT_BOOL,
+  PRINT_SCALAR,
+  PRINT_TEXT,
+  PRINT_BINARY,
+  PRINT_LIST,
+  PRINT_STRUCT,
+  PRINT_MAP,
+  PRINT_DICTIONARY
 } print_kind;
 
 struct tn_printer {
@@ -44,8 +52,9 @@ void tn_printer_free(tn_printer *p) {
 }
 
 static tenon_status fail_type(const struct ArrowSchema *s, tenon_error *err) {
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "leave the column out", "column %.200s: Arrow type %.60s has no text",
-                    s->name ? s->name : "", s->format);
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "leave the column out",
+                    "column %.200s: Arrow type %.60s has no text", s->name ? s->name : "",
+                    s->format);
 }
 
 static bool init_bytes(tn_printer *p, const char *f) {
@@ -62,7 +71,9 @@ static bool init_nested(tn_printer *p, const struct ArrowSchema *s) {
   p->offset_width = f[1] == 'L' ? 8 : f[1] == 'w' ? 0 : 4;
   if (f[1] == 'w') p->fixed_size = f[2] == ':' ? strtoll(f + 3, NULL, 10) : -1;
   if (!strchr("slLmw", f[1]) || p->fixed_size < 0) return false;
-  if (f[1] == 'm') return s->n_children == 1 && strcmp(s->children[0]->format, "+s") == 0 && s->children[0]->n_children == 2;
+  if (f[1] == 'm')
+    return s->n_children == 1 && strcmp(s->children[0]->format, "+s") == 0 &&
+           s->children[0]->n_children == 2;
   return f[1] == 's' || s->n_children == 1;
 }
 
@@ -120,14 +131,19 @@ bool tn_printer_is_number(const tn_printer *p) {
   return p->kind == PRINT_SCALAR && p->scalar.is_number;
 }
 
-bool tn_printer_is_simple(const tn_printer *p) { return p->kind == PRINT_SCALAR || p->kind == PRINT_BOOL; }
+bool tn_printer_is_simple(const tn_printer *p) {
+  return p->kind == PRINT_SCALAR || p->kind == PRINT_BOOL;
+}
 
 /* ---- Values ---- */
 
-static bool bit_at(const void *bits, int64_t i) { return ((const uint8_t *)bits)[i >> 3] >> (i & 7) & 1; }
+static bool bit_at(const void *bits, int64_t i) {
+  return ((const uint8_t *)bits)[i >> 3] >> (i & 7) & 1;
+}
 
 /* Where the i-th list or text begins and ends. */
-static void range_at(const tn_printer *p, const struct ArrowArray *a, int64_t i, int64_t *ret_begin, int64_t *ret_end) {
+static void range_at(const tn_printer *p, const struct ArrowArray *a, int64_t i, int64_t *ret_begin,
+                     int64_t *ret_end) {
   int64_t at = a->offset + i;
   if (p->offset_width == 0) {
     *ret_begin = at * p->fixed_size;
@@ -145,7 +161,8 @@ static void range_at(const tn_printer *p, const struct ArrowArray *a, int64_t i,
   }
 }
 
-static const char *bytes_at(const tn_printer *p, const struct ArrowArray *a, int64_t i, size_t *ret_size) {
+static const char *bytes_at(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                            size_t *ret_size) {
   int64_t begin, end;
   range_at(p, a, i, &begin, &end);
   *ret_size = end > begin ? (size_t)(end - begin) : 0;
@@ -163,16 +180,21 @@ static int64_t index_at(const tn_printer *p, const struct ArrowArray *a, int64_t
 /* ---- Pieces ---- */
 
 static tenon_status fail_full(const tn_str *out, tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "leave the column out", "a row is longer than %zu bytes as text", out->max);
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "leave the column out",
+                    "a row is longer than %zu bytes as text", out->max);
 }
 
-static tenon_status sum_up(const tn_str *out, tenon_error *err) { return out->failed ? fail_full(out, err) : TENON_OK; }
+static tenon_status sum_up(const tn_str *out, tenon_error *err) {
+  return out->failed ? fail_full(out, err) : TENON_OK;
+}
 
 static tenon_status fail_utf8(tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "read the column as binary", "a text is not valid UTF-8");
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "read the column as binary",
+                    "a text is not valid UTF-8");
 }
 
-static tenon_status print_scalar(const tn_scalar *s, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+static tenon_status print_scalar(const tn_scalar *s, const struct ArrowArray *a, int64_t i,
+                                 tn_str *out, tenon_error *err) {
   if (!tn_str_reserve(out, TN_SCALAR_ROOM)) return fail_full(out, err);
   const uint8_t *value = (const uint8_t *)a->buffers[1] + (a->offset + i) * s->width;
   out->size += s->print(s, value, out->data + out->size);
@@ -233,17 +255,20 @@ tenon_status tn_print_json_string(const char *data, size_t size, tn_str *out, te
 
 /* ---- JSON ---- */
 
-static tenon_status print_json(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err);
+static tenon_status print_json(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                               tn_str *out, tenon_error *err);
 
-/* Numbers stand as they are, if they are finite; all else is a string without anything to escape. */
-static tenon_status json_scalar(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+/* Numbers stand as they are, if they are finite; all else is a string with nothing to escape. */
+static tenon_status json_scalar(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                                tn_str *out, tenon_error *err) {
   size_t begin = out->size;
   if (!p->scalar.is_number) tn_str_putc(out, '"');
   tenon_status status = print_scalar(&p->scalar, a, i, out, err);
   if (status) return status;
   if (!p->scalar.is_number) {
     tn_str_putc(out, '"');
-  } else if (out->data[out->size - 1] == 'N' || out->data[out->size - 1] == 'y') {   /* NaN, Infinity */
+  } else if (out->data[out->size - 1] == 'N' ||
+             out->data[out->size - 1] == 'y') { /* NaN, Infinity */
     tn_str_putc(out, '"');
     tn_str_putc(out, '"');
     if (out->failed) return fail_full(out, err);
@@ -260,7 +285,8 @@ static tenon_status json_binary(const char *data, size_t size, tn_str *out, teno
   return status ? status : sum_up(out, err);
 }
 
-static tenon_status json_list(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+static tenon_status json_list(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                              tn_str *out, tenon_error *err) {
   int64_t begin, end;
   tenon_status status = TENON_OK;
   range_at(p, a, i, &begin, &end);
@@ -273,7 +299,8 @@ static tenon_status json_list(const tn_printer *p, const struct ArrowArray *a, i
   return status ? status : sum_up(out, err);
 }
 
-static tenon_status json_struct(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+static tenon_status json_struct(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                                tn_str *out, tenon_error *err) {
   tenon_status status = TENON_OK;
   tn_str_putc(out, '{');
   for (int64_t k = 0; !status && k < p->child_count; k++) {
@@ -286,7 +313,8 @@ static tenon_status json_struct(const tn_printer *p, const struct ArrowArray *a,
 }
 
 /* An object where keys are text, else an array of pairs. */
-static tenon_status json_map(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+static tenon_status json_map(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                             tn_str *out, tenon_error *err) {
   const tn_printer *entries = &p->children[0];
   const struct ArrowArray *entry = a->children[0];
   bool is_object = entries->children[0].kind == PRINT_TEXT;
@@ -306,11 +334,15 @@ static tenon_status json_map(const tn_printer *p, const struct ArrowArray *a, in
   return status ? status : sum_up(out, err);
 }
 
-static tenon_status print_json(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+static tenon_status print_json(const tn_printer *p, const struct ArrowArray *a, int64_t i,
+                               tn_str *out, tenon_error *err) {
   size_t size;
-  if (p->kind == PRINT_NULL || tn_is_null(a, i)) return tn_str_puts(out, "null") ? TENON_OK : fail_full(out, err);
+  if (p->kind == PRINT_NULL || tn_is_null(a, i))
+    return tn_str_puts(out, "null") ? TENON_OK : fail_full(out, err);
   switch (p->kind) {
-    case PRINT_BOOL: tn_str_puts(out, bit_at(a->buffers[1], a->offset + i) ? "true" : "false"); break;
+    case PRINT_BOOL:
+      tn_str_puts(out, bit_at(a->buffers[1], a->offset + i) ? "true" : "false");
+      break;
     case PRINT_SCALAR: return json_scalar(p, a, i, out, err);
     case PRINT_TEXT: {
       const char *data = bytes_at(p, a, i, &size);
@@ -323,19 +355,22 @@ static tenon_status print_json(const tn_printer *p, const struct ArrowArray *a, 
     case PRINT_LIST: return json_list(p, a, i, out, err);
     case PRINT_STRUCT: return json_struct(p, a, i, out, err);
     case PRINT_MAP: return json_map(p, a, i, out, err);
-    case PRINT_DICTIONARY: return print_json(&p->children[0], a->dictionary, index_at(p, a, i), out, err);
+    case PRINT_DICTIONARY:
+      return print_json(&p->children[0], a->dictionary, index_at(p, a, i), out, err);
     case PRINT_NULL: break;
   }
   return sum_up(out, err);
 }
 
-tenon_status tn_print_json(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+tenon_status tn_print_json(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out,
+                           tenon_error *err) {
   return print_json(p, a, i, out, err);
 }
 
 /* ---- Text ---- */
 
-tenon_status tn_print_text(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out, tenon_error *err) {
+tenon_status tn_print_text(const tn_printer *p, const struct ArrowArray *a, int64_t i, tn_str *out,
+                           tenon_error *err) {
   size_t size;
   const char *data;
   if (p->kind == PRINT_NULL || tn_is_null(a, i)) return TENON_OK;
@@ -347,7 +382,8 @@ tenon_status tn_print_text(const tn_printer *p, const struct ArrowArray *a, int6
       tn_str_add(out, data, size);
       return sum_up(out, err);
     case PRINT_BINARY: data = bytes_at(p, a, i, &size); return print_hex(data, size, out, err);
-    case PRINT_DICTIONARY: return tn_print_text(&p->children[0], a->dictionary, index_at(p, a, i), out, err);
+    case PRINT_DICTIONARY:
+      return tn_print_text(&p->children[0], a->dictionary, index_at(p, a, i), out, err);
     default: return print_json(p, a, i, out, err);
   }
 }

@@ -40,8 +40,10 @@ void tn_printer_free(tn_printer *);
 
 /* Appends value i of the column, counted from the array's offset. DATA if text is not valid UTF-8,
  * LIMITED if `out` is full; what was appended before a failure stays. */
-tenon_status tn_print_text(const tn_printer *, const struct ArrowArray *, int64_t i, tn_str *out, tenon_error *err);
-tenon_status tn_print_json(const tn_printer *, const struct ArrowArray *, int64_t i, tn_str *out, tenon_error *err);
+tenon_status tn_print_text(const tn_printer *, const struct ArrowArray *, int64_t i, tn_str *out,
+                           tenon_error *err);
+tenon_status tn_print_json(const tn_printer *, const struct ArrowArray *, int64_t i, tn_str *out,
+                           tenon_error *err);
 
 /* A string of JSON, with its quotes. */
 tenon_status tn_print_json_string(const char *data, size_t size, tn_str *out, tenon_error *err);

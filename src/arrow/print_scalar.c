@@ -11,9 +11,9 @@
 
 /* Two digits at a time. */
 static const char pairs[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-    "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
-    "99";
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
 
 static int count_digits(uint64_t v) {
   int count = 1;
@@ -50,7 +50,9 @@ static int64_t load_signed(const uint8_t *p, int32_t width) {
   return (int64_t)((uint64_t)v << unused) >> unused;
 }
 
-static size_t print_signed(const tn_scalar *s, const uint8_t *p, char *to) { return put_signed(to, load_signed(p, s->width)); }
+static size_t print_signed(const tn_scalar *s, const uint8_t *p, char *to) {
+  return put_signed(to, load_signed(p, s->width));
+}
 
 static size_t print_unsigned(const tn_scalar *s, const uint8_t *p, char *to) {
   uint64_t v = 0;
@@ -167,8 +169,8 @@ static size_t put_year(char *to, int64_t year) {
   return 6;
 }
 
-/* Days since 1970 as a date of the Gregorian calendar. Years begin in March here, so that the leap day
- * is the last, and come in cycles of 400. */
+/* Days since 1970 as a date of the Gregorian calendar. Years begin in March here, so that the leap
+ * day is the last, and come in cycles of 400. */
 static size_t put_date(char *to, int64_t days) {
   days += 719468;
   int64_t cycle = floor_divide(days, 146097);
@@ -210,11 +212,14 @@ static size_t put_time(char *to, int64_t seconds, int64_t units, int64_t per_sec
   return (size_t)(p - to) + put_fraction(p, units, per_second);
 }
 
-static size_t print_days(const tn_scalar *s, const uint8_t *p, char *to) { return put_date(to, load_signed(p, s->width)); }
+static size_t print_days(const tn_scalar *s, const uint8_t *p, char *to) {
+  return put_date(to, load_signed(p, s->width));
+}
 
 /* date64: whole days in milliseconds; a part of a day is shown, not dropped. */
 static size_t print_date_ms(const tn_scalar *s, const uint8_t *p, char *to) {
-  int64_t ms = load_signed(p, 8), days = floor_divide(ms, 86400000), rest = floor_rest(ms, 86400000);
+  int64_t ms = load_signed(p, 8), days = floor_divide(ms, 86400000),
+          rest = floor_rest(ms, 86400000);
   size_t n = put_date(to, days);
   if (rest == 0) return n;
   to[n] = 'T';
@@ -245,9 +250,11 @@ static size_t put_zone(char *to, int32_t minutes) {
 }
 
 static size_t print_timestamp(const tn_scalar *s, const uint8_t *p, char *to) {
-  int64_t v = load_signed(p, 8), seconds = floor_divide(v, s->per_second), units = floor_rest(v, s->per_second);
+  int64_t v = load_signed(p, 8), seconds = floor_divide(v, s->per_second),
+          units = floor_rest(v, s->per_second);
   int64_t local = floor_rest(seconds, 86400) + s->zone_minutes * 60;
-  int64_t days = floor_divide(seconds, 86400) + floor_divide(local, 86400), rest = floor_rest(local, 86400);
+  int64_t days = floor_divide(seconds, 86400) + floor_divide(local, 86400),
+          rest = floor_rest(local, 86400);
   size_t n = put_date(to, days);
   to[n++] = 'T';
   n += put_time(to + n, rest, units, s->per_second);
@@ -273,7 +280,8 @@ static size_t print_duration(const tn_scalar *s, const uint8_t *p, char *to) {
 }
 
 /* The parts that are not 0; PT0S where there are none. */
-static size_t put_interval(char *to, int64_t months, int64_t days, int64_t units, int64_t per_second) {
+static size_t put_interval(char *to, int64_t months, int64_t days, int64_t units,
+                           int64_t per_second) {
   char *p = to;
   *p++ = 'P';
   if (months) {
@@ -300,7 +308,8 @@ static size_t print_day_ms(const tn_scalar *s, const uint8_t *p, char *to) {
 }
 
 static size_t print_month_day_ns(const tn_scalar *s, const uint8_t *p, char *to) {
-  return put_interval(to, load_signed(p, 4), load_signed(p + 4, 4), load_signed(p + 8, 8), s->per_second);
+  return put_interval(to, load_signed(p, 4), load_signed(p + 4, 4), load_signed(p + 8, 8),
+                      s->per_second);
 }
 
 /* ---- Formats ---- */
@@ -339,7 +348,8 @@ static const struct {
 static int32_t zone_minutes(const char *zone) {
   if (zone[0] != '+' && zone[0] != '-') return 0;
   int hours = 0, minutes = 0;
-  if (sscanf(zone + 1, "%2d:%2d", &hours, &minutes) < 2) sscanf(zone + 1, "%2d%2d", &hours, &minutes);
+  if (sscanf(zone + 1, "%2d:%2d", &hours, &minutes) < 2)
+    sscanf(zone + 1, "%2d%2d", &hours, &minutes);
   int32_t all = hours * 60 + minutes;
   return zone[0] == '-' ? -all : all;
 }
@@ -371,5 +381,6 @@ bool tn_scalar_init(tn_scalar *ret, const char *format) {
       return true;
     }
   if (format[0] == 'd') return decimal_init(ret, format);
-  return format[0] == 't' && format[1] == 's' && format[2] && format[3] == ':' && timestamp_init(ret, format);
+  return format[0] == 't' && format[1] == 's' && format[2] && format[3] == ':' &&
+         timestamp_init(ret, format);
 }

@@ -7,8 +7,9 @@
  *   csv_convert.c   one column of many records into Arrow values
  *   csv_read.c      the stream of batches
  *
- * What a file is (its dialect and its types) is found by csv_layout.c and csv_sniff.c. A record ends at LF, CRLF or
- * CR outside of quotes. A quote is one at the beginning of a field only; elsewhere it is text.
+ * What a file is (its dialect and its types) is found by csv_layout.c and csv_sniff.c. A record
+ * ends at LF, CRLF or CR outside of quotes. A quote is one at the beginning of a field only;
+ * elsewhere it is text.
  */
 #ifndef TN_FORMATS_CSV_H
 #define TN_FORMATS_CSV_H
@@ -20,7 +21,7 @@
 enum { TN_CSV_SLACK = 64 };
 
 enum {
-  TN_CSV_CHUNK = 1 << 18,         /* bytes read at a time: they are still in the cache when they are looked at */
+  TN_CSV_CHUNK = 1 << 18,         /* bytes read at a time: few enough to stay in the cache */
   TN_CSV_MAX_COLUMNS = 65536,
   TN_CSV_MAX_RECORD = 64 << 20,   /* bytes */
   TN_CSV_MAX_SAMPLE = 16 << 20    /* bytes looked at to find types, whatever sample_rows says */
@@ -37,8 +38,8 @@ typedef struct tn_csv_dialect {
 /* One record, byte by byte: sets ends[] of its first `room` fields, answers how many have ended and
  * where the next record begins. False: this one does not end before `end`. Text behind a closing
  * quote is let pass. */
-bool tn_csv_walk_record(const tn_csv_dialect *, const uint8_t *data, uint32_t begin, uint32_t end, uint32_t *ends,
-                        uint32_t room, uint32_t *ret_count, uint32_t *ret_next);
+bool tn_csv_walk_record(const tn_csv_dialect *, const uint8_t *data, uint32_t begin, uint32_t end,
+                        uint32_t *ends, uint32_t room, uint32_t *ret_count, uint32_t *ret_next);
 
 /* ---- The input ---- */
 
@@ -77,8 +78,8 @@ typedef enum tn_csv_problem {
   TN_CSV_NOT_UTF8                 /* at problem_at; found by the reader */
 } tn_csv_problem;
 
-/* Whole records of a piece of text. Field (r, c) ends at ends[r * columns + c]; it begins behind the
- * end of its predecessor, and with c = 0 at starts[r]. starts[rows] is behind the last record. */
+/* Whole records of a piece of text. Field (r, c) ends at ends[r * columns + c]; it begins behind
+ * the end of its predecessor, and with c = 0 at starts[r]. starts[rows] is behind the last. */
 typedef struct tn_csv_index {
   tn_csv_dialect dialect;
   uint32_t columns;
@@ -102,7 +103,8 @@ typedef struct tn_csv_indexer {
   tn_csv_index_fn index;
 } tn_csv_indexer;
 
-extern const tn_csv_indexer tn_csv_indexers[];   /* the fastest first, a portable one last, then NULL */
+/* The fastest first, a portable one last, then NULL. */
+extern const tn_csv_indexer tn_csv_indexers[];
 tn_csv_index_fn tn_csv_best_indexer(void);
 
 /* ---- Values ---- */
@@ -116,12 +118,13 @@ typedef struct tn_csv_slice {
   uint32_t first, rows;
 } tn_csv_slice;
 
-/* All values of the slice, behind those that `out` has; there is room for them and for the bytes of the
- * slice's text. Answers how many fitted; fewer than there are: the next did not. */
+/* All values of the slice, behind those that `out` has; there is room for them and for the bytes of
+ * the slice's text. Answers how many fitted; fewer than there are: the next did not. */
 typedef uint32_t tn_csv_convert(const tn_csv_column *, const tn_csv_slice *, tn_column *out);
-tn_csv_convert tn_csv_convert_int8, tn_csv_convert_int16, tn_csv_convert_int32, tn_csv_convert_int64;
-tn_csv_convert tn_csv_convert_uint8, tn_csv_convert_uint16, tn_csv_convert_uint32, tn_csv_convert_uint64;
-tn_csv_convert tn_csv_convert_bool, tn_csv_convert_float64, tn_csv_convert_decimal128, tn_csv_convert_date;
+tn_csv_convert tn_csv_convert_int8, tn_csv_convert_int16, tn_csv_convert_int32;
+tn_csv_convert tn_csv_convert_int64, tn_csv_convert_uint8, tn_csv_convert_uint16;
+tn_csv_convert tn_csv_convert_uint32, tn_csv_convert_uint64, tn_csv_convert_bool;
+tn_csv_convert tn_csv_convert_float64, tn_csv_convert_decimal128, tn_csv_convert_date;
 tn_csv_convert tn_csv_convert_timestamp, tn_csv_convert_text, tn_csv_convert_binary;
 tn_csv_convert tn_csv_convert_fixed;   /* any type of fixed width, by the long way */
 
@@ -140,7 +143,7 @@ struct tn_csv_column {
   tn_csv_convert *convert;        /* the type's, or a longer way where a NULL looks like a value */
   uint32_t position;              /* in the file */
   int32_t precision, scale;       /* of decimals */
-  bool strict;                    /* found by sniffing: a value must be spelled as its type's rule says */
+  bool strict;                    /* found by sniffing: a value is spelled as its type's rule says */
 };
 
 /* The way to read an Arrow type; false: there is none. */
@@ -149,9 +152,12 @@ bool tn_csv_column_init(tn_csv_column *ret, const char *format, uint32_t positio
 typedef enum tn_csv_cell { TN_CSV_VALUE, TN_CSV_NULL, TN_CSV_MISFIT } tn_csv_cell;
 
 /* One field, with its quotes, by the long way: NULL, quotes, blanks around a number, everything. */
-tn_csv_cell tn_csv_read_cell(const tn_csv_column *, const tn_csv_dialect *, const uint8_t *field, uint32_t size, void *ret);
-/* The field's text without quotes; doubled ones are single in `room`, which has `size` bytes. False: NULL. */
-bool tn_csv_field_text(const tn_csv_dialect *, const uint8_t *field, uint32_t size, char *room, uint32_t *ret_size);
+tn_csv_cell tn_csv_read_cell(const tn_csv_column *, const tn_csv_dialect *, const uint8_t *field,
+                             uint32_t size, void *ret);
+/* The field's text without quotes; doubled ones are single in `room`, which has `size` bytes.
+ * False: NULL. */
+bool tn_csv_field_text(const tn_csv_dialect *, const uint8_t *field, uint32_t size, char *room,
+                       uint32_t *ret_size);
 
 /* -1: it is none. */
 int tn_csv_hex_digit(char);
@@ -168,10 +174,11 @@ typedef struct tn_csv_layout {
   bool *strict;                   /* which of them were typed by sniffing */
 } tn_csv_layout;
 
-/* Looks at the sample and leaves the input before the first row. delimiter 0: to be found, if options
- * do not name it. expected (or NULL) is the schema that the file must have. */
-tenon_status tn_csv_layout_init(tn_csv_layout *ret, tn_csv_input *, const tn_format_options *, char delimiter,
-                                const struct ArrowSchema *expected, tenon_error *err);
+/* Looks at the sample and leaves the input before the first row. delimiter 0: to be found, if
+ * options do not name it. expected (or NULL) is the schema that the file must have. */
+tenon_status tn_csv_layout_init(tn_csv_layout *ret, tn_csv_input *, const tn_format_options *,
+                                char delimiter, const struct ArrowSchema *expected,
+                                tenon_error *err);
 void tn_csv_layout_release(tn_csv_layout *);
 
 /* Room for the index of `bytes` of text; what was found is lost. */
@@ -183,13 +190,16 @@ void tn_csv_index_release(tn_csv_index *);
 /* Of a record that begins at data[begin] and never ends. */
 tenon_status tn_csv_fail_unclosed(const tn_csv_input *, uint32_t begin, tenon_error *err);
 /* Of the record behind the index's last. schema (or NULL) knows the columns' names. */
-tenon_status tn_csv_fail_problem(const tn_csv_input *, const tn_csv_index *, const struct ArrowSchema *schema, tenon_error *err);
+tenon_status tn_csv_fail_problem(const tn_csv_input *, const tn_csv_index *,
+                                 const struct ArrowSchema *schema, tenon_error *err);
 /* Bytes that are no UTF-8 end the index before their record. */
 void tn_csv_check_utf8(tn_csv_index *, const tn_csv_input *);
 
 /* ---- Writing ---- */
 
-tenon_status tn_csv_writer(tenon_ctx *, int fd, const struct ArrowSchema *, const tn_format_options *, tn_writer *ret, tenon_error *err);
-tenon_status tn_tsv_writer(tenon_ctx *, int fd, const struct ArrowSchema *, const tn_format_options *, tn_writer *ret, tenon_error *err);
+tenon_status tn_csv_writer(tenon_ctx *, int fd, const struct ArrowSchema *,
+                           const tn_format_options *, tn_writer *ret, tenon_error *err);
+tenon_status tn_tsv_writer(tenon_ctx *, int fd, const struct ArrowSchema *,
+                           const tn_format_options *, tn_writer *ret, tenon_error *err);
 
 #endif

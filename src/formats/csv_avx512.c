@@ -26,9 +26,11 @@ static TN_CSV_TARGET inline void put_sixteen(uint32_t *to, __m128i places, __m51
 }
 
 static TN_CSV_TARGET inline uint32_t put_places(uint32_t *to, uint64_t bits, uint32_t base) {
-  const __m512i numbers = _mm512_set_epi8(
-      63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33,
-      32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i numbers =
+      _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45,
+                      44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26,
+                      25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5,
+                      4, 3, 2, 1, 0);
   uint32_t count = (uint32_t)__builtin_popcountll(bits);
   __m512i places = _mm512_maskz_compress_epi8(bits, numbers), all = _mm512_set1_epi32((int)base);
   put_sixteen(to, _mm512_castsi512_si128(places), all);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Columns out of indexed text, one column of many records at a time: its loop knows one type, and its
- * branches go the same way nearly always. Digits are read eight at a time, in one 64-bit word. What a
- * loop does not know at a glance goes to tn_csv_read_cell.
+ * Columns out of indexed text, one column of many records at a time: its loop knows one type, and
+ * its branches go the same way nearly always. Digits are read eight at a time, in one 64-bit word.
+ * What a loop does not know at a glance goes to tn_csv_read_cell.
  *
  * Each function has room for the slice's values before it begins. Words are loaded from any byte of
  * the text: behind it there are TN_CSV_SLACK more.
@@ -11,7 +11,8 @@
 
 #include "formats/csv.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first digit is the lowest byte of a word");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the first digit is the lowest byte of a word");
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -47,8 +48,8 @@ INLINE span next_field(walk *w) {
 }
 
 /* The long way for value `row` of the slice; false: it does not fit. */
-static __attribute__((noinline)) bool long_way(const tn_csv_column *c, const tn_csv_slice *s, span f, uint32_t row,
-                                               tn_column *out, void *to) {
+static __attribute__((noinline)) bool long_way(const tn_csv_column *c, const tn_csv_slice *s,
+                                               span f, uint32_t row, tn_column *out, void *to) {
   tn_csv_cell cell = tn_csv_read_cell(c, &s->index->dialect, f.text, f.size, to);
   if (cell == TN_CSV_NULL) {
     memset(to, 0, (size_t)c->type->width);
@@ -73,7 +74,9 @@ INLINE uint64_t digits_value(uint64_t v) {
 }
 
 /* High bits where a byte is not 0 to 9. */
-INLINE uint64_t not_digits(uint64_t v) { return ((v + UINT64_C(0x7676767676767676)) | v) & UINT64_C(0x8080808080808080); }
+INLINE uint64_t not_digits(uint64_t v) {
+  return ((v + UINT64_C(0x7676767676767676)) | v) & UINT64_C(0x8080808080808080);
+}
 
 /* The characters p[0] to p[n - 1], n from 1 to 8, as bytes of 0 to 9 behind leading zeros. */
 INLINE uint64_t load_digits(const uint8_t *p, uint32_t n) {
@@ -98,7 +101,8 @@ INLINE bool short_number(const uint8_t *p, uint32_t n, uint64_t *ret) {
 
 /* ---- Integers ---- */
 
-INLINE uint32_t convert_integers(const tn_csv_column *c, const tn_csv_slice *s, tn_column *out, size_t width, bool is_signed) {
+INLINE uint32_t convert_integers(const tn_csv_column *c, const tn_csv_slice *s, tn_column *out,
+                                 size_t width, bool is_signed) {
   walk w = walk_column(c, s);
   uint8_t *to = out->data.data + (size_t)out->length * width;
   uint64_t limit = is_signed ? UINT64_MAX >> (65 - 8 * width) : UINT64_MAX >> (64 - 8 * width);
@@ -119,9 +123,9 @@ INLINE uint32_t convert_integers(const tn_csv_column *c, const tn_csv_slice *s, 
   return s->rows;
 }
 
-#define INTEGERS(name, width, is_signed)                                                                 \
-  uint32_t tn_csv_convert_##name(const tn_csv_column *c, const tn_csv_slice *s, tn_column *out) {        \
-    return convert_integers(c, s, out, width, is_signed);                                                \
+#define INTEGERS(name, width, is_signed)                                                          \
+  uint32_t tn_csv_convert_##name(const tn_csv_column *c, const tn_csv_slice *s, tn_column *out) { \
+    return convert_integers(c, s, out, width, is_signed);                                         \
   }
 
 INTEGERS(int8, 1, true)
@@ -137,8 +141,8 @@ INTEGERS(uint64, 8, false)
 
 static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
-/* Up to eight characters, of which `scale` (one to six) stand behind a point: the point is taken out of
- * their word. Answers whether that is what they are. */
+/* Up to eight characters, of which `scale` (one to six) stand behind a point: the point is taken
+ * out of their word. Answers whether that is what they are. */
 INLINE bool word_decimal(const uint8_t *p, uint32_t n, uint32_t scale, uint64_t *ret) {
   unsigned behind = 64 - 8 * scale;   /* the first bit of the digits behind the point */
   uint64_t word = load_digits(p, n), low = word & ((UINT64_C(1) << (behind - 8)) - 1);
@@ -151,7 +155,8 @@ INLINE bool word_decimal(const uint8_t *p, uint32_t n, uint32_t scale, uint64_t 
 INLINE bool short_decimal(const uint8_t *p, uint32_t n, uint32_t scale, uint64_t *ret) {
   uint64_t whole;
   if (n - scale - 2 < 7 - scale) return word_decimal(p, n, scale, ret);
-  if (n > 20 || n - scale - 2 >= 16 || p[n - scale - 1] != '.') return false;   /* 19 digits fit 64 bits */
+  if (n > 20 || n - scale - 2 >= 16 || p[n - scale - 1] != '.')
+    return false; /* 19 digits fit 64 bits */
   uint64_t fraction = load_digits(p + n - scale, scale);
   if (!short_number(p, n - scale - 1, &whole) || not_digits(fraction)) return false;
   *ret = whole * powers[scale] + digits_value(fraction);
@@ -196,8 +201,9 @@ uint32_t tn_csv_convert_decimal128(const tn_csv_column *c, const tn_csv_slice *s
 static const struct {
   int16_t before;
   uint8_t length;
-} months[16] = {{0, 0},    {0, 31},   {31, 29},  {59, 31},  {90, 30},  {120, 31}, {151, 30}, {181, 31},
-                {212, 31}, {243, 30}, {273, 31}, {304, 30}, {334, 31}, {0, 0},    {0, 0},    {0, 0}};
+} months[16] = {{0, 0},    {0, 31},   {31, 29},  {59, 31},  {90, 30},  {120, 31},
+                {151, 30}, {181, 31}, {212, 31}, {243, 30}, {273, 31}, {304, 30},
+                {334, 31}, {0, 0},    {0, 0},    {0, 0}};
 
 /* YYYY-MM-DD, to days since 1970; the 29th of February goes the long way. */
 INLINE bool short_date(const uint8_t *p, int32_t *ret) {
@@ -212,8 +218,10 @@ INLINE bool short_date(const uint8_t *p, int32_t *ret) {
   uint32_t year = (pairs & 0xFF) * 100 + (pairs >> 16 & 0xFF);
   uint32_t month = (uint32_t)(v >> 40 & 0xFF) * 10 + (uint32_t)(v >> 48 & 0xFF);
   uint32_t day = (tail & 0xFF) * 10 + (tail >> 8);
-  if (month > 12 || day - 1 >= months[month].length || year == 0 || (month == 2 && day == 29)) return false;
-  uint32_t past = year - 1 + (month > 2), century = past / 100;   /* a leap day counts from March on */
+  if (month > 12 || day - 1 >= months[month].length || year == 0 || (month == 2 && day == 29))
+    return false;
+  uint32_t past = year - 1 + (month > 2),
+           century = past / 100; /* a leap day counts from March on */
   int32_t leap_days = (int32_t)(past / 4 - century + century / 4);
   *ret = (int32_t)((year - 1) * 365) + leap_days + months[month].before + (int32_t)day - 1 - 719162;
   return true;
@@ -256,7 +264,8 @@ INLINE bool short_fraction(const uint8_t *p, uint32_t n, int64_t *ret) {
 INLINE bool short_timestamp(const uint8_t *p, uint32_t n, bool with_zone, int64_t *ret) {
   int32_t days;
   int64_t seconds, us = 0;
-  if (n < 19u + with_zone || (with_zone && p[n - 1] != 'Z') || (p[10] != 'T' && p[10] != ' ')) return false;
+  if (n < 19u + with_zone || (with_zone && p[n - 1] != 'Z') || (p[10] != 'T' && p[10] != ' '))
+    return false;
   n -= with_zone;
   if (!short_date(p, &days) || !short_time(p + 11, &seconds)) return false;
   if (n > 19 && (p[19] != '.' || !short_fraction(p + 20, n - 20, &us))) return false;
@@ -279,7 +288,8 @@ uint32_t tn_csv_convert_timestamp(const tn_csv_column *c, const tn_csv_slice *s,
 
 /* ---- Floats ---- */
 
-static const double exact_powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+static const double exact_powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                      1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
 /* At most fifteen digits and a point: one division rounds them rightly. */
 INLINE bool short_float(const uint8_t *p, uint32_t n, double *ret) {
@@ -383,7 +393,8 @@ INLINE bool is_null(const tn_csv_dialect *d, span f) {
 uint32_t tn_csv_convert_text(const tn_csv_column *c, const tn_csv_slice *s, tn_column *out) {
   walk w = walk_column(c, s);
   tn_csv_dialect d = s->index->dialect;
-  uint8_t *begin = out->data.data, *to = begin + out->data_size, *offset = out->offsets.data + (out->length + 1) * 4;
+  uint8_t *begin = out->data.data, *to = begin + out->data_size,
+          *offset = out->offsets.data + (out->length + 1) * 4;
   for (uint32_t row = 0; row < s->rows; row++, offset += 4) {
     span f = next_field(&w);
     if (is_null(&d, f)) {
@@ -404,14 +415,16 @@ uint32_t tn_csv_convert_text(const tn_csv_column *c, const tn_csv_slice *s, tn_c
 /* Without the \x. */
 static uint8_t *copy_hex(uint8_t *to, span f) {
   for (uint32_t i = 2; i < f.size; i += 2)
-    *to++ = (uint8_t)(tn_csv_hex_digit((char)f.text[i]) << 4 | tn_csv_hex_digit((char)f.text[i + 1]));
+    *to++ = (uint8_t)(tn_csv_hex_digit((char)f.text[i]) << 4 |
+                      tn_csv_hex_digit((char)f.text[i + 1]));
   return to;
 }
 
 uint32_t tn_csv_convert_binary(const tn_csv_column *c, const tn_csv_slice *s, tn_column *out) {
   walk w = walk_column(c, s);
   const tn_csv_dialect *d = &s->index->dialect;
-  uint8_t *begin = out->data.data, *to = begin + out->data_size, *offset = out->offsets.data + (out->length + 1) * 4;
+  uint8_t *begin = out->data.data, *to = begin + out->data_size,
+          *offset = out->offsets.data + (out->length + 1) * 4;
   for (uint32_t row = 0; row < s->rows; row++, offset += 4) {
     span f = next_field(&w);
     if (is_null(d, f)) {

@@ -57,8 +57,8 @@ static uint32_t behind_quotes(const uint8_t *data, uint32_t at, uint32_t end, ui
   return end;
 }
 
-bool tn_csv_walk_record(const tn_csv_dialect *d, const uint8_t *data, uint32_t begin, uint32_t end, uint32_t *ends,
-                        uint32_t room, uint32_t *ret_count, uint32_t *ret_next) {
+bool tn_csv_walk_record(const tn_csv_dialect *d, const uint8_t *data, uint32_t begin, uint32_t end,
+                        uint32_t *ends, uint32_t room, uint32_t *ret_count, uint32_t *ret_next) {
   *ret_count = 0;
   for (uint32_t at = begin; at < end; at++) {
     if (d->quote && data[at] == d->quote) at = behind_quotes(data, at, end, d->quote);
@@ -78,7 +78,9 @@ bool tn_csv_walk_record(const tn_csv_dialect *d, const uint8_t *data, uint32_t b
 void tn_csv_check_utf8(tn_csv_index *ix, const tn_csv_input *in) {
   uint32_t begin = ix->starts[0];
   size_t at;
-  if (!ix->has_high || tn_utf8_valid((const char *)in->data + begin, ix->starts[ix->rows] - begin, &at)) return;
+  if (!ix->has_high ||
+      tn_utf8_valid((const char *)in->data + begin, ix->starts[ix->rows] - begin, &at))
+    return;
   ix->problem = TN_CSV_NOT_UTF8;
   ix->problem_at = begin + (uint32_t)at;
   uint32_t low = 0, high = ix->rows;
@@ -96,7 +98,8 @@ static bool always(void) { return true; }
 
 #if defined(__x86_64__)
 static bool has_avx2(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("popcnt");
 }
 
 static bool has_avx512(void) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One buffer, filled whole and used up record by record: how the bytes come from their source, in how
- * many pieces, makes no difference to what is read. The beginning of a record that is not all there
- * moves to the front before the next bytes are read behind it.
+ * One buffer, filled whole and used up record by record: how the bytes come from their source, in
+ * how many pieces, makes no difference to what is read. The beginning of a record that is not all
+ * there moves to the front before the next bytes are read behind it.
  */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 
 /* ---- Life ---- */
 
-tenon_status tn_csv_input_init(tn_csv_input *ret, const tn_input *in, bool latin1, tenon_error *err) {
+tenon_status tn_csv_input_init(tn_csv_input *ret, const tn_input *in, bool latin1,
+                               tenon_error *err) {
   tn_csv_input input = {.name = in->name, .latin1 = latin1, .line = 1};
   input.bytes.struct_size = sizeof input.bytes;
   tenon_status status = in->open(in->self, 0, -1, &input.bytes, err);
@@ -82,7 +83,8 @@ static tenon_status look_at_mark(tn_csv_input *in, tenon_error *err) {
   uint32_t size = in->end;
   if (in->latin1 || in->offset > 0) return TENON_OK;
   if (size >= 2 && ((p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF)))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)",
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                      "convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)",
                       "%s: this is UTF-16, which is not read", in->name);
   if (size >= 3 && p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF) {
     in->begin = 3;
@@ -103,8 +105,8 @@ tenon_status tn_csv_input_fill(tn_csv_input *in, uint32_t want, tenon_error *err
   if (in->end >= want) {
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
                       "is a quote not closed? quote=none reads quotes as text",
-                      "%s: line %lld (byte %lld): the record is longer than %d MiB", in->name, (long long)in->line,
-                      (long long)in->offset, TN_CSV_MAX_RECORD >> 20);
+                      "%s: line %lld (byte %lld): the record is longer than %d MiB", in->name,
+                      (long long)in->line, (long long)in->offset, TN_CSV_MAX_RECORD >> 20);
   }
   /* one byte more for the end of the last line; never less than Latin-1 needs for one character */
   tenon_status status = make_room(in, want + 2, err);
@@ -125,7 +127,8 @@ tenon_status tn_csv_input_fill(tn_csv_input *in, uint32_t want, tenon_error *err
 tenon_status tn_csv_read_more(tn_csv_input *in, bool *ret_more, tenon_error *err) {
   uint32_t size = in->end - in->begin;
   if (!in->ended) {
-    tenon_status status = tn_csv_input_fill(in, size < TN_CSV_CHUNK / 2 ? TN_CSV_CHUNK : size * 2, err);
+    tenon_status status =
+        tn_csv_input_fill(in, size < TN_CSV_CHUNK / 2 ? TN_CSV_CHUNK : size * 2, err);
     if (status) return status;
   }
   *ret_more = in->end - in->begin > size;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* template: compiled once for each set of instructions */
 /*
- * The index of CSV. The including file defines TN_CSV_INDEX, the function's name, TN_CSV_TARGET, its
- * attributes, and two functions
+ * The index of CSV. The including file defines TN_CSV_INDEX, the function's name, TN_CSV_TARGET,
+ * its attributes, and two functions
  *
  *   static csv_masks classify(const uint8_t *p, uint8_t delimiter, uint8_t quote);
  *     looks at 64 bytes
  *   static uint32_t put_places(uint32_t *to, uint64_t bits, uint32_t base);
- *     writes base + i for each set bit i, and may write up to 64 values whatever the bits are; answers
+ *     writes base + i for each set bit i, and may write up to 64 values whatever the bits are;
+ *                 answers
  *     how many are set; csv_places.h is one for all machines
  *
- * All else is here: which bytes lie inside of quotes is the parity of the
- * quotes before them; where that is not the whole truth (a quote in the middle of a field, text
- * behind a closing quote) the block is walked byte by byte.
+ * All else is here: which bytes lie inside of quotes is the parity of the quotes before them; where
+ * that is not the whole truth (a quote in the middle of a field, text behind a closing quote) the
+ * block is walked byte by byte.
  */
 typedef struct csv_scan {
   uint32_t fields;      /* found so far */
@@ -24,8 +25,8 @@ typedef struct csv_scan {
   uint32_t inner_lines; /* that ended inside of quotes */
 } csv_scan;
 
-/* What one block says: ends of fields, which of them are ends of records, and ends of lines that are
- * text in quotes. */
+/* What one block says: ends of fields, which of them are ends of records, and ends of lines that
+ * are text in quotes. */
 typedef struct csv_ends {
   uint64_t fields, records, inner;
 } csv_ends;
@@ -47,7 +48,8 @@ static TN_CSV_TARGET bool is_end(const tn_csv_index *ix, uint8_t c) {
 }
 
 /* Outside of quotes: a field's end, or one of its characters. */
-static TN_CSV_TARGET void step_outside(csv_scan *s, const tn_csv_index *ix, uint8_t c, uint64_t bit, csv_ends *e) {
+static TN_CSV_TARGET void step_outside(csv_scan *s, const tn_csv_index *ix, uint8_t c, uint64_t bit,
+                                       csv_ends *e) {
   bool second = c == '\n' && s->cr;
   bool quote = c == ix->dialect.quote && s->start;
   bool end = !quote && is_end(ix, c) && !second;
@@ -59,7 +61,8 @@ static TN_CSV_TARGET void step_outside(csv_scan *s, const tn_csv_index *ix, uint
   s->closed = 0;
 }
 
-static TN_CSV_TARGET void step_inside(csv_scan *s, const tn_csv_index *ix, uint8_t c, uint64_t bit, csv_ends *e) {
+static TN_CSV_TARGET void step_inside(csv_scan *s, const tn_csv_index *ix, uint8_t c, uint64_t bit,
+                                      csv_ends *e) {
   if (c == '\r' || (c == '\n' && !s->cr)) e->inner |= bit;
   s->start = 0;
   s->cr = c == '\r';
@@ -67,7 +70,8 @@ static TN_CSV_TARGET void step_inside(csv_scan *s, const tn_csv_index *ix, uint8
   s->inside = s->closed ? 0 : ~UINT64_C(0);
 }
 
-static TN_CSV_TARGET csv_ends walk_block(csv_scan *s, tn_csv_index *ix, const uint8_t *data, uint32_t base, uint32_t count) {
+static TN_CSV_TARGET csv_ends walk_block(csv_scan *s, tn_csv_index *ix, const uint8_t *data,
+                                         uint32_t base, uint32_t count) {
   csv_ends e = {0};
   for (uint32_t i = 0; i < count; i++) {
     uint8_t c = data[base + i];
@@ -92,11 +96,14 @@ static TN_CSV_TARGET csv_ends walk_block(csv_scan *s, tn_csv_index *ix, const ui
 /* False where the parity does not tell; then nothing of the scan has changed. */
 static TN_CSV_TARGET inline bool quoted_block(csv_scan *s, const csv_masks *m, csv_ends *ret) {
   uint64_t inside = parity(m->quote) ^ s->inside;
-  uint64_t second = m->lf & (m->cr << 1 | s->cr), lines = (m->lf | m->cr) & ~second;   /* no quote is within CRLF */
+  uint64_t second = m->lf & (m->cr << 1 | s->cr),
+           lines = (m->lf | m->cr) & ~second; /* no quote is within CRLF */
   uint64_t ends = (m->delimiter | lines) & ~inside;
   uint64_t closing = m->quote & ~inside, behind_closing = closing << 1 | s->closed;
   uint64_t may_start = (ends | (second & ~inside)) << 1 | s->start;
-  if (((m->quote & inside & ~(may_start | behind_closing)) | (behind_closing & ~(ends | m->quote))) != 0) return false;
+  if (((m->quote & inside & ~(may_start | behind_closing)) |
+       (behind_closing & ~(ends | m->quote))) != 0)
+    return false;
   s->inside = UINT64_C(0) - (inside >> 63);
   s->closed = closing >> 63;
   s->start = (ends | (second & ~inside)) >> 63;
@@ -119,7 +126,8 @@ static TN_CSV_TARGET inline uint32_t behind_newline(const uint8_t *data, uint32_
 }
 
 /* A record of another length: one without any byte is left out where there are several columns. */
-static TN_CSV_TARGET bool leave_out(csv_scan *s, tn_csv_index *ix, const uint8_t *data, uint32_t at) {
+static TN_CSV_TARGET bool leave_out(csv_scan *s, tn_csv_index *ix, const uint8_t *data,
+                                    uint32_t at) {
   if (at == ix->starts[ix->rows] && s->row_fields < s->fields && ix->ends[s->row_fields] == at) {
     uint32_t *gone = ix->ends + s->row_fields;
     s->fields--;
@@ -133,7 +141,8 @@ static TN_CSV_TARGET bool leave_out(csv_scan *s, tn_csv_index *ix, const uint8_t
   return false;
 }
 
-static TN_CSV_TARGET inline bool end_records(csv_scan *s, tn_csv_index *ix, const uint8_t *data, uint64_t records, uint32_t base) {
+static TN_CSV_TARGET inline bool end_records(csv_scan *s, tn_csv_index *ix, const uint8_t *data,
+                                             uint64_t records, uint32_t base) {
   for (; records; records &= records - 1) {
     uint32_t at = base + (uint32_t)__builtin_ctzll(records);
     uint32_t next = s->row_fields + ix->columns;
@@ -149,7 +158,8 @@ static TN_CSV_TARGET inline bool end_records(csv_scan *s, tn_csv_index *ix, cons
 
 /* Bytes that are not plain ASCII: a NUL ends the scan before it. Answers how many of the block's
  * bytes are to be looked at. */
-static TN_CSV_TARGET uint32_t look_at_odd(tn_csv_index *ix, const uint8_t *data, uint32_t base, uint32_t count, uint64_t odd) {
+static TN_CSV_TARGET uint32_t look_at_odd(tn_csv_index *ix, const uint8_t *data, uint32_t base,
+                                          uint32_t count, uint64_t odd) {
   const uint8_t *nul = memchr(data + base, 0, count);
   if (nul) {
     ix->problem = TN_CSV_NUL;
@@ -171,12 +181,15 @@ static TN_CSV_TARGET void mask_tail(csv_masks *m, uint32_t count) {
 
 /* Lines within the records that have ended, which are not lines of their own. */
 static TN_CSV_TARGET inline void count_inner(csv_scan *s, tn_csv_index *ix, const csv_ends *e) {
-  uint64_t before_last = e->inner && e->records ? (UINT64_C(1) << (63 - __builtin_clzll(e->records))) - 1 : 0;
-  if (e->records) ix->inner_lines = s->inner_lines + (uint32_t)__builtin_popcountll(e->inner & before_last);
+  uint64_t before_last =
+      e->inner && e->records ? (UINT64_C(1) << (63 - __builtin_clzll(e->records))) - 1 : 0;
+  if (e->records)
+    ix->inner_lines = s->inner_lines + (uint32_t)__builtin_popcountll(e->inner & before_last);
   if (e->inner) s->inner_lines += (uint32_t)__builtin_popcountll(e->inner);
 }
 
-TN_CSV_TARGET void TN_CSV_INDEX(tn_csv_index *ix, const uint8_t *data, uint32_t begin, uint32_t end) {
+TN_CSV_TARGET void TN_CSV_INDEX(tn_csv_index *ix, const uint8_t *data, uint32_t begin,
+                                uint32_t end) {
   csv_scan s = {.start = 1};
   ix->rows = 0;
   ix->starts[0] = begin;

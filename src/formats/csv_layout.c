@@ -3,8 +3,8 @@
  * What a file is: its dialect, its columns and their types, from options, sample and first record.
  *
  * Header: the first record is one if a field of it does not fit its column's type as the records
- * behind it have it. If all fit and a column is not text, it is none. If all columns are text, it is
- * one unless two of its fields are equal. Alone in its file it is one unless a field has a type.
+ * behind it have it. If all fit and a column is not text, it is none. If all columns are text, it
+ * is one unless two of its fields are equal. Alone in its file it is one unless a field has a type.
  * A column without a name is called column1, column2 …; a second `a` is called a_2.
  *
  * Lines without any byte are left out before the first record, and in files of several columns
@@ -64,13 +64,16 @@ static tenon_status check_dialect(const tn_csv_dialect *d, tenon_error *err) {
   if (d->delimiter && d->delimiter == d->quote)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "choose two different characters",
                       "delimiter and quote are the same character");
-  if (memchr(newlines, d->quote, 2) || memchr(newlines, d->delimiter, 2) || d->delimiter >= 0x80 || d->quote >= 0x80)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "choose an ASCII character that ends no line",
+  if (memchr(newlines, d->quote, 2) || memchr(newlines, d->delimiter, 2) || d->delimiter >= 0x80 ||
+      d->quote >= 0x80)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "choose an ASCII character that ends no line",
                       "this character cannot be a delimiter or a quote");
   return TENON_OK;
 }
 
-static tenon_status take_dialect(tn_csv_dialect *d, const tn_format_options *options, char delimiter, tenon_error *err) {
+static tenon_status take_dialect(tn_csv_dialect *d, const tn_format_options *options,
+                                 char delimiter, tenon_error *err) {
   const char *null_text = options->null_text ? options->null_text : "";
   if (options->delimiter) delimiter = options->delimiter;
   *d = (tn_csv_dialect){
@@ -85,8 +88,9 @@ static tenon_status take_dialect(tn_csv_dialect *d, const tn_format_options *opt
 /* ---- The first record ---- */
 
 static tenon_status fail_empty(const tn_csv_input *in, tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "it needs a line with the columns' names, at least",
-                    "%s: the file is empty", in->name);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                    "it needs a line with the columns' names, at least", "%s: the file is empty",
+                    in->name);
 }
 
 /* Lines without anything before the first record. */
@@ -104,17 +108,21 @@ static tenon_status skip_empty_lines(tn_csv_input *in, tenon_error *err) {
 }
 
 /* Finds its end, reading on until it is there. */
-static tenon_status find_head(tn_csv_input *in, const tn_csv_dialect *d, csv_head *h, tenon_error *err) {
+static tenon_status find_head(tn_csv_input *in, const tn_csv_dialect *d, csv_head *h,
+                              tenon_error *err) {
   for (bool more = true;;) {
     h->begin = in->begin;
-    if (tn_csv_walk_record(d, in->data, in->begin, in->end, h->ends, TN_CSV_MAX_COLUMNS, &h->fields, &h->next)) break;
+    if (tn_csv_walk_record(d, in->data, in->begin, in->end, h->ends, TN_CSV_MAX_COLUMNS, &h->fields,
+                           &h->next))
+      break;
     tenon_status status = tn_csv_read_more(in, &more, err);
     if (status) return status;
     if (!more) return tn_csv_fail_unclosed(in, in->begin, err);
   }
   if (h->fields <= TN_CSV_MAX_COLUMNS) return TENON_OK;
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "%s: line %lld: more than %d columns", in->name,
-                    (long long)in->line, TN_CSV_MAX_COLUMNS);
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
+                    "%s: line %lld: more than %d columns", in->name, (long long)in->line,
+                    TN_CSV_MAX_COLUMNS);
 }
 
 /* Its fields as text; NULL text has no meaning here. */
@@ -129,8 +137,9 @@ static tenon_status read_names(csv_maker *m, tenon_error *err) {
     uint32_t size = m->head.ends[i] - begin;
     char *name = tn_arena_alloc(&m->arena, (size_t)size + 1);
     if (!name)
-      return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "%s: line %lld: the first record is longer than %d MiB",
-                        in->name, (long long)in->line, MAX_NAMES >> 20);
+      return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
+                        "%s: line %lld: the first record is longer than %d MiB", in->name,
+                        (long long)in->line, MAX_NAMES >> 20);
     tn_csv_field_text(&d, in->data + begin, size, name, &size);
     name[size] = 0;
     m->head.names[i] = name;
@@ -218,7 +227,8 @@ static tenon_status make_names(csv_maker *m, tenon_error *err) {
 static bool is_text(const char *format) { return strcmp(format, "u") == 0; }
 
 /* The format of column i if `guess` also met the first record's field. */
-static const char *format_with_head(const csv_maker *m, uint32_t i, tn_csv_guess guess, char room[TN_FORMAT_ROOM]) {
+static const char *format_with_head(const csv_maker *m, uint32_t i, tn_csv_guess guess,
+                                    char room[TN_FORMAT_ROOM]) {
   uint32_t begin = i ? m->head.ends[i - 1] + 1 : m->head.begin;
   tn_csv_guess_field(&m->sniffer, &guess, m->sniffer.in->data + begin, m->head.ends[i] - begin);
   return tn_csv_guess_format(&guess, room);
@@ -249,10 +259,12 @@ static tenon_status find_header(csv_maker *m, tenon_error *err) {
 /* ---- Types that were given ---- */
 
 static tenon_status fail_types(const char *item, size_t size, const char *what, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                    "write column=type,…; types: bool, int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), text, "
-                    "binary, date, time, timestamp, timestamptz; a name with commas or = in double quotes",
-                    "types: %s: %.*s", what, size < 200 ? (int)size : 200, item);
+  return tenon_fail(
+      err, TENON_CONFIG, TENON_STAGE_CONFIG,
+      "write column=type,…; types: bool, int8 to int64, uint8 to uint64, float32, float64, "
+      "decimal(p,s), text, "
+      "binary, date, time, timestamp, timestamptz; a name with commas or = in double quotes",
+      "types: %s: %.*s", what, size < 200 ? (int)size : 200, item);
 }
 
 /* Where the item that begins at p ends: at a comma outside of quotes and brackets. */
@@ -288,7 +300,8 @@ static tenon_status fail_column(const csv_maker *m, const char *name, tenon_erro
   char remedy[256] = "the columns' names are in the first line of the file";
   const char *near = tn_nearest(name, m->head.names, m->head.fields);
   if (near) snprintf(remedy, sizeof remedy, "did you mean %.200s?", near);
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: types: there is no column %.200s", m->sniffer.in->name, name);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy,
+                    "%s: types: there is no column %.200s", m->sniffer.in->name, name);
 }
 
 static tenon_status give_type(csv_maker *m, const char *item, const char *end, tenon_error *err) {
@@ -299,7 +312,8 @@ static tenon_status give_type(csv_maker *m, const char *item, const char *end, t
   uint32_t i = 0;
   while (i < m->head.fields && strcmp(m->head.names[i], name) != 0) i++;
   if (i == m->head.fields) return fail_column(m, name, err);
-  if (!tn_format_of_name(type, (size_t)(end - type), m->formats[i]) || !tn_csv_column_init(&unused, m->formats[i], 0, false))
+  if (!tn_format_of_name(type, (size_t)(end - type), m->formats[i]) ||
+      !tn_csv_column_init(&unused, m->formats[i], 0, false))
     return fail_types(item, (size_t)(end - item), "there is no such type", err);
   m->given[i] = true;
   return TENON_OK;
@@ -327,21 +341,24 @@ static tenon_status check_expected(const csv_maker *m, tenon_error *err) {
   const char *file = m->sniffer.in->name;
   const char *remedy = "read files of different columns one by one";
   if (e->n_children != m->head.fields)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: %u columns, where %lld are expected", file, m->head.fields,
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy,
+                      "%s: %u columns, where %lld are expected", file, m->head.fields,
                       (long long)e->n_children);
   for (uint32_t i = 0; i < m->head.fields; i++)
     if (strcmp(e->children[i]->name, m->head.names[i]) != 0)
-      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: column %u is called %.200s, where %.200s is expected", file,
-                        i + 1, m->head.names[i], e->children[i]->name);
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy,
+                        "%s: column %u is called %.200s, where %.200s is expected", file, i + 1,
+                        m->head.names[i], e->children[i]->name);
   return TENON_OK;
 }
 
-/* What no option gives is as the sample says; in files of a pattern, as the first of them has it. */
+/* What no option gives is as the sample says; in files of a pattern, as the first of them was. */
 static void choose_formats(csv_maker *m) {
   for (uint32_t i = 0; i < m->head.fields; i++) {
     char room[TN_FORMAT_ROOM];
     const tn_csv_guess *guess = &m->sniffer.guesses[i];
-    const char *format = m->header ? tn_csv_guess_format(guess, room) : format_with_head(m, i, *guess, room);
+    const char *format =
+        m->header ? tn_csv_guess_format(guess, room) : format_with_head(m, i, *guess, room);
     if (m->expected) format = m->expected->children[i]->format;
     if (m->expected || !m->given[i]) snprintf(m->formats[i], sizeof m->formats[i], "%s", format);
   }
@@ -373,7 +390,7 @@ static bool needs_sample(const csv_maker *m) {
   return false;
 }
 
-/* The first record, and where a file of one column without a header begins with empty lines, those. */
+/* The first record; where a file of one column without a header begins with empty lines, those. */
 static tenon_status take_head(csv_maker *m, char delimiter, tenon_error *err) {
   tn_csv_input *in = m->sniffer.in;
   tn_csv_dialect *d = &m->sniffer.index.dialect;
@@ -386,7 +403,8 @@ static tenon_status take_head(csv_maker *m, char delimiter, tenon_error *err) {
   m->head.ends = tn_arena_alloc(&m->arena, TN_CSV_MAX_COLUMNS * sizeof *m->head.ends);
   if (!m->head.ends) return tn_no_memory(err);
   if ((status = find_head(in, d, &m->head, err))) return status;
-  if (m->head.fields == 1 && m->options->header == 0 && before.data == in->data && before.end == in->end) {
+  if (m->head.fields == 1 && m->options->header == 0 && before.data == in->data &&
+      before.end == in->end) {
     in->begin = before.begin;
     in->line = before.line;
     in->offset = before.offset;
@@ -435,7 +453,8 @@ static tenon_status make(csv_maker *m, char delimiter, tn_csv_layout *ret, tenon
   return status;
 }
 
-tenon_status tn_csv_layout_init(tn_csv_layout *ret, tn_csv_input *in, const tn_format_options *options, char delimiter,
+tenon_status tn_csv_layout_init(tn_csv_layout *ret, tn_csv_input *in,
+                                const tn_format_options *options, char delimiter,
                                 const struct ArrowSchema *expected, tenon_error *err) {
   csv_maker m = {.options = options, .expected = expected, .sniffer.in = in};
   tn_csv_layout made = {0};

@@ -21,7 +21,8 @@ static inline uint64_t gather(const uint8x16_t v[4]) {
 
 static inline uint64_t equal_to(const uint8x16_t v[4], uint8_t c) {
   uint8x16_t all = vdupq_n_u8(c);
-  uint8x16_t equal[4] = {vceqq_u8(v[0], all), vceqq_u8(v[1], all), vceqq_u8(v[2], all), vceqq_u8(v[3], all)};
+  uint8x16_t equal[4] = {vceqq_u8(v[0], all), vceqq_u8(v[1], all), vceqq_u8(v[2], all),
+                         vceqq_u8(v[3], all)};
   return gather(equal);
 }
 

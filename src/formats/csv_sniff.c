@@ -14,7 +14,8 @@ enum {
 
 /* Fields of the first records; 0 where they are not equally many. *ret_first: of the first one. */
 static uint32_t equal_fields(const tn_csv_input *in, const tn_csv_dialect *d, uint32_t *ret_first) {
-  uint32_t at = in->begin, end = in->end - in->begin < SAMPLE_WINDOW ? in->end : in->begin + SAMPLE_WINDOW;
+  uint32_t at = in->begin,
+           end = in->end - in->begin < SAMPLE_WINDOW ? in->end : in->begin + SAMPLE_WINDOW;
   uint32_t fields = 0;
   *ret_first = 0;
   for (int i = 0; i < DELIMITER_RECORDS && at < end; i++) {
@@ -44,7 +45,8 @@ uint8_t tn_csv_find_delimiter(const tn_csv_input *in, tn_csv_dialect d) {
 
 /* ---- Types ---- */
 
-static const char *const candidate_formats[] = {"b", "l", "tdD", "tsu:", "tsu:UTC", "ttu", "d:38,0", "g"};
+static const char *const candidate_formats[] = {"b",       "l",   "tdD",    "tsu:",
+                                                "tsu:UTC", "ttu", "d:38,0", "g"};
 
 enum {
   CANDIDATES = sizeof candidate_formats / sizeof candidate_formats[0],
@@ -57,7 +59,8 @@ enum {
 
 void tn_csv_sniffer_init(tn_csv_sniffer *s) {
   _Static_assert((int)CANDIDATES == (int)TN_CSV_CANDIDATES, "one reader for each");
-  for (unsigned i = 0; i < CANDIDATES; i++) tn_csv_column_init(&s->candidates[i], candidate_formats[i], 0, true);
+  for (unsigned i = 0; i < CANDIDATES; i++)
+    tn_csv_column_init(&s->candidates[i], candidate_formats[i], 0, true);
   for (uint32_t c = 0; c < s->index.columns; c++) s->guesses[c] = TN_CSV_GUESS_INIT;
 }
 
@@ -76,18 +79,22 @@ static void guess_value(const tn_csv_sniffer *s, tn_csv_guess *g, const char *te
   uint64_t room[4];
   g->has_value = true;
   if (size == 0 || size > LONGEST_TYPED) g->fits = 0;
-  for (size_t i = 0; i < size && !g->has_digit; i++) g->has_digit = text[i] >= '0' && text[i] <= '9';
+  for (size_t i = 0; i < size && !g->has_digit; i++)
+    g->has_digit = text[i] >= '0' && text[i] <= '9';
   if ((g->fits & 1u << DECIMAL) != 0) guess_decimal(g, text, size);
   /* a short integer is any number */
-  if ((g->fits & 1u << INT64) && size <= 15 && s->candidates[INT64].type->parse(&s->candidates[INT64], text, size, room)) {
+  if ((g->fits & 1u << INT64) && size <= 15 &&
+      s->candidates[INT64].type->parse(&s->candidates[INT64], text, size, room)) {
     g->fits &= NUMBERS;
     return;
   }
   for (unsigned i = 0; i < CANDIDATES; i++)
-    if ((g->fits & 1u << i) && !s->candidates[i].type->parse(&s->candidates[i], text, size, room)) g->fits &= ~(1u << i);
+    if ((g->fits & 1u << i) && !s->candidates[i].type->parse(&s->candidates[i], text, size, room))
+      g->fits &= ~(1u << i);
 }
 
-void tn_csv_guess_field(const tn_csv_sniffer *s, tn_csv_guess *g, const uint8_t *field, uint32_t size) {
+void tn_csv_guess_field(const tn_csv_sniffer *s, tn_csv_guess *g, const uint8_t *field,
+                        uint32_t size) {
   char room[LONGEST_TYPED + 2];
   if (g->fits == 0 && g->has_value) return;
   if (size > LONGEST_TYPED + 2) {
@@ -103,7 +110,8 @@ const char *tn_csv_guess_format(const tn_csv_guess *g, char room[TN_FORMAT_ROOM]
   for (unsigned i = 0; i < CANDIDATES; i++)
     if ((g->fits & 1u << i) && (i != FLOAT || g->has_digit)) return candidate_formats[i];
   if (!(g->fits & 1u << DECIMAL)) return "u";
-  snprintf(room, TN_FORMAT_ROOM, "d:%d,%d", (int)(g->whole + g->scale ? g->whole + g->scale : 1), (int)g->scale);
+  snprintf(room, TN_FORMAT_ROOM, "d:%d,%d", (int)(g->whole + g->scale ? g->whole + g->scale : 1),
+           (int)g->scale);
   return room;
 }
 
@@ -119,11 +127,13 @@ static void guess_rows(tn_csv_sniffer *s, int64_t limit) {
   }
 }
 
-tenon_status tn_csv_guess_sample(tn_csv_sniffer *s, uint32_t begin, int64_t limit, tenon_error *err) {
+tenon_status tn_csv_guess_sample(tn_csv_sniffer *s, uint32_t begin, int64_t limit,
+                                 tenon_error *err) {
   tn_csv_input *in = s->in;
   tn_csv_index *ix = &s->index;
   tn_csv_index_fn index = tn_csv_best_indexer();
-  uint32_t window = SAMPLE_WINDOW, at = begin - in->begin;   /* from the input's beginning, which may move */
+  uint32_t window = SAMPLE_WINDOW,
+           at = begin - in->begin; /* from the input's beginning, which may move */
   tenon_status status = TENON_OK;
   bool more = true;
   while (!status && more && s->rows < limit && !ix->problem) {

@@ -41,7 +41,8 @@ void tn_csv_sniffer_init(tn_csv_sniffer *);
 /* Looks at the records from data[begin] on, which stay in the input. A problem among them ends the
  * sample: reading will come to it. */
 tenon_status tn_csv_guess_sample(tn_csv_sniffer *, uint32_t begin, int64_t limit, tenon_error *err);
-void tn_csv_guess_field(const tn_csv_sniffer *, tn_csv_guess *, const uint8_t *field, uint32_t size);
+void tn_csv_guess_field(const tn_csv_sniffer *, tn_csv_guess *, const uint8_t *field,
+                        uint32_t size);
 /* The Arrow format of the best of what a column may be; "u" where it is nothing else. */
 const char *tn_csv_guess_format(const tn_csv_guess *, char room[TN_FORMAT_ROOM]);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One value out of one field, by the long way. The fast ways of csv_convert.c come here with all that
- * they do not know; sniffing asks here whether a value fits a type.
+ * One value out of one field, by the long way. The fast ways of csv_convert.c come here with all
+ * that they do not know; sniffing asks here whether a value fits a type.
  *
  * A strict column was found by sniffing: its values must be spelled so that nothing is lost.
  *   integers   no plus sign, no leading zeros: 007 is text
- *   float      a number of JSON, or NaN, Infinity, -Infinity; printing it with as many digits as the
+ *   float      a number of JSON, or NaN, Infinity, -Infinity; printing it with as many digits as
+ *               the
  *              field has gives the field's number again
- *   decimal    no plus sign, no leading zeros, no negative zero, digits on both sides of a point, at most `scale` behind it
+ *   decimal    no plus sign, no leading zeros, no negative zero, digits on both sides of a point,
+ *               at most `scale` behind it
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,13 +24,15 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 /* ---- Integers ---- */
 
 /* Digits with an optional sign; the magnitude and whether it is negative. */
-static bool read_integer(const char *text, size_t size, bool strict, uint64_t *ret, bool *ret_negative) {
+static bool read_integer(const char *text, size_t size, bool strict, uint64_t *ret,
+                         bool *ret_negative) {
   bool negative = size > 0 && text[0] == '-';
   if (negative || (size > 0 && text[0] == '+' && !strict)) text++, size--;
   if (size == 0 || (strict && text[0] == '0' && (size > 1 || negative))) return false;
   uint64_t v = 0;
   for (size_t i = 0; i < size; i++)
-    if (!is_digit(text[i]) || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
+    if (!is_digit(text[i]) || __builtin_mul_overflow(v, 10, &v) ||
+        __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
       return false;
   *ret = v;
   *ret_negative = negative;
@@ -99,7 +103,9 @@ static bool read_digits(const char *text, size_t size, bool strict, digits *ret)
   while (p < end && is_digit(*p)) p++;
   d.fraction_size = (size_t)(p - d.fraction);
   if (p < end || d.whole_size + d.fraction_size == 0) return false;
-  if (strict && (d.whole_size == 0 || (point && d.fraction_size == 0) || (d.whole_size > 1 && d.whole[0] == '0'))) return false;
+  if (strict && (d.whole_size == 0 || (point && d.fraction_size == 0) ||
+                 (d.whole_size > 1 && d.whole[0] == '0')))
+    return false;
   *ret = d;
   return true;
 }
@@ -126,7 +132,8 @@ static bool parse_decimal(const tn_csv_column *c, const char *text, size_t size,
   if (!read_digits(text, size, c->strict, &d) || (c->strict && is_negative_zero(&d))) return false;
   size_t scale = (size_t)c->scale;
   while (d.whole_size > 0 && d.whole[0] == '0') d.whole++, d.whole_size--;
-  while (!c->strict && d.fraction_size > scale && d.fraction[d.fraction_size - 1] == '0') d.fraction_size--;
+  while (!c->strict && d.fraction_size > scale && d.fraction[d.fraction_size - 1] == '0')
+    d.fraction_size--;
   if (d.fraction_size > scale || d.whole_size + scale > (size_t)c->precision) return false;
   wide w = {{0}};
   for (size_t i = 0; i < d.whole_size; i++) wide_append_digit(&w, (unsigned)(d.whole[i] - '0'));
@@ -156,7 +163,8 @@ static bool is_json_number(const char *text, size_t size) {
 enum { MOST_DIGITS = 17 };
 
 /* The digits that count, without leading and trailing zeros; more than there is room for: false. */
-static bool significant_digits(const char *text, size_t size, char ret[MOST_DIGITS + 1], int *ret_count) {
+static bool significant_digits(const char *text, size_t size, char ret[MOST_DIGITS + 1],
+                               int *ret_count) {
   int count = 0, zeros = 0;
   for (size_t i = 0; i < size && text[i] != 'e' && text[i] != 'E'; i++) {
     if (!is_digit(text[i]) || (text[i] == '0' && count == 0)) continue;
@@ -179,9 +187,12 @@ static bool keeps_digits(const char *text, size_t size, double v) {
   int count, again_count;
   if (!significant_digits(text, size, field, &count)) return false;
   if (count <= 15) return true;
-  if (significant_digits(printed, tn_print_f64(v, printed), again, &again_count) && strcmp(field, again) == 0) return true;
+  if (significant_digits(printed, tn_print_f64(v, printed), again, &again_count) &&
+      strcmp(field, again) == 0)
+    return true;
   int n = snprintf(printed, sizeof printed, "%.*e", count - 1, v);
-  return n > 0 && significant_digits(printed, (size_t)n, again, &again_count) && strcmp(field, again) == 0;
+  return n > 0 && significant_digits(printed, (size_t)n, again, &again_count) &&
+         strcmp(field, again) == 0;
 }
 
 static bool is_special(const char *text, size_t size) {
@@ -283,7 +294,8 @@ static bool is_quoted(const tn_csv_dialect *d, const uint8_t *field, uint32_t si
   return d->quote && size >= 2 && field[0] == d->quote;
 }
 
-bool tn_csv_field_text(const tn_csv_dialect *d, const uint8_t *field, uint32_t size, char *room, uint32_t *ret_size) {
+bool tn_csv_field_text(const tn_csv_dialect *d, const uint8_t *field, uint32_t size, char *room,
+                       uint32_t *ret_size) {
   if (is_null_text(d, field, size)) return false;
   uint32_t n = 0;
   if (!is_quoted(d, field, size)) {
@@ -301,7 +313,8 @@ bool tn_csv_field_text(const tn_csv_dialect *d, const uint8_t *field, uint32_t s
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-tn_csv_cell tn_csv_read_cell(const tn_csv_column *c, const tn_csv_dialect *d, const uint8_t *field, uint32_t size, void *ret) {
+tn_csv_cell tn_csv_read_cell(const tn_csv_column *c, const tn_csv_dialect *d, const uint8_t *field,
+                             uint32_t size, void *ret) {
   if (is_null_text(d, field, size)) return TN_CSV_NULL;
   const char *text = (const char *)field;
   if (is_quoted(d, field, size)) text++, size -= 2;
@@ -340,8 +353,10 @@ static const tn_csv_type decimal256 = {"d:", 32, parse_decimal, tn_csv_convert_f
 bool tn_csv_column_init(tn_csv_column *ret, const char *format, uint32_t position, bool strict) {
   tn_csv_column c = {.position = position, .strict = strict};
   int bits = 128;
-  if (format[0] == 'd' && sscanf(format, "d:%" SCNd32 ",%" SCNd32 ",%d", &c.precision, &c.scale, &bits) >= 2) {
-    if ((bits != 128 && bits != 256) || c.precision < 1 || c.precision > (bits == 256 ? 76 : 38)) return false;
+  if (format[0] == 'd' &&
+      sscanf(format, "d:%" SCNd32 ",%" SCNd32 ",%d", &c.precision, &c.scale, &bits) >= 2) {
+    if ((bits != 128 && bits != 256) || c.precision < 1 || c.precision > (bits == 256 ? 76 : 38))
+      return false;
     if (c.scale < 0 || c.scale > c.precision) return false;
     c.type = bits == 256 ? &decimal256 : &decimal128;
   }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CSV and TSV out of batches: RFC 4180, with LF at the end of a record. Values are spelled as
- * arrow/print.h says. NULL is the null_text as it is, nothing by default; any other field that reads
- * the same is quoted, so an empty text is "". A field with delimiter, quote, CR or LF is quoted, and a
- * quote within it doubled. What would need quotes where there are none is a DATA error.
+ * arrow/print.h says. NULL is the null_text as it is, nothing by default; any other field that
+ * reads the same is quoted, so an empty text is "". A field with delimiter, quote, CR or LF is
+ * quoted, and a quote within it doubled. What would need quotes where there are none is a DATA
+ * error.
  */
 #include <ctype.h>
 #include <string.h>
@@ -32,7 +33,8 @@ static bool wants_quotes(const csv_writer *w, const char *field, size_t size) {
 }
 
 static tenon_status fail_quotes(tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "allow quotes (quote=\"), or choose another delimiter or null_text",
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE,
+                    "allow quotes (quote=\"), or choose another delimiter or null_text",
                     "the field cannot be told from others without quotes");
 }
 
@@ -43,7 +45,8 @@ static tenon_status quote_field(csv_writer *w, size_t begin, tenon_error *err) {
   if (!w->quote) return fail_quotes(err);
   for (size_t i = begin; i < text->size; i++) more += text->data[i] == w->quote;
   if (!tn_str_reserve(text, more))
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave the column out", "a row is longer than %d bytes as text", TN_LONGEST_ROW);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave the column out",
+                      "a row is longer than %d bytes as text", TN_LONGEST_ROW);
   char *from = text->data + begin + size, *to = text->data + text->size + more;
   text->size += more;
   *to = 0;
@@ -61,7 +64,8 @@ static void put_character(tn_str *text, char c) {
   else tn_str_putc(text, c);
 }
 
-static tenon_status put_field(csv_writer *w, const struct ArrowArray *column, int64_t c, int64_t row, tenon_error *err) {
+static tenon_status put_field(csv_writer *w, const struct ArrowArray *column, int64_t c,
+                              int64_t row, tenon_error *err) {
   tn_str *text = &w->out.text;
   if (tn_is_null(column, row)) {
     tn_str_add(text, w->null_text, w->null_size);
@@ -69,7 +73,9 @@ static tenon_status put_field(csv_writer *w, const struct ArrowArray *column, in
   }
   size_t begin = text->size;
   tenon_status status = tn_print_text(w->out.printers[c], column, row, text, err);
-  if (!status && !w->never_quoted[c] && wants_quotes(w, text->data ? text->data + begin : "", text->size - begin)) status = quote_field(w, begin, err);
+  if (!status && !w->never_quoted[c] &&
+      wants_quotes(w, text->data ? text->data + begin : "", text->size - begin))
+    status = quote_field(w, begin, err);
   return status;
 }
 
@@ -78,12 +84,14 @@ static tenon_status put_field(csv_writer *w, const struct ArrowArray *column, in
 static tenon_status end_row(csv_writer *w, tenon_error *err) {
   put_character(&w->out.text, '\n');
   if (w->out.text.failed)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave columns out", "row %lld is longer than %d bytes as text",
-                      (long long)w->out.rows + 1, TN_LONGEST_ROW);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave columns out",
+                      "row %lld is longer than %d bytes as text", (long long)w->out.rows + 1,
+                      TN_LONGEST_ROW);
   return tn_text_out_row(&w->out, err);
 }
 
-static tenon_status put_row(csv_writer *w, const struct ArrowArray *batch, int64_t row, tenon_error *err) {
+static tenon_status put_row(csv_writer *w, const struct ArrowArray *batch, int64_t row,
+                            tenon_error *err) {
   for (int64_t c = 0; c < w->out.column_count; c++) {
     if (c > 0) put_character(&w->out.text, w->delimiter);
     tenon_status status = put_field(w, batch->children[c], c, batch->offset + row, err);
@@ -104,7 +112,8 @@ static tenon_status put_header(csv_writer *w, tenon_error *err) {
     if (c > 0) tn_str_putc(text, w->delimiter);
     size_t begin = text->size, size = strlen(w->out.names[c]);
     tn_str_add(text, w->out.names[c], size);
-    bool quoted = size == 0 || wants_quotes(w, w->out.names[c], size) || begins_like_a_mark(w, begin);
+    bool quoted =
+        size == 0 || wants_quotes(w, w->out.names[c], size) || begins_like_a_mark(w, begin);
     tenon_status status = quoted && !text->failed ? quote_field(w, begin, err) : TENON_OK;
     if (status) return status;
   }
@@ -139,7 +148,8 @@ static void writer_free(void *self) {
   tn_free(w);
 }
 
-static tenon_status take_options(csv_writer *w, const tn_format_options *options, char delimiter, tenon_error *err) {
+static tenon_status take_options(csv_writer *w, const tn_format_options *options, char delimiter,
+                                 tenon_error *err) {
   w->delimiter = options->delimiter ? options->delimiter : delimiter;
   w->quote = options->quote;
   w->null_text = tn_strdup(options->null_text ? options->null_text : "");
@@ -148,9 +158,12 @@ static tenon_status take_options(csv_writer *w, const tn_format_options *options
   w->special[(uint8_t)w->delimiter] = w->special['\n'] = w->special['\r'] = true;
   if (w->quote) w->special[(uint8_t)w->quote] = true;
   bool bad_null = false;
-  for (size_t i = 0; i < w->null_size; i++) bad_null = bad_null || w->special[(uint8_t)w->null_text[i]];
-  if (bad_null || w->delimiter == w->quote || strchr("\n\r", w->delimiter) || (uint8_t)w->delimiter >= 0x80 || (uint8_t)w->quote >= 0x80)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "choose different ASCII characters, and a null_text without them",
+  for (size_t i = 0; i < w->null_size; i++)
+    bad_null = bad_null || w->special[(uint8_t)w->null_text[i]];
+  if (bad_null || w->delimiter == w->quote || strchr("\n\r", w->delimiter) ||
+      (uint8_t)w->delimiter >= 0x80 || (uint8_t)w->quote >= 0x80)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "choose different ASCII characters, and a null_text without them",
                       "delimiter, quote and null_text are in each other's way");
   return TENON_OK;
 }
@@ -158,15 +171,18 @@ static tenon_status take_options(csv_writer *w, const tn_format_options *options
 /* Numbers and dates, where neither a dialect's characters nor NULL look like a part of them. */
 static tenon_status find_simple_columns(csv_writer *w, tenon_error *err) {
   bool clash = w->null_size > 0;
-  for (int c = 0; c < 128; c++) clash = clash || (w->special[c] && (isalnum(c) || strchr("+-.:", c)));
+  for (int c = 0; c < 128; c++)
+    clash = clash || (w->special[c] && (isalnum(c) || strchr("+-.:", c)));
   w->never_quoted = tn_alloc_array((size_t)w->out.column_count, sizeof *w->never_quoted);
   if (!w->never_quoted) return tn_no_memory(err);
-  for (int64_t c = 0; c < w->out.column_count; c++) w->never_quoted[c] = !clash && tn_printer_is_simple(w->out.printers[c]);
+  for (int64_t c = 0; c < w->out.column_count; c++)
+    w->never_quoted[c] = !clash && tn_printer_is_simple(w->out.printers[c]);
   return TENON_OK;
 }
 
-static tenon_status writer_new(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema, const tn_format_options *options,
-                               char delimiter, tn_writer *ret, tenon_error *err) {
+static tenon_status writer_new(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema,
+                               const tn_format_options *options, char delimiter, tn_writer *ret,
+                               tenon_error *err) {
   csv_writer *w = tn_alloc(sizeof *w);
   if (!w) return tn_no_memory(err);
   tenon_status status = take_options(w, options, delimiter, err);
@@ -177,16 +193,17 @@ static tenon_status writer_new(tenon_ctx *ctx, int fd, const struct ArrowSchema 
     writer_free(w);
     return status;
   }
-  *ret = (tn_writer){.self = w, .write = writer_write, .finish = writer_finish, .free = writer_free};
+  *ret = (tn_writer){
+      .self = w, .write = writer_write, .finish = writer_finish, .free = writer_free};
   return TENON_OK;
 }
 
-tenon_status tn_csv_writer(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema, const tn_format_options *options,
-                           tn_writer *ret, tenon_error *err) {
+tenon_status tn_csv_writer(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema,
+                           const tn_format_options *options, tn_writer *ret, tenon_error *err) {
   return writer_new(ctx, fd, schema, options, ',', ret, err);
 }
 
-tenon_status tn_tsv_writer(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema, const tn_format_options *options,
-                           tn_writer *ret, tenon_error *err) {
+tenon_status tn_tsv_writer(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema,
+                           const tn_format_options *options, tn_writer *ret, tenon_error *err) {
   return writer_new(ctx, fd, schema, options, '\t', ret, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON lines out of batches: one object a line, all columns in it, as arrow/print.h says. Integers and
- * decimals are numbers with all their digits, however many; NaN and infinities are strings; binary
- * is a string \x68690a; lists, structs and maps are arrays and objects.
+ * JSON lines out of batches: one object a line, all columns in it, as arrow/print.h says. Integers
+ * and decimals are numbers with all their digits, however many; NaN and infinities are strings;
+ * binary is a string \x68690a; lists, structs and maps are arrays and objects.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +18,20 @@ typedef struct jsonl_writer {
   size_t *key_ends;
 } jsonl_writer;
 
-static tenon_status put_row(jsonl_writer *w, const struct ArrowArray *batch, int64_t row, tenon_error *err) {
+static tenon_status put_row(jsonl_writer *w, const struct ArrowArray *batch, int64_t row,
+                            tenon_error *err) {
   tn_str *text = &w->out.text;
   for (int64_t c = 0; c < w->out.column_count; c++) {
     size_t begin = c > 0 ? w->key_ends[c - 1] : 0;
     tn_str_add(text, w->keys.data + begin, w->key_ends[c] - begin);
-    tenon_status status = tn_print_json(w->out.printers[c], batch->children[c], batch->offset + row, text, err);
+    tenon_status status =
+        tn_print_json(w->out.printers[c], batch->children[c], batch->offset + row, text, err);
     if (status) return tn_text_out_fail(&w->out, c, status, err);
   }
   if (!tn_str_add(text, "}\n", 2))
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave columns out", "row %lld is longer than %d bytes as text",
-                      (long long)w->out.rows + 1, TN_LONGEST_ROW);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "leave columns out",
+                      "row %lld is longer than %d bytes as text", (long long)w->out.rows + 1,
+                      TN_LONGEST_ROW);
   return tn_text_out_row(&w->out, err);
 }
 
@@ -56,7 +59,9 @@ static void jsonl_free(void *self) {
   tn_free(w);
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static tenon_status refuse_equal_names(const tn_text_out *o, tenon_error *err) {
   char **sorted = tn_alloc_array((size_t)o->column_count, sizeof *sorted);
@@ -67,7 +72,8 @@ static tenon_status refuse_equal_names(const tn_text_out *o, tenon_error *err) {
   while (c < o->column_count && strcmp(sorted[c - 1], sorted[c]) != 0) c++;
   tenon_status status = TENON_OK;
   if (c < o->column_count)
-    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "give one of them another name, or choose columns",
+    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE,
+                        "give one of them another name, or choose columns",
                         "two columns are called %.200s, which an object cannot have", sorted[c]);
   tn_free(sorted);
   return status;
@@ -89,8 +95,9 @@ static tenon_status make_keys(jsonl_writer *w, tenon_error *err) {
   return TENON_OK;
 }
 
-static tenon_status jsonl_writer_new(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema, const tn_format_options *options,
-                                     tn_writer *ret, tenon_error *err) {
+static tenon_status jsonl_writer_new(tenon_ctx *ctx, int fd, const struct ArrowSchema *schema,
+                                     const tn_format_options *options, tn_writer *ret,
+                                     tenon_error *err) {
   (void)options;
   jsonl_writer *w = tn_alloc(sizeof *w);
   if (!w) return tn_no_memory(err);
@@ -106,4 +113,6 @@ static tenon_status jsonl_writer_new(tenon_ctx *ctx, int fd, const struct ArrowS
 
 static const char *const extensions[] = {".jsonl", ".ndjson", NULL};
 
-const tn_format tn_format_jsonl = {.name = "jsonl", .extensions = extensions, .writer = jsonl_writer_new};
+const tn_format tn_format_jsonl = {.name = "jsonl",
+                                   .extensions = extensions,
+                                   .writer = jsonl_writer_new};

@@ -13,7 +13,8 @@ enum { AT_A_TIME = 4096 };   /* PIPE_BUF: what a pipe that is ready takes withou
 
 tenon_status tn_sink_init(tn_sink *ret, tenon_ctx *ctx, int fd, tenon_error *err) {
   struct stat info;
-  if (fstat(fd, &info) != 0) return tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "the file to be written");
+  if (fstat(fd, &info) != 0)
+    return tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "the file to be written");
   *ret = (tn_sink){.ctx = tenon_ctx_ref(ctx), .fd = fd, .waits = !S_ISREG(info.st_mode)};
   return TENON_OK;
 }

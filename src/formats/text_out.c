@@ -8,15 +8,18 @@
 
 enum { MUCH = 128 << 10 };
 
-static tenon_status take_column(tn_text_out *o, const struct ArrowSchema *s, int64_t i, tenon_error *err) {
+static tenon_status take_column(tn_text_out *o, const struct ArrowSchema *s, int64_t i,
+                                tenon_error *err) {
   o->names[i] = tn_strdup(s->name ? s->name : "");
   return o->names[i] ? tn_printer_new(s, &o->printers[i], err) : tn_no_memory(err);
 }
 
-tenon_status tn_text_out_init(tn_text_out *ret, tenon_ctx *ctx, int fd, const struct ArrowSchema *schema, tenon_error *err) {
+tenon_status tn_text_out_init(tn_text_out *ret, tenon_ctx *ctx, int fd,
+                              const struct ArrowSchema *schema, tenon_error *err) {
   tn_text_out o = {0};
   if (schema->n_children == 0)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "choose a column, at least", "rows without columns cannot be written as text");
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "choose a column, at least",
+                      "rows without columns cannot be written as text");
   tenon_status status = tn_sink_init(&o.sink, ctx, fd, err);
   if (status) return status;
   tn_str_init(&o.text, TN_LONGEST_ROW + MUCH);
@@ -24,7 +27,8 @@ tenon_status tn_text_out_init(tn_text_out *ret, tenon_ctx *ctx, int fd, const st
   o.printers = tn_alloc_array((size_t)o.column_count, sizeof *o.printers);
   o.names = tn_alloc_array((size_t)o.column_count, sizeof *o.names);
   if (!o.printers || !o.names) status = tn_no_memory(err);
-  for (int64_t i = 0; !status && i < o.column_count; i++) status = take_column(&o, schema->children[i], i, err);
+  for (int64_t i = 0; !status && i < o.column_count; i++)
+    status = take_column(&o, schema->children[i], i, err);
   if (status) tn_text_out_release(&o);
   else *ret = o;
   return status;
@@ -42,10 +46,12 @@ void tn_text_out_release(tn_text_out *o) {
   *o = (tn_text_out){0};
 }
 
-tenon_status tn_text_out_check(const tn_text_out *o, const struct ArrowArray *batch, tenon_error *err) {
+tenon_status tn_text_out_check(const tn_text_out *o, const struct ArrowArray *batch,
+                               tenon_error *err) {
   if (batch->n_children == o->column_count) return TENON_OK;
   return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_WRITE, "report this as a fault of Tenon",
-                    "a batch has %lld columns where its schema has %lld", (long long)batch->n_children, (long long)o->column_count);
+                    "a batch has %lld columns where its schema has %lld",
+                    (long long)batch->n_children, (long long)o->column_count);
 }
 
 tenon_status tn_text_out_flush(tn_text_out *o, tenon_error *err) {
@@ -60,7 +66,9 @@ tenon_status tn_text_out_row(tn_text_out *o, tenon_error *err) {
   return o->text.size < MUCH ? TENON_OK : tn_text_out_flush(o, err);
 }
 
-tenon_status tn_text_out_fail(const tn_text_out *o, int64_t column, tenon_status status, tenon_error *err) {
-  if (column >= 0) tn_error_prefix(err, "row %lld, column %.100s: ", (long long)o->rows + 1, o->names[column]);
+tenon_status tn_text_out_fail(const tn_text_out *o, int64_t column, tenon_status status,
+                              tenon_error *err) {
+  if (column >= 0)
+    tn_error_prefix(err, "row %lld, column %.100s: ", (long long)o->rows + 1, o->names[column]);
   return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the writers of rows as text share: printers of the columns, a buffer, its way to the file. */
+/* What the writers of rows as text share: printers of the columns, a buffer, its way to the file.
+ * */
 #ifndef TN_FORMATS_TEXT_OUT_H
 #define TN_FORMATS_TEXT_OUT_H
 
@@ -20,7 +21,8 @@ typedef struct tn_text_out {
 } tn_text_out;
 
 /* UNSUPPORTED where a column has no text, or there is no column. */
-tenon_status tn_text_out_init(tn_text_out *ret, tenon_ctx *ctx, int fd, const struct ArrowSchema *, tenon_error *err);
+tenon_status tn_text_out_init(tn_text_out *ret, tenon_ctx *ctx, int fd, const struct ArrowSchema *,
+                              tenon_error *err);
 void tn_text_out_release(tn_text_out *);
 /* Is the batch of the schema's shape? */
 tenon_status tn_text_out_check(const tn_text_out *, const struct ArrowArray *, tenon_error *err);

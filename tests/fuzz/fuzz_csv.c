@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as CSV. The first byte chooses options. Held against each other: the index of each set of
- * instructions with the portable one; the same bytes in one piece and in small ones; what is read with
- * what is read of it after it was written again.
+ * Any bytes as CSV. The first byte chooses options. Held against each other: the index of each set
+ * of instructions with the portable one; the same bytes in one piece and in small ones; what is
+ * read with what is read of it after it was written again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,8 @@ typedef struct source {
   size_t size, piece, at;
 } source;
 
-static tenon_status read_piece(void *self, void *to, size_t size, size_t *ret_size, tenon_error *err) {
+static tenon_status read_piece(void *self, void *to, size_t size, size_t *ret_size,
+                               tenon_error *err) {
   source *s = self;
   (void)err;
   if (size > s->piece) size = s->piece;
@@ -42,17 +43,26 @@ static tenon_status read_piece(void *self, void *to, size_t size, size_t *ret_si
 
 static void close_source(void *self) { (void)self; }
 
-static tenon_status open_source(void *self, int64_t offset, int64_t length, tenon_bytes *ret, tenon_error *err) {
+static tenon_status open_source(void *self, int64_t offset, int64_t length, tenon_bytes *ret,
+                                tenon_error *err) {
   (void)offset, (void)length, (void)err;
   ((source *)self)->at = 0;
-  *ret = (tenon_bytes){.struct_size = sizeof *ret, .fd = -1, .length = -1, .self = self, .read = read_piece, .close = close_source};
+  *ret = (tenon_bytes){
+      .struct_size = sizeof *ret,
+      .fd = -1,
+      .length = -1,
+      .self = self,
+      .read = read_piece,
+      .close = close_source,
+  };
   return TENON_OK;
 }
 
 /* ---- Indexes ---- */
 
 static void same_index(const tn_csv_index *a, const tn_csv_index *b) {
-  expect(a->rows == b->rows && a->problem == b->problem && a->left_out == b->left_out && a->inner_lines == b->inner_lines);
+  expect(a->rows == b->rows && a->problem == b->problem && a->left_out == b->left_out &&
+         a->inner_lines == b->inner_lines);
   expect(!a->problem || a->problem_at == b->problem_at);
   expect(memcmp(a->starts, b->starts, (a->rows + 1) * sizeof *a->starts) == 0);
   expect(memcmp(a->ends, b->ends, (size_t)a->rows * a->columns * sizeof *a->ends) == 0);
@@ -65,7 +75,8 @@ static void index_with_all(const uint8_t *data, size_t size, uint32_t columns) {
   memset(text + size, '\n', TN_CSV_SLACK);
   for (const tn_csv_indexer *i = tn_csv_indexers; i->name; i++) {
     if (!i->usable()) continue;
-    tn_csv_index ix = {.dialect = {.delimiter = ',', .quote = '"', .null_text = ""}, .columns = columns};
+    tn_csv_index ix = {.dialect = {.delimiter = ',', .quote = '"', .null_text = ""},
+                       .columns = columns};
     expect(tn_csv_index_reserve(&ix, (uint32_t)size, NULL) == TENON_OK);
     i->index(&ix, text, 0, (uint32_t)size);
     if (last.ends) same_index(&last, &ix);
@@ -79,7 +90,8 @@ static void index_with_all(const uint8_t *data, size_t size, uint32_t columns) {
 /* ---- Reading ---- */
 
 /* Rows as text that tells all values apart. */
-static void put_batch(tn_str *out, const struct ArrowSchema *schema, const struct ArrowArray *batch) {
+static void put_batch(tn_str *out, const struct ArrowSchema *schema,
+                      const struct ArrowArray *batch) {
   for (int64_t c = 0; c < schema->n_children; c++) {
     tn_printer *p;
     expect(tn_printer_new(schema->children[c], &p, NULL) == TENON_OK);
@@ -92,7 +104,8 @@ static void put_batch(tn_str *out, const struct ArrowSchema *schema, const struc
 }
 
 /* In one batch, if it fits: columns stand one behind the other in `out`. */
-static tenon_status read_all(tenon_ctx *ctx, source *s, const tn_format_options *options, tn_str *out, tenon_error *err) {
+static tenon_status read_all(tenon_ctx *ctx, source *s, const tn_format_options *options,
+                             tn_str *out, tenon_error *err) {
   tn_input in = {.name = "f", .size = -1, .self = s, .open = open_source};
   tenon_read read = TENON_READ_INIT;
   tenon_rows rows;
@@ -103,7 +116,8 @@ static tenon_status read_all(tenon_ctx *ctx, source *s, const tn_format_options 
   for (int64_t c = 0; c < rows.stream.schema.n_children; c++) {
     tn_str_puts(out, rows.stream.schema.children[c]->format);
     tn_str_puts(out, " ");
-    expect(tn_print_json_string(rows.stream.schema.children[c]->name, strlen(rows.stream.schema.children[c]->name), out, NULL) == 0);
+    expect(tn_print_json_string(rows.stream.schema.children[c]->name,
+                                strlen(rows.stream.schema.children[c]->name), out, NULL) == 0);
   }
   while (!(status = rows.stream.next(rows.stream.self, &batch, err)) && batch.release) {
     expect(tn_arrow_check(&rows.stream.schema, &batch, NULL) == TENON_OK);
@@ -117,7 +131,8 @@ static tenon_status read_all(tenon_ctx *ctx, source *s, const tn_format_options 
 
 /* ---- Writing again ---- */
 
-static int write_again(tenon_ctx *ctx, source *s, const tn_format_options *options, const tn_format_options *write_options) {
+static int write_again(tenon_ctx *ctx, source *s, const tn_format_options *options,
+                       const tn_format_options *write_options) {
   tn_input in = {.name = "f", .size = -1, .self = s, .open = open_source};
   tenon_read read = TENON_READ_INIT;
   tenon_rows rows;
@@ -137,7 +152,8 @@ static int write_again(tenon_ctx *ctx, source *s, const tn_format_options *optio
 }
 
 /* A table of texts is the same after it was written and read. */
-static void round_trip(tenon_ctx *ctx, source *s, const tn_format_options *options, const tn_str *first) {
+static void round_trip(tenon_ctx *ctx, source *s, const tn_format_options *options,
+                       const tn_str *first) {
   tn_format_options plain = TN_FORMAT_OPTIONS_INIT;
   tn_str again;
   plain.header = 1;
@@ -179,8 +195,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   tenon_status status = read_all(ctx, &s, &options, &whole, &err);
   s.piece = 1 + size % 5;
   expect(read_all(ctx, &s, &options, &pieces, &other_err) == status);
-  expect(strcmp(err.message, other_err.message) == 0 && strcmp(tn_str_text(&whole), tn_str_text(&pieces)) == 0);
-  if (status) expect(err.message[0] && (status == TENON_DATA || status == TENON_LIMITED || status == TENON_CONFIG));
+  expect(strcmp(err.message, other_err.message) == 0 &&
+         strcmp(tn_str_text(&whole), tn_str_text(&pieces)) == 0);
+  if (status)
+    expect(err.message[0] &&
+           (status == TENON_DATA || status == TENON_LIMITED || status == TENON_CONFIG));
   else if (options.all_text) round_trip(ctx, &s, &options, &whole);
   tn_str_release(&whole);
   tn_str_release(&pieces);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSV and TSV: text cases read in every split, the index in every set of instructions, limits, writers. */
+/* CSV and TSV: text cases read in every split, the index in every set of instructions, limits,
+ * writers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,8 +81,9 @@ static void put_batch(tn_str *out, const struct ArrowSchema *s, const struct Arr
 }
 
 /* All that is read, or the error. */
-static tenon_status read_all(const tn_format *format, memory_input *in, const tn_format_options *options, const tenon_read *read,
-                             tn_str *out, tenon_error *err) {
+static tenon_status read_all(const tn_format *format, memory_input *in,
+                             const tn_format_options *options, const tenon_read *read, tn_str *out,
+                             tenon_error *err) {
   tenon_ctx *ctx;
   tenon_rows rows = {.struct_size = sizeof rows};
   struct ArrowArray batch = {0};
@@ -114,7 +116,8 @@ typedef struct csv_case {
 } csv_case;
 
 /* The same in pieces of `first` and `rest` bytes, in batches of so many rows. */
-static bool reads_the_same(csv_case *c, size_t first, size_t rest, int32_t batch_rows, const char *expected) {
+static bool reads_the_same(csv_case *c, size_t first, size_t rest, int32_t batch_rows,
+                           const char *expected) {
   tn_str out;
   tenon_error err = TENON_ERROR_INIT;
   tenon_read read = TENON_READ_INIT;
@@ -124,7 +127,8 @@ static bool reads_the_same(csv_case *c, size_t first, size_t rest, int32_t batch
   tn_str_init(&out, 1 << 20);
   read_all(c->format, &c->in, &c->options, &read, &out, &err);
   bool same = strcmp(tn_str_text(&out), expected) == 0;
-  if (!same) print_error("first %zu rest %zu rows %d: %s\n", first, rest, batch_rows, tn_str_text(&out));
+  if (!same)
+    print_error("first %zu rest %zu rows %d: %s\n", first, rest, batch_rows, tn_str_text(&out));
   tn_str_release(&out);
   return same;
 }
@@ -144,7 +148,8 @@ static const char *take_options(const char *text, csv_case *c, char *room) {
     }
     *value++ = 0;
     size_t size = unescape(value, room);
-    if (tn_option_set(&c->options, TN_OPTION_READS, item, room, &err)) fail_msg("%s: %s", item, err.message);
+    if (tn_option_set(&c->options, TN_OPTION_READS, item, room, &err))
+      fail_msg("%s: %s", item, err.message);
     room += size + 1;
   }
   return end + 1 + (end[1] == ' ');
@@ -164,7 +169,8 @@ static void answer_case(const char *input, char *text, size_t room) {
   tn_str_init(&out, 1 << 20);
   read_all(c.format, &c.in, &c.options, &read, &out, &err);
   snprintf(text, room, "%s", tn_str_text(&out));
-  bool same = reads_the_same(&c, 1, 1, 0, tn_str_text(&out)) && reads_the_same(&c, 0, 0, 1, tn_str_text(&out));
+  bool same = reads_the_same(&c, 1, 1, 0, tn_str_text(&out)) &&
+              reads_the_same(&c, 0, 0, 1, tn_str_text(&out));
   for (size_t i = 1; same && i < size; i++) same = reads_the_same(&c, i, 0, 0, tn_str_text(&out));
   if (!same) snprintf(text, room, "another answer in other pieces");
   tn_str_release(&out);
@@ -188,7 +194,8 @@ static uint64_t random_bits(void) {
 enum { MOST = 4096 };
 
 static void index_init(tn_csv_index *ix, uint32_t columns) {
-  *ix = (tn_csv_index){.dialect = {.delimiter = ',', .quote = '"', .null_text = ""}, .columns = columns};
+  *ix = (tn_csv_index){
+      .dialect = {.delimiter = ',', .quote = '"', .null_text = ""}, .columns = columns};
   assert_int_equal(tn_csv_index_reserve(ix, MOST, NULL), TENON_OK);
 }
 
@@ -199,7 +206,8 @@ static void same_index(const tn_csv_index *a, const tn_csv_index *b) {
   assert_int_equal(a->left_out, b->left_out);
   assert_int_equal(a->inner_lines, b->inner_lines);
   assert_memory_equal(a->starts, b->starts, (a->rows + 1) * sizeof *a->starts);
-  if (a->rows) assert_memory_equal(a->ends, b->ends, (size_t)a->rows * a->columns * sizeof *a->ends);
+  if (a->rows)
+    assert_memory_equal(a->ends, b->ends, (size_t)a->rows * a->columns * sizeof *a->ends);
 }
 
 /* What indexes byte by byte, by walk_record alone. */
@@ -207,7 +215,9 @@ static void naive_index(tn_csv_index *ix, const uint8_t *data, uint32_t end) {
   uint32_t at = 0, count, next;
   ix->rows = 0;
   ix->starts[0] = 0;
-  while (at < end && tn_csv_walk_record(&ix->dialect, data, at, end, ix->ends + (size_t)ix->rows * ix->columns, ix->columns, &count, &next)) {
+  while (at < end &&
+         tn_csv_walk_record(&ix->dialect, data, at, end, ix->ends + (size_t)ix->rows * ix->columns,
+                            ix->columns, &count, &next)) {
     bool is_empty = count == 1 && (data[at] == '\n' || data[at] == '\r');
     if (count != ix->columns && !is_empty) break;
     at = next;
@@ -233,7 +243,8 @@ static void indexes_alike_everywhere(void **state) {
     }
     for (uint32_t i = 0; i < size / (columns * 4) && round % 3 == 1; i++) {
       uint32_t at = i * columns * 4;
-      for (uint32_t c = 0; c < columns && at + 3 < size; c++, at += 4) memcpy(data + at, c + 1 < columns ? "\"a\"," : "\"\"a\n", 4);
+      for (uint32_t c = 0; c < columns && at + 3 < size; c++, at += 4)
+        memcpy(data + at, c + 1 < columns ? "\"a\"," : "\"\"a\n", 4);
     }
     memset(data + size, ',', TN_CSV_SLACK);   /* what stands behind the end does not matter */
     tn_csv_index expected, got;
@@ -252,7 +263,8 @@ static void indexes_alike_everywhere(void **state) {
       naive_index(&got, data, size);
       assert_int_equal(got.rows, expected.rows);
       assert_memory_equal(got.starts, expected.starts, (got.rows + 1) * sizeof *got.starts);
-      if (got.rows) assert_memory_equal(got.ends, expected.ends, (size_t)got.rows * columns * sizeof *got.ends);
+      if (got.rows)
+        assert_memory_equal(got.ends, expected.ends, (size_t)got.rows * columns * sizeof *got.ends);
     }
     tn_csv_index_release(&expected);
     tn_csv_index_release(&got);
@@ -268,7 +280,8 @@ static void indexes_alike_everywhere(void **state) {
 static void put_row(tn_str *text, int i, bool crlf) {
   tn_str_printf(text, "%d,\"", i);
   int size = i % 997 == 0 ? 300000 : i % 50;
-  for (int k = 0; k < size; k++) tn_str_puts(text, k % 11 == 3 ? "\"\"" : k % 17 == 5 ? "\n" : k % 7 == 2 ? "é" : "x");
+  for (int k = 0; k < size; k++)
+    tn_str_puts(text, k % 11 == 3 ? "\"\"" : k % 17 == 5 ? "\n" : k % 7 == 2 ? "é" : "x");
   tn_str_printf(text, "\",%d.5%s", i, crlf ? "\r\n" : "\n");
 }
 
@@ -305,12 +318,14 @@ static void reads_large(bool crlf, size_t piece, int64_t batch_bytes) {
   in.first = in.rest = piece;
   read.batch_bytes = batch_bytes;
   assert_int_equal(tenon_ctx_new(NULL, -1, &ctx, NULL), TENON_OK);
-  assert_int_equal(tn_format_csv.read(ctx, &in.input, &options, NULL, &read, &rows, NULL), TENON_OK);
+  assert_int_equal(tn_format_csv.read(ctx, &in.input, &options, NULL, &read, &rows, NULL),
+                   TENON_OK);
   int i = 0;
   while (rows.stream.next(rows.stream.self, &batch, NULL) == TENON_OK && batch.release) {
     const int32_t *ends = batch.children[1]->buffers[1];
     /* 8 + 8 + 4 bytes a row and the text, unless one row is more alone */
-    if (batch_bytes && batch.length > 1) assert_true(batch.length * 20 + 4 + ends[batch.length] <= batch_bytes);
+    if (batch_bytes && batch.length > 1)
+      assert_true(batch.length * 20 + 4 + ends[batch.length] <= batch_bytes);
     for (int64_t k = 0; k < batch.length; k++) check_row(&batch, k, i++);
     batch.release(&batch);
   }
@@ -330,7 +345,8 @@ static void reads_large_files(void **state) {
 
 /* ---- Errors that need much text ---- */
 
-static void read_error(const char *data, size_t size, const tn_format_options *options, tenon_error *err) {
+static void read_error(const char *data, size_t size, const tn_format_options *options,
+                       tenon_error *err) {
   memory_input in;
   tn_str out;
   tenon_read read = TENON_READ_INIT;
@@ -380,12 +396,15 @@ static void names_the_last_line(void **state) {
   tn_str text;
   tn_str_init(&text, 1 << 24);
   /* lines in quotes count, and empty ones that are left out */
-  for (int i = 0; i < 50000; i++) tn_str_puts(&text, i == 0 ? "a,b\r\n" : i % 3 ? "1,\"x\r\ny\"\r\n" : "\r\n2,z\r\n");
+  for (int i = 0; i < 50000; i++)
+    tn_str_puts(&text, i == 0 ? "a,b\r\n" : i % 3 ? "1,\"x\r\ny\"\r\n" : "\r\n2,z\r\n");
   tn_str_puts(&text, "1,2,3\r\n");
   int lines = 1;
   for (size_t i = 0; i < text.size; i++) lines += text.data[i] == '\n';
   char expected[100];
-  snprintf(expected, sizeof expected, "f.csv: line %d (byte %zu): 3 fields, where the first record has 2", lines - 1, text.size - 7);
+  snprintf(expected, sizeof expected,
+           "f.csv: line %d (byte %zu): 3 fields, where the first record has 2", lines - 1,
+           text.size - 7);
   read_error(text.data, text.size, &options, &err);
   assert_string_equal(err.message, expected);
   tn_str_release(&text);
@@ -403,7 +422,8 @@ static void passes_on_failed_reads(void **state) {
     in.first = in.rest = 3;
     in.fail_at = at;
     tn_str_init(&out, 1000);
-    assert_int_equal(read_all(&tn_format_csv, &in, &options, &read, &out, &err), at < 6 ? TENON_IO : TENON_OK);
+    assert_int_equal(read_all(&tn_format_csv, &in, &options, &read, &out, &err),
+                     at < 6 ? TENON_IO : TENON_OK);
     tn_str_release(&out);
   }
 }
@@ -494,7 +514,8 @@ static void applies_columns_and_limit(void **state) {
   read.filters = &filter;
   read.filter_count = 1;
   assert_int_equal(read_people(&read, &out), 0);
-  assert_string_equal(tn_str_text(&out), "score:float64 id:int64 name:text / 1.5|1|Ann / ~|2|Bob / 2.5|3|Cy");
+  assert_string_equal(tn_str_text(&out),
+                      "score:float64 id:int64 name:text / 1.5|1|Ann / ~|2|Bob / 2.5|3|Cy");
   tn_str_release(&out);
 }
 
@@ -511,7 +532,8 @@ static void refuses_unknown_columns(void **state) {
   read.column_count = 1;
   memory_input_init(&in, "people.csv", people, sizeof people - 1);
   assert_int_equal(tenon_ctx_new(NULL, -1, &ctx, NULL), TENON_OK);
-  assert_int_equal(tn_format_csv.read(ctx, &in.input, &options, NULL, &read, &rows, &err), TENON_NOT_FOUND);
+  assert_int_equal(tn_format_csv.read(ctx, &in.input, &options, NULL, &read, &rows, &err),
+                   TENON_NOT_FOUND);
   assert_string_equal(err.message, "people.csv: there is no column scor");
   assert_string_equal(err.remedy, "did you mean score?");
   tenon_ctx_free(ctx);
@@ -571,7 +593,8 @@ static void notices_a_cancel(void **state) {
   tenon_read read = TENON_READ_INIT;
   memory_input_init(&in, "people.csv", people, sizeof people - 1);
   assert_int_equal(tenon_ctx_new(NULL, -1, &ctx, NULL), TENON_OK);
-  assert_int_equal(tn_format_csv.read(ctx, &in.input, &options, NULL, &read, &rows, NULL), TENON_OK);
+  assert_int_equal(tn_format_csv.read(ctx, &in.input, &options, NULL, &read, &rows, NULL),
+                   TENON_OK);
   tenon_ctx_cancel(ctx);
   assert_int_equal(rows.stream.next(rows.stream.self, &batch, NULL), TENON_CANCELLED);
   rows.stream.close(rows.stream.self);
@@ -582,8 +605,9 @@ static void notices_a_cancel(void **state) {
 /* ---- Writers ---- */
 
 /* What a format writes of the rows that another reads. */
-static tenon_status convert(const tn_format *from, const tn_format_options *read_options, const tn_format *to,
-                            const tn_format_options *write_options, const char *data, tn_str *out, tenon_error *err) {
+static tenon_status convert(const tn_format *from, const tn_format_options *read_options,
+                            const tn_format *to, const tn_format_options *write_options,
+                            const char *data, tn_str *out, tenon_error *err) {
   memory_input in;
   tenon_ctx *ctx;
   tenon_rows rows;
@@ -595,9 +619,11 @@ static tenon_status convert(const tn_format *from, const tn_format_options *read
   memory_input_init(&in, "in", data, strlen(data));
   assert_int_equal(tenon_ctx_new(NULL, -1, &ctx, NULL), TENON_OK);
   assert_int_equal(from->read(ctx, &in.input, read_options, NULL, &read, &rows, err), TENON_OK);
-  tenon_status status = to->writer(ctx, fileno(file), &rows.stream.schema, write_options, &writer, err);
+  tenon_status status =
+      to->writer(ctx, fileno(file), &rows.stream.schema, write_options, &writer, err);
   if (!status) {
-    while (!status && rows.stream.next(rows.stream.self, &batch, err) == TENON_OK && batch.release) {
+    while (!status && rows.stream.next(rows.stream.self, &batch, err) == TENON_OK &&
+           batch.release) {
       status = writer.write(writer.self, &batch, err);
       assert_null(batch.release);
     }
@@ -619,7 +645,8 @@ static const char mixed[] =
     "i,d,f,t,b,day,at,here\n"
     "1,12.50,0.1,\"a,b\",true,2024-02-29,2024-02-29T12:00:00.25,2024-02-29T12:00:00Z\n"
     ",,,,,,,\n"
-    "-9223372036854775808,-0.01,1e+300,\"\",false,0001-01-01,1969-12-31T23:59:59.999999,9999-12-31T23:59:59Z\n"
+    "-9223372036854775808,-0.01,1e+300,\"\",false,0001-01-01,1969-12-31T23:59:59.999999,9999-12-"
+    "31T23:59:59Z\n"
     "2,3.00,-Infinity,\"say \"\"x\"\"\n\r\",,,,\n";
 
 static void writes_what_it_reads(void **state) {
@@ -628,7 +655,8 @@ static void writes_what_it_reads(void **state) {
   tn_str out;
   tn_str_init(&out, 1 << 20);
   options.types = "d=decimal(15,2)";
-  assert_int_equal(convert(&tn_format_csv, &options, &tn_format_csv, &options, mixed, &out, NULL), TENON_OK);
+  assert_int_equal(convert(&tn_format_csv, &options, &tn_format_csv, &options, mixed, &out, NULL),
+                   TENON_OK);
   assert_string_equal(tn_str_text(&out), mixed);
   tn_str_release(&out);
 }
@@ -639,15 +667,19 @@ static void writes_json_lines(void **state) {
   tn_str out;
   tn_str_init(&out, 1 << 20);
   options.types = "d=decimal(15,2)";
-  assert_int_equal(convert(&tn_format_csv, &options, &tn_format_jsonl, &options, mixed, &out, NULL), TENON_OK);
-  assert_string_equal(
-      tn_str_text(&out),
-      "{\"i\":1,\"d\":12.50,\"f\":0.1,\"t\":\"a,b\",\"b\":true,\"day\":\"2024-02-29\",\"at\":\"2024-02-29T12:00:00.25\","
-      "\"here\":\"2024-02-29T12:00:00Z\"}\n"
-      "{\"i\":null,\"d\":null,\"f\":null,\"t\":null,\"b\":null,\"day\":null,\"at\":null,\"here\":null}\n"
-      "{\"i\":-9223372036854775808,\"d\":-0.01,\"f\":1e+300,\"t\":\"\",\"b\":false,\"day\":\"0001-01-01\","
-      "\"at\":\"1969-12-31T23:59:59.999999\",\"here\":\"9999-12-31T23:59:59Z\"}\n"
-      "{\"i\":2,\"d\":3.00,\"f\":\"-Infinity\",\"t\":\"say \\\"x\\\"\\n\\r\",\"b\":null,\"day\":null,\"at\":null,\"here\":null}\n");
+  assert_int_equal(convert(&tn_format_csv, &options, &tn_format_jsonl, &options, mixed, &out, NULL),
+                   TENON_OK);
+  assert_string_equal(tn_str_text(&out),
+                      "{\"i\":1,\"d\":12.50,\"f\":0.1,\"t\":\"a,b\",\"b\":true,\"day\":\"2024-02-"
+                      "29\",\"at\":\"2024-02-29T12:00:00.25\","
+                      "\"here\":\"2024-02-29T12:00:00Z\"}\n"
+                      "{\"i\":null,\"d\":null,\"f\":null,\"t\":null,\"b\":null,\"day\":null,\"at\":"
+                      "null,\"here\":null}\n"
+                      "{\"i\":-9223372036854775808,\"d\":-0.01,\"f\":1e+300,\"t\":\"\",\"b\":false,"
+                      "\"day\":\"0001-01-01\","
+                      "\"at\":\"1969-12-31T23:59:59.999999\",\"here\":\"9999-12-31T23:59:59Z\"}\n"
+                      "{\"i\":2,\"d\":3.00,\"f\":\"-Infinity\",\"t\":\"say "
+                      "\\\"x\\\"\\n\\r\",\"b\":null,\"day\":null,\"at\":null,\"here\":null}\n");
   tn_str_release(&out);
 }
 
@@ -662,9 +694,11 @@ static void writes_tsv_and_dialects(void **state) {
       {&tn_format_csv, "a,b\nNA,\n\"\",2\n", NULL, NULL, "NA", NULL, "a,b\n\"NA\",NA\n,2\n"},
       {&tn_format_csv, "a,b\nit's,\nx,2\n", NULL, "'", NULL, NULL, "a,b\n'it''s',\nx,2\n"},
       {&tn_format_csv, "a,b\nx,1\n", NULL, NULL, NULL, "no", "x,1\n"},
-      {&tn_format_csv, "\"a,b\",\"c\"\"d\"\nx,1\n", NULL, NULL, NULL, NULL, "\"a,b\",\"c\"\"d\"\nx,1\n"},
+      {&tn_format_csv, "\"a,b\",\"c\"\"d\"\nx,1\n", NULL, NULL, NULL, NULL,
+       "\"a,b\",\"c\"\"d\"\nx,1\n"},
       {&tn_format_csv, "a\nx\n\n\"\"\n", NULL, NULL, NULL, NULL, "a\nx\n\n\"\"\n"},
-      {&tn_format_csv, "a,b\n2024-01-01T10:00:00,1\n", ":", NULL, NULL, NULL, "a:b\n\"2024-01-01T10:00:00\":1\n"},
+      {&tn_format_csv, "a,b\n2024-01-01T10:00:00,1\n", ":", NULL, NULL, NULL,
+       "a:b\n\"2024-01-01T10:00:00\":1\n"},
       {&tn_format_csv, "a,b\n-1,1.5\n", ".", NULL, NULL, NULL, "a.b\n-1.\"1.5\"\n"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -672,10 +706,17 @@ static void writes_tsv_and_dialects(void **state) {
     tn_str out;
     read_options.header = 1;
     tn_str_init(&out, 1 << 20);
-    const char *const given[][2] = {{"delimiter", cases[i].delimiter}, {"quote", cases[i].quote}, {"null_text", cases[i].null_text}, {"header", cases[i].header}};
+    const char *const given[][2] = {{"delimiter", cases[i].delimiter},
+                                    {"quote", cases[i].quote},
+                                    {"null_text", cases[i].null_text},
+                                    {"header", cases[i].header}};
     for (size_t k = 0; k < sizeof given / sizeof given[0]; k++)
-      if (given[k][1]) assert_int_equal(tn_option_set(&options, TN_OPTION_WRITES, given[k][0], given[k][1], NULL), TENON_OK);
-    assert_int_equal(convert(&tn_format_csv, &read_options, cases[i].to, &options, cases[i].data, &out, NULL), TENON_OK);
+      if (given[k][1])
+        assert_int_equal(tn_option_set(&options, TN_OPTION_WRITES, given[k][0], given[k][1], NULL),
+                         TENON_OK);
+    assert_int_equal(convert(&tn_format_csv, &read_options, cases[i].to, &options, cases[i].data,
+                             &out, NULL),
+                     TENON_OK);
     assert_string_equal(tn_str_text(&out), cases[i].expected);
     tn_str_release(&out);
   }
@@ -688,8 +729,10 @@ static void refuses_what_cannot_be_written(void **state) {
     const char *data, *quote, *null_text, *delimiter, *message;
     tenon_status status;
   } cases[] = {
-      {&tn_format_csv, "a,b\n1,x\n2,\"y,z\"\n", "none", NULL, NULL, "row 2, column b: the field cannot be told from others", TENON_DATA},
-      {&tn_format_csv, "a,b\n1,\"\"\n", "none", NULL, NULL, "row 1, column b: the field cannot be told from others", TENON_DATA},
+      {&tn_format_csv, "a,b\n1,x\n2,\"y,z\"\n", "none", NULL, NULL,
+       "row 2, column b: the field cannot be told from others", TENON_DATA},
+      {&tn_format_csv, "a,b\n1,\"\"\n", "none", NULL, NULL,
+       "row 1, column b: the field cannot be told from others", TENON_DATA},
       {&tn_format_csv, "a,b\n1,2\n", ",", NULL, NULL, "in each other's way", TENON_CONFIG},
       {&tn_format_csv, "a,b\n1,2\n", NULL, "a,b", NULL, "in each other's way", TENON_CONFIG},
   };
@@ -699,9 +742,13 @@ static void refuses_what_cannot_be_written(void **state) {
     tn_str out;
     read_options.header = 1;
     tn_str_init(&out, 1 << 20);
-    if (cases[i].quote) assert_int_equal(tn_option_set(&options, TN_OPTION_WRITES, "quote", cases[i].quote, NULL), TENON_OK);
+    if (cases[i].quote)
+      assert_int_equal(tn_option_set(&options, TN_OPTION_WRITES, "quote", cases[i].quote, NULL),
+                       TENON_OK);
     if (cases[i].null_text) options.null_text = cases[i].null_text;
-    assert_int_equal(convert(&tn_format_csv, &read_options, cases[i].to, &options, cases[i].data, &out, &err), cases[i].status);
+    assert_int_equal(convert(&tn_format_csv, &read_options, cases[i].to, &options, cases[i].data,
+                             &out, &err),
+                     cases[i].status);
     assert_non_null(strstr(err.message, cases[i].message));
     tn_str_release(&out);
   }
@@ -716,7 +763,8 @@ static void refuses_equal_keys(void **state) {
   tn_format_options options = TN_FORMAT_OPTIONS_INIT;
   assert_int_equal(tenon_ctx_new(NULL, -1, &ctx, NULL), TENON_OK);
   assert_int_equal(tn_schema_struct(&s, 2, NULL), TENON_OK);
-  for (int i = 0; i < 2; i++) assert_int_equal(tn_schema_set(s.children[i], "a", "l", true, 0, NULL), TENON_OK);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(tn_schema_set(s.children[i], "a", "l", true, 0, NULL), TENON_OK);
   assert_int_equal(tn_format_jsonl.writer(ctx, 1, &s, &options, &w, &err), TENON_UNSUPPORTED);
   assert_non_null(strstr(err.message, "two columns are called a"));
   tn_schema_release(&s);
@@ -726,7 +774,8 @@ static void refuses_equal_keys(void **state) {
 /* Any table of texts comes back as it was written. */
 static void round_trips_any_text(void **state) {
   (void)state;
-  static const char *const pieces[] = {"", "a", ",", "\"", "\n", "\r", "é", "\"\"", " ", "NULL", "1", "\t", ";", "\xEF\xBB\xBF"};
+  static const char *const pieces[] = {"",     "a", ",",    "\"", "\n", "\r", "é",
+                                       "\"\"", " ", "NULL", "1",  "\t", ";",  "\xEF\xBB\xBF"};
   for (int round = 0; round < 3000; round++) {
     tn_format_options options = TN_FORMAT_OPTIONS_INIT;
     tn_str text, first, again;
@@ -749,8 +798,12 @@ static void round_trips_any_text(void **state) {
     options.header = 1;
     options.all_text = 1;
     options.delimiter = ',';
-    assert_int_equal(convert(&tn_format_csv, &options, &tn_format_csv, &options, text.data, &first, NULL), TENON_OK);
-    assert_int_equal(convert(&tn_format_csv, &options, &tn_format_csv, &options, first.data, &again, NULL), TENON_OK);
+    assert_int_equal(convert(&tn_format_csv, &options, &tn_format_csv, &options, text.data, &first,
+                             NULL),
+                     TENON_OK);
+    assert_int_equal(convert(&tn_format_csv, &options, &tn_format_csv, &options, first.data, &again,
+                             NULL),
+                     TENON_OK);
     assert_string_equal(first.data, again.data);
     memory_input a, b;
     tn_str rows_a, rows_b;
@@ -798,13 +851,25 @@ static void writes_to_slow_pipes_until_cancelled(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_text_cases), cmocka_unit_test(indexes_alike_everywhere), cmocka_unit_test(reads_large_files),
-      cmocka_unit_test(finds_misfits_behind_the_sample), cmocka_unit_test(says_how_long_a_record_may_be),
-      cmocka_unit_test(names_the_last_line), cmocka_unit_test(passes_on_failed_reads), cmocka_unit_test(survives_failing_allocations),
-      cmocka_unit_test(applies_columns_and_limit), cmocka_unit_test(refuses_unknown_columns),
-      cmocka_unit_test(keeps_to_the_expected_schema), cmocka_unit_test(notices_a_cancel), cmocka_unit_test(writes_what_it_reads),
-      cmocka_unit_test(writes_json_lines), cmocka_unit_test(writes_tsv_and_dialects), cmocka_unit_test(refuses_what_cannot_be_written),
-      cmocka_unit_test(refuses_equal_keys), cmocka_unit_test(round_trips_any_text), cmocka_unit_test(writes_to_slow_pipes_until_cancelled),
+      cmocka_unit_test(reads_text_cases),
+      cmocka_unit_test(indexes_alike_everywhere),
+      cmocka_unit_test(reads_large_files),
+      cmocka_unit_test(finds_misfits_behind_the_sample),
+      cmocka_unit_test(says_how_long_a_record_may_be),
+      cmocka_unit_test(names_the_last_line),
+      cmocka_unit_test(passes_on_failed_reads),
+      cmocka_unit_test(survives_failing_allocations),
+      cmocka_unit_test(applies_columns_and_limit),
+      cmocka_unit_test(refuses_unknown_columns),
+      cmocka_unit_test(keeps_to_the_expected_schema),
+      cmocka_unit_test(notices_a_cancel),
+      cmocka_unit_test(writes_what_it_reads),
+      cmocka_unit_test(writes_json_lines),
+      cmocka_unit_test(writes_tsv_and_dialects),
+      cmocka_unit_test(refuses_what_cannot_be_written),
+      cmocka_unit_test(refuses_equal_keys),
+      cmocka_unit_test(round_trips_any_text),
+      cmocka_unit_test(writes_to_slow_pipes_until_cancelled),
   };
   return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }

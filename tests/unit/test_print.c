@@ -133,7 +133,8 @@ static void prints_scalars(void **state) {
     char text[200], json[200], quoted[200];
     print_one(c->format, value, text, json, sizeof text);
     assert_string_equal(text, c->text);
-    bool number = strchr("cCsSiIlLdfeg", c->format[0]) && !strchr(c->text, 'y') && !strchr(c->text, 'N');
+    bool number =
+        strchr("cCsSiIlLdfeg", c->format[0]) && !strchr(c->text, 'y') && !strchr(c->text, 'N');
     snprintf(quoted, sizeof quoted, number ? "%s" : "\"%s\"", c->text);
     assert_string_equal(json, quoted);
   }
@@ -142,12 +143,15 @@ static void prints_scalars(void **state) {
 static void prints_decimal256(void **state) {
   (void)state;
   char text[200], json[200];
-  uint64_t greatest[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MAX}, minus_one[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  uint64_t greatest[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MAX},
+           minus_one[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
   print_one("d:76,10,256", greatest, text, json, sizeof text);
-  assert_string_equal(text, "5789604461865809771178549250434395392663499233282028201972879200395.6564819967");
+  assert_string_equal(
+      text, "5789604461865809771178549250434395392663499233282028201972879200395.6564819967");
   assert_string_equal(json, text);
   print_one("d:76,76,256", minus_one, text, json, sizeof text);
-  assert_string_equal(text, "-0.0000000000000000000000000000000000000000000000000000000000000000000000000001");
+  assert_string_equal(
+      text, "-0.0000000000000000000000000000000000000000000000000000000000000000000000000001");
 }
 
 /* ---- Floats ---- */
@@ -158,10 +162,25 @@ static void prints_floats_as_python_does(void **state) {
     double value;
     const char *text;
   } cases[] = {
-      {0.0, "0.0"}, {-0.0, "-0.0"}, {1.0, "1.0"}, {0.1, "0.1"}, {1.0 / 3, "0.3333333333333333"}, {100.0, "100.0"},
-      {1e15, "1000000000000000.0"}, {1e16, "1e+16"}, {123456789012345680.0, "1.2345678901234568e+17"}, {0.0001, "0.0001"},
-      {0.00001, "1e-05"}, {5e-324, "5e-324"}, {DBL_MAX, "1.7976931348623157e+308"}, {DBL_MIN, "2.2250738585072014e-308"},
-      {9007199254740993.0, "9007199254740992.0"}, {2e100, "2e+100"}, {-1.5, "-1.5"}, {1e23, "1e+23"}, {4.35, "4.35"},
+      {0.0, "0.0"},
+      {-0.0, "-0.0"},
+      {1.0, "1.0"},
+      {0.1, "0.1"},
+      {1.0 / 3, "0.3333333333333333"},
+      {100.0, "100.0"},
+      {1e15, "1000000000000000.0"},
+      {1e16, "1e+16"},
+      {123456789012345680.0, "1.2345678901234568e+17"},
+      {0.0001, "0.0001"},
+      {0.00001, "1e-05"},
+      {5e-324, "5e-324"},
+      {DBL_MAX, "1.7976931348623157e+308"},
+      {DBL_MIN, "2.2250738585072014e-308"},
+      {9007199254740993.0, "9007199254740992.0"},
+      {2e100, "2e+100"},
+      {-1.5, "-1.5"},
+      {1e23, "1e+23"},
+      {4.35, "4.35"},
   };
   char text[TN_FLOAT_ROOM + 1];
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -182,7 +201,8 @@ static void agrees_with_the_c_library(void **state) {
   (void)state;
   for (int i = 0; i < 40000; i++) {
     uint64_t bits = random_bits();
-    if (i % 3 == 0) bits &= ~((UINT64_C(1) << (random_bits() % 52)) - 1);   /* few digits, powers of two */
+    if (i % 3 == 0)
+      bits &= ~((UINT64_C(1) << (random_bits() % 52)) - 1); /* few digits, powers of two */
     if (i % 7 == 0) bits &= UINT64_C(0x800FFFFFFFFFFFFF);                    /* subnormal */
     double v, again;
     char text[100], digits[64];
@@ -194,9 +214,11 @@ static void agrees_with_the_c_library(void **state) {
     assert_true(strtod(text, NULL) == v);
     /* one digit less does not read back */
     int shortest = 1;
-    while (snprintf(digits, sizeof digits, "%.*e", shortest - 1, v), strtod(digits, NULL) != v) shortest++;
+    while (snprintf(digits, sizeof digits, "%.*e", shortest - 1, v), strtod(digits, NULL) != v)
+      shortest++;
     int count = 0;
-    for (const char *p = text; *p && *p != 'e'; p++) count += *p >= '0' && *p <= '9' && (count || *p != '0');
+    for (const char *p = text; *p && *p != 'e'; p++)
+      count += *p >= '0' && *p <= '9' && (count || *p != '0');
     while (count > shortest && text[n - 1] == '0' && !strchr(text, 'e')) {
       n -= 1 + (text[n - 2] == '.');   /* zeros that are no digits of the shortest form */
       count--;
@@ -231,18 +253,29 @@ static void reads_hard_floats(void **state) {
     const char *text;
     double value;
   } good[] = {
-      {"9007199254740993", 9007199254740992.0}, {"9007199254740993.0000000000000000000000000001", 9007199254740994.0},
-      {"2.4703282292062327208e-324", 0.0}, {"2.4703282292062328e-324", 5e-324}, {"1e-400", 0.0}, {"-1e-400", -0.0},
-      {"0e999999999999", 0.0}, {"+1.5", 1.5}, {".5", 0.5}, {"5.", 5.0}, {"1E+2", 100.0},
-      {"000000000000000000000000000001", 1.0}, {"0.000000000000000000000000000000000000001", 1e-39},
-      {"8.5e22", 8.5e22}, {"1.7976931348623158e308", DBL_MAX},
+      {"9007199254740993", 9007199254740992.0},
+      {"9007199254740993.0000000000000000000000000001", 9007199254740994.0},
+      {"2.4703282292062327208e-324", 0.0},
+      {"2.4703282292062328e-324", 5e-324},
+      {"1e-400", 0.0},
+      {"-1e-400", -0.0},
+      {"0e999999999999", 0.0},
+      {"+1.5", 1.5},
+      {".5", 0.5},
+      {"5.", 5.0},
+      {"1E+2", 100.0},
+      {"000000000000000000000000000001", 1.0},
+      {"0.000000000000000000000000000000000000001", 1e-39},
+      {"8.5e22", 8.5e22},
+      {"1.7976931348623158e308", DBL_MAX},
   };
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
     double v;
     assert_true(tn_parse_f64(good[i].text, strlen(good[i].text), &v));
     assert_memory_equal(&v, &good[i].value, sizeof v);
   }
-  const char *bad[] = {"", ".", "-", "+", "e5", "1e", "1e+", "1.2.3", "0x10", " 1", "1 ", "1,5", "1e400", "-1e309", "nano", "in", "infinit"};
+  const char *bad[] = {"",   ".",  "-",   "+",     "e5",     "1e",   "1e+", "1.2.3",  "0x10",
+                       " 1", "1 ", "1,5", "1e400", "-1e309", "nano", "in",  "infinit"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     double v;
     assert_false(tn_parse_f64(bad[i], strlen(bad[i]), &v));
@@ -254,7 +287,8 @@ static void reads_hard_floats(void **state) {
 
 /* ---- Text, JSON, nested ---- */
 
-static void print_first(const struct ArrowSchema *s, struct ArrowArray *a, char *text, char *json, size_t room) {
+static void print_first(const struct ArrowSchema *s, struct ArrowArray *a, char *text, char *json,
+                        size_t room) {
   tn_printer *p;
   tn_str out;
   assert_int_equal(tn_printer_new(s->children[0], &p, NULL), TENON_OK);
@@ -320,11 +354,14 @@ static void prints_nested_as_json(void **state) {
   assert_int_equal(tn_schema_struct(&s, 1, NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[0], "c", "+s", true, 2, NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[0]->children[0], "n", "i", true, 0, NULL), TENON_OK);
-  assert_int_equal(tn_schema_set(s.children[0]->children[1], "a\"b", "+l", true, 0, NULL), TENON_OK);
-  assert_int_equal(tn_schema_set(s.children[0]->children[1]->children[0], "item", "u", true, 0, NULL), TENON_OK);
+  assert_int_equal(tn_schema_set(s.children[0]->children[1], "a\"b", "+l", true, 0, NULL),
+                   TENON_OK);
+  assert_int_equal(
+      tn_schema_set(s.children[0]->children[1]->children[0], "item", "u", true, 0, NULL), TENON_OK);
   assert_int_equal(tn_builder_new(&s, &b, NULL), TENON_OK);
   tn_column *c = tn_builder_column(b, 0), *list = &c->children[1];
-  assert_true(tn_append_i32(&c->children[0], 7) && tn_append_text(&list->children[0], "x") && tn_append_null(&list->children[0]));
+  assert_true(tn_append_i32(&c->children[0], 7) && tn_append_text(&list->children[0], "x") &&
+              tn_append_null(&list->children[0]));
   assert_true(tn_append_list(list) && tn_append_struct(c));
   assert_int_equal(tn_builder_finish(b, 1, &a, NULL), TENON_OK);
   print_first(&s, &a, text, json, sizeof text);
@@ -343,13 +380,16 @@ static void print_map(const char *key_format, char *json, size_t room) {
   assert_int_equal(tn_schema_struct(&s, 1, NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[0], "c", "+m", true, 0, NULL), TENON_OK);
   struct ArrowSchema *entries = s.children[0]->children[0];
-  assert_int_equal(tn_schema_set(entries->children[0], "key", key_format, false, 0, NULL), TENON_OK);
+  assert_int_equal(tn_schema_set(entries->children[0], "key", key_format, false, 0, NULL),
+                   TENON_OK);
   assert_int_equal(tn_schema_set(entries->children[1], "value", "g", true, 0, NULL), TENON_OK);
   assert_int_equal(tn_builder_new(&s, &b, NULL), TENON_OK);
   tn_column *c = tn_builder_column(b, 0), *entry = &c->children[0];
   for (int32_t i = 0; i < 2; i++) {
-    assert_true(key_format[0] == 'u' ? tn_append_text(&entry->children[0], i ? "b" : "a") : tn_append_i32(&entry->children[0], i));
-    assert_true(tn_append_f64(&entry->children[1], i ? (double)INFINITY : (double)NAN) && tn_append_struct(entry));
+    assert_true(key_format[0] == 'u' ? tn_append_text(&entry->children[0], i ? "b" : "a")
+                                     : tn_append_i32(&entry->children[0], i));
+    assert_true(tn_append_f64(&entry->children[1], i ? (double)INFINITY : (double)NAN) &&
+                tn_append_struct(entry));
   }
   assert_true(tn_append_list(c));
   assert_int_equal(tn_builder_finish(b, 1, &a, NULL), TENON_OK);
@@ -374,8 +414,10 @@ static void prints_dictionaries(void **state) {
   const int32_t ends[] = {0, 1, 3};
   const void *index_buffers[] = {NULL, indices}, *text_buffers[] = {NULL, ends, "abc"};
   struct ArrowArray texts = {.length = 2, .n_buffers = 3, .buffers = text_buffers};
-  struct ArrowArray a = {.length = 2, .n_buffers = 2, .buffers = index_buffers, .dictionary = &texts};
-  struct ArrowSchema text_type = {.format = "u"}, type = {.format = "c", .name = "d", .dictionary = &text_type};
+  struct ArrowArray a = {
+      .length = 2, .n_buffers = 2, .buffers = index_buffers, .dictionary = &texts};
+  struct ArrowSchema text_type = {.format = "u"},
+                     type = {.format = "c", .name = "d", .dictionary = &text_type};
   tn_printer *p;
   tn_str out;
   assert_int_equal(tn_printer_new(&type, &p, NULL), TENON_OK);
@@ -390,7 +432,8 @@ static void prints_dictionaries(void **state) {
 
 static void refuses_what_has_no_text(void **state) {
   (void)state;
-  const char *formats[] = {"+ud:0,1", "+us:0", "+r", "vu", "vz", "+vl", "x", "", "d:", "ts", "w:-1"};
+  const char *formats[] = {"+ud:0,1", "+us:0", "+r", "vu", "vz",  "+vl",
+                           "x",       "",      "d:", "ts", "w:-1"};
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
     struct ArrowSchema type = {.format = formats[i], .name = "odd"};
     tenon_error err = TENON_ERROR_INIT;
@@ -416,11 +459,25 @@ static void knows_types_by_name(void **state) {
   const struct {
     const char *name, *format, *again;
   } cases[] = {
-      {"bool", "b", "bool"}, {"BOOLEAN", "b", "bool"}, {"int64", "l", "int64"}, {"bigint", "l", "int64"}, {"int", "i", "int32"},
-      {"uint8", "C", "uint8"}, {"double", "g", "float64"}, {"float32", "f", "float32"}, {"decimal(15,2)", "d:15,2", "decimal(15,2)"},
-      {"numeric( 38 , 0 )", "d:38,0", "decimal(38,0)"}, {"decimal(5)", "d:5,0", "decimal(5,0)"}, {"decimal(39,1)", "d:39,1,256", "decimal(39,1)"},
-      {" text ", "u", "text"}, {"string", "u", "text"}, {"bytea", "z", "binary"}, {"date", "tdD", "date"}, {"time", "ttu", "time"},
-      {"timestamp", "tsu:", "timestamp"}, {"timestamptz", "tsu:UTC", "timestamptz"},
+      {"bool", "b", "bool"},
+      {"BOOLEAN", "b", "bool"},
+      {"int64", "l", "int64"},
+      {"bigint", "l", "int64"},
+      {"int", "i", "int32"},
+      {"uint8", "C", "uint8"},
+      {"double", "g", "float64"},
+      {"float32", "f", "float32"},
+      {"decimal(15,2)", "d:15,2", "decimal(15,2)"},
+      {"numeric( 38 , 0 )", "d:38,0", "decimal(38,0)"},
+      {"decimal(5)", "d:5,0", "decimal(5,0)"},
+      {"decimal(39,1)", "d:39,1,256", "decimal(39,1)"},
+      {" text ", "u", "text"},
+      {"string", "u", "text"},
+      {"bytea", "z", "binary"},
+      {"date", "tdD", "date"},
+      {"time", "ttu", "time"},
+      {"timestamp", "tsu:", "timestamp"},
+      {"timestamptz", "tsu:UTC", "timestamptz"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char format[TN_FORMAT_ROOM];
@@ -433,7 +490,16 @@ static void knows_types_by_name(void **state) {
     assert_string_equal(tn_str_text(&out), cases[i].again);
     tn_str_release(&out);
   }
-  const char *unknown[] = {"", "int65", "decimal", "decimal()", "decimal(0,0)", "decimal(77,0)", "decimal(5,6)", "decimal(5,2", "decimal(5,2)x", "datee"};
+  const char *unknown[] = {"",
+                           "int65",
+                           "decimal",
+                           "decimal()",
+                           "decimal(0,0)",
+                           "decimal(77,0)",
+                           "decimal(5,6)",
+                           "decimal(5,2",
+                           "decimal(5,2)x",
+                           "datee"};
   for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
     char format[TN_FORMAT_ROOM];
     assert_false(tn_format_of_name(unknown[i], strlen(unknown[i]), format));
@@ -442,16 +508,26 @@ static void knows_types_by_name(void **state) {
 
 static void names_other_types(void **state) {
   (void)state;
-  struct ArrowSchema item = {.format = "i", .name = "item"}, text = {.format = "u", .name = "b"}, number = {.format = "i", .name = "a"};
+  struct ArrowSchema item = {.format = "i", .name = "item"}, text = {.format = "u", .name = "b"},
+                     number = {.format = "i", .name = "a"};
   struct ArrowSchema *one[] = {&item}, *two[] = {&number, &text};
-  struct ArrowSchema entries = {.format = "+s", .name = "entries", .n_children = 2, .children = two}, *map[] = {&entries};
+  struct ArrowSchema entries = {.format = "+s",
+                                .name = "entries",
+                                .n_children = 2,
+                                .children = two},
+                     *map[] = {&entries};
   const struct {
     struct ArrowSchema type;
     const char *name;
   } cases[] = {
-      {{.format = "tsm:"}, "timestamp(ms)"}, {{.format = "tsu:Europe/Berlin"}, "timestamptz(us, Europe/Berlin)"}, {{.format = "ttn"}, "time(ns)"},
-      {{.format = "tDs"}, "duration(s)"}, {{.format = "w:16"}, "binary(16)"}, {{.format = "+l", .n_children = 1, .children = one}, "list(int32)"},
-      {{.format = "+s", .n_children = 2, .children = two}, "struct(a int32, b text)"}, {{.format = "+m", .n_children = 1, .children = map}, "map(int32, text)"},
+      {{.format = "tsm:"}, "timestamp(ms)"},
+      {{.format = "tsu:Europe/Berlin"}, "timestamptz(us, Europe/Berlin)"},
+      {{.format = "ttn"}, "time(ns)"},
+      {{.format = "tDs"}, "duration(s)"},
+      {{.format = "w:16"}, "binary(16)"},
+      {{.format = "+l", .n_children = 1, .children = one}, "list(int32)"},
+      {{.format = "+s", .n_children = 2, .children = two}, "struct(a int32, b text)"},
+      {{.format = "+m", .n_children = 1, .children = map}, "map(int32, text)"},
       {{.format = "tin"}, "interval"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -465,11 +541,21 @@ static void names_other_types(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(prints_scalars), cmocka_unit_test(prints_decimal256), cmocka_unit_test(prints_floats_as_python_does),
-      cmocka_unit_test(agrees_with_the_c_library), cmocka_unit_test(rounds_any_decimal), cmocka_unit_test(reads_hard_floats),
-      cmocka_unit_test(prints_bytes), cmocka_unit_test(refuses_invalid_utf8), cmocka_unit_test(prints_nested_as_json),
-      cmocka_unit_test(prints_maps), cmocka_unit_test(prints_dictionaries), cmocka_unit_test(refuses_what_has_no_text),
-      cmocka_unit_test(says_when_it_is_full), cmocka_unit_test(knows_types_by_name), cmocka_unit_test(names_other_types),
+      cmocka_unit_test(prints_scalars),
+      cmocka_unit_test(prints_decimal256),
+      cmocka_unit_test(prints_floats_as_python_does),
+      cmocka_unit_test(agrees_with_the_c_library),
+      cmocka_unit_test(rounds_any_decimal),
+      cmocka_unit_test(reads_hard_floats),
+      cmocka_unit_test(prints_bytes),
+      cmocka_unit_test(refuses_invalid_utf8),
+      cmocka_unit_test(prints_nested_as_json),
+      cmocka_unit_test(prints_maps),
+      cmocka_unit_test(prints_dictionaries),
+      cmocka_unit_test(refuses_what_has_no_text),
+      cmocka_unit_test(says_when_it_is_full),
+      cmocka_unit_test(knows_types_by_name),
+      cmocka_unit_test(names_other_types),
   };
   return cmocka_run_group_tests_name("print", tests, NULL, NULL);
 }
