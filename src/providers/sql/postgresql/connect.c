@@ -187,7 +187,8 @@ static void ignore_notice(void *arg, const PGresult *notice) {
 static tenon_stage stage_of(ConnStatusType status) {
   switch (status) {
     case CONNECTION_NEEDED: case CONNECTION_STARTED: return TENON_STAGE_TCP;
-    case CONNECTION_SSL_STARTUP: return TENON_STAGE_TLS;
+    /* connected, and not yet decided whether the first message asks for TLS */
+    case CONNECTION_MADE: case CONNECTION_SSL_STARTUP: return TENON_STAGE_TLS;
     default: return TENON_STAGE_AUTH;
   }
 }
