@@ -39,6 +39,7 @@ typedef struct walk {
   char path[TN_FILES_MAX_KEY + TN_FILES_MAX_NAME + 2]; /* the folder's key, then the name at hand */
   level levels[MAX_DEPTH];
   size_t depth;
+  int folder;                            /* of the deepest level, while a batch is made; -1: not open */
 } walk;
 
 static bool starts_with(const char *text, size_t size, const char *start, size_t start_size) {
@@ -230,10 +231,21 @@ static tenon_status load_page(walk *w, level *l, tenon_error *err) {
   return status;
 }
 
+static void close_folder(walk *w) {
+  if (w->folder >= 0) close(w->folder);
+  w->folder = -1;
+}
+
+static void pop(walk *w) {
+  close_folder(w);
+  level_release(&w->levels[--w->depth]);
+}
+
 static tenon_status push(walk *w, size_t path_size, tenon_error *err) {
   if (w->depth == MAX_DEPTH)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_QUERY, "list with a prefix that leads deeper",
                       "folders are nested deeper than %d", MAX_DEPTH);
+  close_folder(w);
   w->levels[w->depth] = (level){.path_size = path_size};
   w->depth++;
   return load_page(w, &w->levels[w->depth - 1], err);
@@ -263,31 +275,39 @@ static tenon_status next_object(walk *w, size_t *ret_size, tenon_error *err) {
     } else if (!over && l->more) {
       status = load_page(w, l, err);
     } else {
-      level_release(l);
-      w->depth--;
+      pop(w);
     }
     if (status || *ret_size) return status;
   }
   return TENON_OK;
 }
 
-static tenon_status append_object(walk *w, size_t size, bool *ret_appended, tenon_error *err) {
-  tenon_key_bytes bytes = {w->path, size};
+/* Gone, or no object any more: it is not listed. */
+static bool look_at_object(walk *w, size_t size, struct stat *ret) {
+  size_t path_size = w->levels[w->depth - 1].path_size;
   tn_files_key key;
+  int fd;
+  if (tn_files_key_init(&(tenon_key_bytes){w->path, size}, &key, NULL)) return false;
+  if (w->folder < 0) w->folder = tn_files_open_folder(w->session, w->path, path_size ? path_size - 1 : 0, O_PATH);
+  if (w->folder < 0 || fstatat(w->folder, key.name, ret, AT_SYMLINK_NOFOLLOW) < 0) return false;
+  if (!S_ISLNK(ret->st_mode)) return S_ISREG(ret->st_mode);
+  if (tn_files_try_object(w->session, &key, O_PATH, &fd, ret)) return false;
+  close(fd);
+  return true;
+}
+
+static tenon_status append_object(walk *w, size_t size, bool *ret_appended, tenon_error *err) {
   struct stat st;
   tenon_object o;
-  int fd;
-  *ret_appended = false;
-  /* gone or no object any more: it is not listed */
-  if (tn_files_key_init(&bytes, &key, NULL) || tn_files_try_object(w->session, &key, O_PATH, &fd, &st)) return TENON_OK;
-  close(fd);
+  *ret_appended = look_at_object(w, size, &st);
+  if (!*ret_appended) return TENON_OK;
   tn_files_fill_object(&st, &o);
-  *ret_appended = tn_append_bytes(tn_builder_column(w->builder, 0), w->path, (int64_t)size) &&
-                  tn_append_text(tn_builder_column(w->builder, 1), "object") &&
-                  tn_append_i64(tn_builder_column(w->builder, 2), o.size) &&
-                  tn_append_i64(tn_builder_column(w->builder, 3), o.modified_us) &&
-                  tn_append_text(tn_builder_column(w->builder, 4), o.etag);
-  return *ret_appended ? TENON_OK : tn_append_failed(err);
+  bool ok = tn_append_bytes(tn_builder_column(w->builder, 0), w->path, (int64_t)size) &&
+            tn_append_text(tn_builder_column(w->builder, 1), "object") &&
+            tn_append_i64(tn_builder_column(w->builder, 2), o.size) &&
+            tn_append_i64(tn_builder_column(w->builder, 3), o.modified_us) &&
+            tn_append_text(tn_builder_column(w->builder, 4), o.etag);
+  return ok ? TENON_OK : tn_append_failed(err);
 }
 
 static tenon_status append_prefix(walk *w, size_t size, bool *ret_appended, tenon_error *err) {
@@ -329,6 +349,7 @@ static tenon_status next(void *self, struct ArrowArray *ret, tenon_error *err) {
   int64_t rows = 0;
   tenon_status status = tn_files_host->check(w->ctx, err);
   if (!status) status = fill(w, &rows, err);
+  close_folder(w);
   if (status) return status;
   if (rows) return tn_builder_finish(w->builder, rows, ret, err);
   *ret = (struct ArrowArray){0};
@@ -337,7 +358,7 @@ static tenon_status next(void *self, struct ArrowArray *ret, tenon_error *err) {
 
 static void close_walk(void *self) {
   walk *w = self;
-  while (w->depth) level_release(&w->levels[--w->depth]);
+  while (w->depth) pop(w);
   tn_builder_free(w->builder);
   tn_free(w->prefix);
   tn_free(w->start_after);
@@ -389,6 +410,7 @@ tenon_status tn_files_list(tenon_ctx *ctx, void *session, const tenon_objects_li
   if (!w) return tn_no_memory(err);
   w->ctx = ctx;
   w->session = session;
+  w->folder = -1;
   status = begin(w, req, err);
   if (!status) status = make_schema(&schema, err);
   if (!status && (status = tn_builder_new(&schema, &w->builder, err))) tn_schema_release(&schema);
