@@ -61,6 +61,7 @@ static bool values_sql(const char *f, const tenon_filter *filter, const char *be
 static bool condition_sql(const char *f, const char *name, const tenon_filter *filter, tn_str *sql) {
   static const char *const operators[] = {[TENON_EQ] = " = ", [TENON_NE] = " <> ", [TENON_LT] = " < ",
                                           [TENON_LE] = " <= ", [TENON_GT] = " > ", [TENON_GE] = " >= "};
+  if (filter->op == TENON_IN && filter->value_count == 0) return tn_str_puts(sql, "false");   /* none was a value of this type */
   if (filter->op == TENON_PREFIX) {
     tn_str_puts(sql, "starts_with(");
     tn_sql_name(sql, name);
