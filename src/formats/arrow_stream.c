@@ -17,6 +17,7 @@ static tenon_status put(void *self, const void *data, size_t size, tenon_error *
 static tenon_status arrow_write(void *self, struct ArrowArray *batch, tenon_error *err) {
   tn_arrow_writer *w = self;
   tenon_status status = tn_ipc_write(w->ipc, batch, err);
+  if (!status) status = tn_sink_flush(&w->sink, err);   /* its reader goes on with whole batches */
   tn_array_release(batch);
   return status;
 }
@@ -24,6 +25,7 @@ static tenon_status arrow_write(void *self, struct ArrowArray *batch, tenon_erro
 static tenon_status arrow_finish(void *self, int64_t *ret_bytes, tenon_error *err) {
   tn_arrow_writer *w = self;
   tenon_status status = tn_ipc_finish(w->ipc, err);
+  if (!status) status = tn_sink_flush(&w->sink, err);
   if (!status && ret_bytes) *ret_bytes = w->sink.bytes;
   return status;
 }

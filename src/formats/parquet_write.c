@@ -230,6 +230,7 @@ static tenon_status pour(tn_encoder *w, int64_t size, tenon_error *err) {
       else status = tn_sink_put(&sink, data, (size_t)n, err);
       done += n;
     }
+    if (!status) status = tn_sink_flush(&sink, err);
     tn_sink_release(&sink);
   }
   tn_free(data);

@@ -55,8 +55,9 @@ tenon_status tn_text_out_check(const tn_text_out *o, const struct ArrowArray *ba
 }
 
 tenon_status tn_text_out_flush(tn_text_out *o, tenon_error *err) {
-  if (o->text.size == 0) return TENON_OK;
-  tenon_status status = tn_sink_put(&o->sink, o->text.data, o->text.size, err);
+  tenon_status status = TENON_OK;
+  if (o->text.size) status = tn_sink_put(&o->sink, o->text.data, o->text.size, err);
+  if (!status) status = tn_sink_flush(&o->sink, err);
   tn_str_clear(&o->text);
   return status;
 }
