@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -112,7 +113,7 @@ def pg(postgresql):
 @pytest.fixture
 def schema(pg, request):
     """A schema of the test's own, with its name in the search_path of nobody; gone afterwards."""
-    name = f"t_{request.node.name[:50]}".replace("[", "_").replace("]", "").replace("-", "_").lower()
+    name = "t_" + re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())[:50]
     pg.run(f'drop schema if exists "{name}" cascade', f'create schema "{name}"')
     yield name
     pg.run(f'drop schema "{name}" cascade')

@@ -265,6 +265,8 @@ static void test_look(void **unused) {
   check_look("select $a$;$b$;$a$;", 18, true);
   check_look("select E'\\';' ;", 13, true);
   check_look("select \"a;\" -- x", 11, true);
+  check_look("select 1 /* no end ;", 18, true);
+  check_look("select 1; 'no end ;", 19, true);
   check_look("show all", 8, false);
   check_look("explain select 1;", 16, false);
   check_look("selection", 9, false);

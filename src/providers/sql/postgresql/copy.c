@@ -95,6 +95,7 @@ static tenon_status take_row(copy *c, const uint8_t *row, size_t size, tenon_err
     return TENON_OK;
   }
   if (c->ended) return unexpected(c, "rows behind the end of its data", err);
+  if (size > c->wire.max) return tn_pg_wire_too_long(&c->wire, size, err);
   c->used += bytes_of_row(c, size);
   return tn_pg_decode_row(&c->decoder, row, size) ? TENON_OK : row_failed(c, err);
 }

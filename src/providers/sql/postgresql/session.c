@@ -99,9 +99,13 @@ tenon_status tn_pg_open(tenon_ctx *ctx, const tenon_provider *provider, const vo
 
 void tn_pg_close(void *session) { tn_pg_disconnect(session); }
 
+/* Retryable: on another session the same call may succeed. */
 static tenon_status gone(tenon_error *err) {
-  return tenon_fail(err, TENON_GONE, TENON_STAGE_QUERY, "open another session",
-                    "the session was given up after a failure or a cancel");
+  bool first = err && err->code == TENON_OK;
+  tenon_fail(err, TENON_GONE, TENON_STAGE_QUERY, "open another session",
+             "the session was given up after a failure or a cancel");
+  if (first) err->retryable = 1;
+  return TENON_GONE;
 }
 
 tenon_status tn_pg_ready(tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {

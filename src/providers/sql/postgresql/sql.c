@@ -44,17 +44,18 @@ void tn_pg_put_table(tn_str *s, const char *schema, const char *table) {
 
 /* ---- A user's query ---- */
 
-/* Where a comment, literal or quoted name that begins at p ends; p itself if none begins there. */
+/* Behind the comment that begins at p; p itself if none does, or one that has no end. */
 static const char *skip_comment(const char *p) {
   if (p[0] == '-' && p[1] == '-') return p + strcspn(p, "\n");
   if (p[0] != '/' || p[1] != '*') return p;
+  const char *begin = p;
   int depth = 0;
   do {
     if (p[0] == '/' && p[1] == '*') depth++, p += 2;
     else if (p[0] == '*' && p[1] == '/') depth--, p += 2;
     else p++;
   } while (depth > 0 && *p);
-  return p;
+  return depth > 0 ? begin : p;
 }
 
 static bool is_word(char c) {

@@ -151,17 +151,19 @@ static void adapt(tn_pg_wire *w, size_t n, bool napped) {
 
 /* ---- Filling ---- */
 
-static tenon_status too_long(tn_pg_wire *w, size_t need, tenon_error *err) {
-  w->session->broken = true;
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
-                    "raise max_row_bytes (at most 1G), or leave the column out", "a row has %zu bytes, and at most %zu are taken",
-                    need, w->max);
+tenon_status tn_pg_wire_too_long(tn_pg_wire *w, size_t size, tenon_error *err) {
+  bool first = err && err->code == TENON_OK;
+  tn_pg_abandon(w->session);
+  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "raise max_row_bytes (at most 1G), or leave wide columns out",
+             "a row has %zu bytes, and at most %zu are taken", size, w->max);
+  if (first) err->retryable = 0;   /* the row stays as it is */
+  return TENON_LIMITED;
 }
 
 /* What is there moves to the front; a message longer than the buffer makes it grow. */
 static tenon_status make_room(tn_pg_wire *w, size_t need, tenon_error *err) {
   size_t left = tn_pg_wire_left(w);
-  if (need > w->max) return too_long(w, need, err);
+  if (need > w->max + TN_PG_AROUND_ROW) return tn_pg_wire_too_long(w, need - TN_PG_AROUND_ROW, err);
   if (w->start > 0) {
     memmove(w->data, w->data + w->start, left);
     w->start = 0;
