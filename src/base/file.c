@@ -31,7 +31,8 @@ static tenon_status open_folder(tn_new_file *f, int at_fd, const char *path, ten
   const char *slash = strrchr(path, '/');
   const char *name = slash ? slash + 1 : path;
   if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE, "give the name of a file", "%s is not the name of a file", path);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE, "give the name of a file",
+                      "%s is not the name of a file", path);
   size_t size = slash ? (size_t)(slash - path) + 1 : 0;   /* with the slash: "/" stays itself */
   char *folder = size ? tn_strndup(path, size) : tn_strdup(".");
   f->name = tn_strdup(name);
@@ -41,18 +42,22 @@ static tenon_status open_folder(tn_new_file *f, int at_fd, const char *path, ten
   }
   f->dir_fd = openat(at_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   tenon_status status = TENON_OK;
-  if (f->dir_fd < 0) status = tn_fail_errno(err, errno, TENON_STAGE_WRITE, "make the folder first", "%s", folder);
+  if (f->dir_fd < 0)
+    status = tn_fail_errno(err, errno, TENON_STAGE_WRITE, "make the folder first", "%s", folder);
   tn_free(folder);
   return status;
 }
 
-/* A device, a folder or a pipe is never replaced by a file, nor is a link to one: /dev/stdout is such a link. */
+/* A device, a folder or a pipe is never replaced by a file, nor is a link to one: /dev/stdout is
+ * such a link. */
 static tenon_status check_place(const tn_new_file *f, const char *path, tenon_error *err) {
   struct stat st;
-  if (fstatat(f->dir_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode)) return TENON_OK;
-  if (S_ISLNK(st.st_mode) && (fstatat(f->dir_fd, f->name, &st, 0) < 0 || S_ISREG(st.st_mode))) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE, "give the name of a file", "%s is %s", path,
-                    S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
+  if (fstatat(f->dir_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
+    return TENON_OK;
+  if (S_ISLNK(st.st_mode) && (fstatat(f->dir_fd, f->name, &st, 0) < 0 || S_ISREG(st.st_mode)))
+    return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE, "give the name of a file", "%s is %s",
+                    path, S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
 }
 
 static const char temporary_prefix[] = ".tenon-", temporary_suffix[] = ".part";
@@ -66,7 +71,8 @@ bool tn_new_file_is_temporary(const char *name) {
 /* A name that nobody else has: process and counter make it unlikely, O_EXCL sure. */
 static char *temporary_name(unsigned n) {
   char room[64];
-  int size = snprintf(room, sizeof room, "%s%ld-%u%s", temporary_prefix, (long)getpid(), n, temporary_suffix);
+  int size = snprintf(room, sizeof room, "%s%ld-%u%s", temporary_prefix, (long)getpid(), n,
+                      temporary_suffix);
   return tn_strndup(room, (size_t)size);
 }
 
@@ -102,7 +108,8 @@ tenon_status tn_new_file_init(tn_new_file *ret, int at_fd, const char *path, ten
   if (!status) status = check_place(&f, path, err);
   if (!status) {
     /* a nameless file gets its name through /proc */
-    if (access("/proc/self/fd", X_OK) == 0) f.fd = openat(f.dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (access("/proc/self/fd", X_OK) == 0)
+      f.fd = openat(f.dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     if (f.fd < 0) status = open_named(&f, path, err);
   }
   if (status) tn_new_file_release(&f);
@@ -163,7 +170,9 @@ tenon_status tn_new_file_commit(tn_new_file *f, bool if_absent, tenon_error *err
   if (errnum == 0 && fsync(f->dir_fd) < 0 && errno != EINVAL) errnum = errno;
   tenon_status status = TENON_OK;
   if (errnum == EEXIST)
-    status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_COMMIT, "choose another name, or allow to replace it", "%s is there already", f->name);
+    status =
+        tenon_fail(err, TENON_CONFLICT, TENON_STAGE_COMMIT,
+                   "choose another name, or allow to replace it", "%s is there already", f->name);
   else if (errnum)
     status = tn_fail_errno(err, errnum, TENON_STAGE_COMMIT, remedy_of(errnum), "%s", f->name);
   tn_new_file_release(f);
@@ -223,23 +232,28 @@ static bool grow(growing *g, size_t max) {
 /* Reads to the end. The size that the system says is not relied on: /proc says 0. */
 static tenon_status read_whole(int fd, const char *path, size_t max, growing *g, tenon_error *err) {
   for (;;) {
-    if (g->size > max) return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "%s has more than %zu bytes", path, max);
+    if (g->size > max)
+      return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "%s has more than %zu bytes",
+                        path, max);
     if (g->size == g->capacity && !grow(g, max)) return tn_no_memory(err);
     ssize_t n = read(fd, g->data + g->size, g->capacity - g->size);
     if (n == 0) return TENON_OK;
-    if (n < 0 && errno != EINTR) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", path);
+    if (n < 0 && errno != EINTR)
+      return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", path);
     if (n > 0) g->size += (size_t)n;
   }
 }
 
-tenon_status tn_read_file(const char *path, size_t max, char **ret_data, size_t *ret_size, tenon_error *err) {
+tenon_status tn_read_file(const char *path, size_t max, char **ret_data, size_t *ret_size,
+                          tenon_error *err) {
   struct stat st;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, NULL, "%s", path);
   growing g = {0};
   tenon_status status;
   if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the name of a file", "%s is not a regular file", path);
+    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the name of a file",
+                        "%s is not a regular file", path);
   else
     status = read_whole(fd, path, max, &g, err);
   close(fd);

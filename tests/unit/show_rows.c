@@ -51,7 +51,8 @@ static void put_cell(text *t, const struct ArrowSchema *s, const struct ArrowArr
     case 'd': put_decimal(t, a, i, atoi(strchr(s->format, ',') + 1)); break;
     case 'u': put(t, "%.*s", ends[i + 1] - ends[i], (const char *)a->buffers[2] + ends[i]); break;
     case 'z':
-      for (int32_t k = ends[i]; k < ends[i + 1]; k++) put(t, "%02x", ((const uint8_t *)a->buffers[2])[k]);
+      for (int32_t k = ends[i]; k < ends[i + 1]; k++)
+        put(t, "%02x", ((const uint8_t *)a->buffers[2])[k]);
       break;
     case 't':
       if (s->format[1] == 'd') put(t, "%d", ((const int32_t *)(const void *)raw)[i]);

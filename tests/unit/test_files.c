@@ -77,7 +77,8 @@ static void close_root(void) {
 static int begin(void **state) {
   (void)state;
   /* in memory where that is possible: each put waits for the disk otherwise */
-  snprintf(folder, sizeof folder, "%s/tenon-files-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+  snprintf(folder, sizeof folder, "%s/tenon-files-XXXXXX",
+           access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   if (!mkdtemp(folder)) return -1;
   chmod(folder, 0755);
   mkdir(at("root"), 0777);
@@ -105,7 +106,8 @@ typedef struct source {
   int closed;
 } source;
 
-static tenon_status read_source(void *self, void *data, size_t size, size_t *ret_size, tenon_error *e) {
+static tenon_status read_source(void *self, void *data, size_t size, size_t *ret_size,
+                                tenon_error *e) {
   source *s = self;
   size_t n = s->size - s->at;
   if (s->at >= s->fail_at) {
@@ -127,16 +129,26 @@ static source source_of(const char *data, size_t size) {
 }
 
 static tenon_bytes body_of(source *s, int64_t length) {
-  return (tenon_bytes){.struct_size = sizeof(tenon_bytes), .fd = -1, .length = length, .self = s, .read = read_source, .close = close_source};
+  return (tenon_bytes){.struct_size = sizeof(tenon_bytes),
+                       .fd = -1,
+                       .length = length,
+                       .self = s,
+                       .read = read_source,
+                       .close = close_source};
 }
 
 /* ---- Short forms of the operations ---- */
 
-static tenon_status put_when(const char *key, const char *text, bool if_absent, const char *if_match, tenon_object *ret) {
+static tenon_status put_when(const char *key, const char *text, bool if_absent,
+                             const char *if_match, tenon_object *ret) {
   source s = source_of(text, strlen(text));
   tenon_bytes body = body_of(&s, -1);
   tenon_object o;
-  tenon_put req = {.struct_size = sizeof req, .key = key_of(key), .body = &body, .if_absent = if_absent, .if_match = if_match};
+  tenon_put req = {.struct_size = sizeof req,
+                   .key = key_of(key),
+                   .body = &body,
+                   .if_absent = if_absent,
+                   .if_match = if_match};
   tn_error_init(&err);
   tenon_status status = kind->objects->put(ctx, session, &req, ret ? ret : &o, &err);
   assert_int_equal(s.closed, 1);
@@ -148,15 +160,22 @@ static void put(const char *key, const char *text) {
   if (put_when(key, text, false, NULL, NULL)) fail_msg("%s: %s", key, err.message);
 }
 
-static tenon_status get_part(const char *key, int64_t offset, int64_t length, const char *if_match, char *to, size_t room) {
-  tenon_get req = {.struct_size = sizeof req, .key = key_of(key), .offset = offset, .length = length, .if_match = if_match};
+static tenon_status get_part(const char *key, int64_t offset, int64_t length, const char *if_match,
+                             char *to, size_t room) {
+  tenon_get req = {.struct_size = sizeof req,
+                   .key = key_of(key),
+                   .offset = offset,
+                   .length = length,
+                   .if_match = if_match};
   tenon_got got;
   tn_error_init(&err);
   to[0] = 0;
   tenon_status status = kind->objects->get(ctx, session, &req, &got, &err);
   if (status) return status;
   size_t size = 0, n = 1;
-  while (n && !(status = got.body.read(got.body.self, to + size, size + 7 < room ? 7 : room - size - 1, &n, &err))) size += n;
+  while (n && !(status = got.body.read(got.body.self, to + size,
+                                       size + 7 < room ? 7 : room - size - 1, &n, &err)))
+    size += n;
   to[size] = 0;
   if (!status) assert_int_equal(size, got.body.length);
   got.body.close(got.body.self);
@@ -179,7 +198,10 @@ static tenon_status stat_of(const char *key, tenon_object *ret) {
 static char listing[4 << 20];
 
 static tenon_status list_keys(const char *prefix, const char *start_after, char delimiter) {
-  tenon_objects_list req = {.struct_size = sizeof req, .prefix = key_of(prefix), .start_after = key_of(start_after), .delimiter = delimiter};
+  tenon_objects_list req = {.struct_size = sizeof req,
+                            .prefix = key_of(prefix),
+                            .start_after = key_of(start_after),
+                            .delimiter = delimiter};
   tenon_stream stream;
   struct ArrowArray a;
   size_t size = 0;
@@ -193,8 +215,9 @@ static tenon_status list_keys(const char *prefix, const char *start_after, char 
     const int32_t *kind_ends = a.children[1]->buffers[1];
     const char *kinds = a.children[1]->buffers[2];
     for (int64_t i = 0; i < a.length; i++)
-      size += (size_t)snprintf(listing + size, sizeof listing - size, "%.*s%s\n", ends[i + 1] - ends[i], keys + ends[i],
-                               kinds[kind_ends[i]] == 'o' ? "" : " >");
+      size +=
+          (size_t)snprintf(listing + size, sizeof listing - size, "%.*s%s\n", ends[i + 1] - ends[i],
+                           keys + ends[i], kinds[kind_ends[i]] == 'o' ? "" : " >");
     a.release(&a);
   }
   stream.schema.release(&stream.schema);
@@ -202,7 +225,8 @@ static tenon_status list_keys(const char *prefix, const char *start_after, char 
   return status;
 }
 
-static void lists(const char *prefix, const char *start_after, char delimiter, const char *expected) {
+static void lists(const char *prefix, const char *start_after, char delimiter,
+                  const char *expected) {
   if (list_keys(prefix, start_after, delimiter)) fail_msg("%s", err.message);
   assert_string_equal(listing, expected);
 }
@@ -217,7 +241,10 @@ static size_t remove_keys(size_t n, const char *const *keys) {
 }
 
 static tenon_status copy(const char *from, const char *to, bool if_absent) {
-  tenon_objects_copy req = {.struct_size = sizeof req, .from = key_of(from), .to = key_of(to), .if_absent = if_absent};
+  tenon_objects_copy req = {.struct_size = sizeof req,
+                            .from = key_of(from),
+                            .to = key_of(to),
+                            .if_absent = if_absent};
   tenon_object o;
   tn_error_init(&err);
   return kind->objects->copy(ctx, session, &req, &o, &err);
@@ -226,7 +253,8 @@ static tenon_status copy(const char *from, const char *to, bool if_absent) {
 static int names_in(const char *path) {
   int n = 0;
   DIR *d = opendir(path);
-  for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+  for (struct dirent *e; (e = readdir(d));)
+    n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
   closedir(d);
   return n;
 }
@@ -246,10 +274,22 @@ static void keys_that_are_none(void **state) {
   memset(long_name, 'x', 256);
   memset(long_key, 'x', sizeof long_key - 1);
   for (size_t i = 100; i < sizeof long_key - 1; i += 100) long_key[i] = '/';
-  const struct { const char *key, *why; } cases[] = {
-      {"", "is empty"}, {"/", "empty part"}, {"/a", "empty part"}, {"a/", "empty part"}, {"a//b", "empty part"},
-      {".", "\".\""}, {"..", "\"..\""}, {"../a", "\"..\""}, {"a/../b", "\"..\""}, {"a/..", "\"..\""}, {"./a", "\".\""},
-      {"a/./b", "\".\""}, {long_name, "255 bytes"}, {long_key, "4095 bytes"}, {".tenon-1-0.part", "while they are written"}};
+  const struct { const char *key, *why;
+  } cases[] = {{"", "is empty"},
+               {"/", "empty part"},
+               {"/a", "empty part"},
+               {"a/", "empty part"},
+               {"a//b", "empty part"},
+               {".", "\".\""},
+               {"..", "\"..\""},
+               {"../a", "\"..\""},
+               {"a/../b", "\"..\""},
+               {"a/..", "\"..\""},
+               {"./a", "\".\""},
+               {"a/./b", "\".\""},
+               {long_name, "255 bytes"},
+               {long_key, "4095 bytes"},
+               {".tenon-1-0.part", "while they are written"}};
   tenon_object o;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     assert_int_equal(put_when(cases[i].key, "x", false, NULL, NULL), TENON_CONFIG);
@@ -268,7 +308,9 @@ static void keys_are_bytes(void **state) {
   (void)state;
   static char name[256];
   memset(name, 'y', 255);
-  const char *keys[] = {"a", "a b", "a\nb", "\xff\xfe", "h\xc3\xa9", "...", "-", "*", "deep/er/and/deeper", name, "?x=%41", ".hidden", "~"};
+  const char *keys[] = {"a",      "a b",     "a\nb", "\xff\xfe",           "h\xc3\xa9",
+                        "...",    "-",       "*",    "deep/er/and/deeper", name,
+                        "?x=%41", ".hidden", "~"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) put(keys[i], keys[i]);
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) has(keys[i], keys[i]);
   assert_int_equal(remove_keys(13, keys), 13);
@@ -416,7 +458,8 @@ static tenon_status drain(tenon_got *got, size_t *ret_size) {
   size_t n = 1;
   tenon_status status = TENON_OK;
   *ret_size = 0;
-  while (n && !(status = got->body.read(got->body.self, data, sizeof data, &n, &err))) *ret_size += n;
+  while (n && !(status = got->body.read(got->body.self, data, sizeof data, &n, &err)))
+    *ret_size += n;
   got->body.close(got->body.self);
   return status;
 }
@@ -497,7 +540,8 @@ static atomic_bool swapping;
 
 static void *swap(void *unused) {
   (void)unused;
-  while (atomic_load(&swapping)) syscall(SYS_renameat2, AT_FDCWD, at("root/d"), AT_FDCWD, at("root/e"), 2 /* exchange */);
+  while (atomic_load(&swapping))
+    syscall(SYS_renameat2, AT_FDCWD, at("root/d"), AT_FDCWD, at("root/e"), 2 /* exchange */);
   return NULL;
 }
 
@@ -538,7 +582,8 @@ static void special_files(void **state) {
   assert_int_equal(put_when("pipe", "x", false, NULL, NULL), TENON_CONFIG);
   assert_int_equal(remove_keys(1, (const char *const[]){"pipe"}), SIZE_MAX);
   assert_int_equal(err.code, TENON_UNSUPPORTED);
-  if (mknod(at("root/null"), S_IFCHR | 0666, 0x103) == 0) assert_int_equal(stat_of("null", &o), TENON_UNSUPPORTED);
+  if (mknod(at("root/null"), S_IFCHR | 0666, 0x103) == 0)
+    assert_int_equal(stat_of("null", &o), TENON_UNSUPPORTED);
   lists("", "", 0, "");
 }
 
@@ -553,7 +598,8 @@ static void permissions(void **state) {
   assert_int_equal(seteuid(65534), 0);
   char got[8];
   tenon_status in_locked = stat_of("locked/a", &o), listed = list_keys("", "", 0);
-  tenon_status read = get_part("shut", 0, -1, NULL, got, sizeof got), written = put_when("new", "x", false, NULL, NULL);
+  tenon_status read = get_part("shut", 0, -1, NULL, got, sizeof got),
+               written = put_when("new", "x", false, NULL, NULL);
   assert_true(err.remedy[0]);
   assert_int_equal(seteuid(0), 0);
   assert_int_equal(in_locked, TENON_FORBIDDEN);
@@ -603,17 +649,21 @@ enum { TREE_KEYS = 600 };
 static char *tree[TREE_KEYS + 4];
 static int tree_count;
 
-static int compare_keys(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_keys(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* Names that sort differently as names and as paths: a, a-, a.b, a0 beside the folder a. */
 static void plant_tree(void) {
-  static const char *const parts[] = {"a", "a-", "a.b", "a0", "b", "aa", "\xc3\xa9", "Z", "~", "a b", "!", "0"};
+  static const char *const parts[] = {"a",        "a-", "a.b", "a0",  "b", "aa",
+                                      "\xc3\xa9", "Z",  "~",   "a b", "!", "0"};
   srandom(7);
   tree_count = 0;
   for (int i = 0; i < TREE_KEYS; i++) {
     char key[256];
     int depth = 1 + (int)(random() % 4), n = 0;
-    for (int d = 0; d < depth; d++) n += snprintf(key + n, sizeof key - (size_t)n, "%s%s", d ? "/" : "", parts[random() % 12]);
+    for (int d = 0; d < depth; d++)
+      n += snprintf(key + n, sizeof key - (size_t)n, "%s%s", d ? "/" : "", parts[random() % 12]);
     if (put_when(key, "x", true, NULL, NULL) == TENON_OK) tree[tree_count++] = strdup(key);
   }
   qsort(tree, (size_t)tree_count, sizeof *tree, compare_keys);
@@ -633,7 +683,8 @@ static void expect_listing(const char *prefix, const char *start_after, char del
     if (strncmp(key, prefix, strlen(prefix)) != 0) continue;
     const char *cut = delimiter ? strchr(key + strlen(prefix), delimiter) : NULL;
     if (!cut) {
-      if (strcmp(key, start_after) > 0) size += (size_t)snprintf(expected + size, sizeof expected - size, "%s\n", key);
+      if (strcmp(key, start_after) > 0)
+        size += (size_t)snprintf(expected + size, sizeof expected - size, "%s\n", key);
       continue;
     }
     char row[512];
@@ -643,19 +694,24 @@ static void expect_listing(const char *prefix, const char *start_after, char del
     size += (size_t)snprintf(expected + size, sizeof expected - size, "%s >\n", row);
   }
   if (list_keys(prefix, start_after, delimiter)) fail_msg("%s", err.message);
-  if (strcmp(listing, expected) != 0) fail_msg("prefix '%s' after '%s' by '%c': got\n%s\nexpected\n%s", prefix, start_after, delimiter, listing, expected);
+  if (strcmp(listing, expected) != 0)
+    fail_msg("prefix '%s' after '%s' by '%c': got\n%s\nexpected\n%s", prefix, start_after,
+             delimiter, listing, expected);
 }
 
 static void lists_in_order(void **state) {
   (void)state;
   plant_tree();
   assert_true(tree_count > 200);
-  static const char *const prefixes[] = {"", "a", "a/", "a-", "a/a", "a/a/", "a.b/b/0", "\xc3\xa9/", "nothing", "../", "a//", "/", "a/../a"};
+  static const char *const prefixes[] = {"",     "a",       "a/",        "a-",      "a/a",
+                                         "a/a/", "a.b/b/0", "\xc3\xa9/", "nothing", "../",
+                                         "a//",  "/",       "a/../a"};
   static const char delimiters[] = {0, '/', '-', 'a', '.'};
   for (size_t p = 0; p < sizeof prefixes / sizeof *prefixes; p++)
     for (size_t d = 0; d < sizeof delimiters; d++) {
       expect_listing(prefixes[p], "", delimiters[d]);
-      for (int i = 0; i < 12; i++) expect_listing(prefixes[p], tree[random() % tree_count], delimiters[d]);
+      for (int i = 0; i < 12; i++)
+        expect_listing(prefixes[p], tree[random() % tree_count], delimiters[d]);
       expect_listing(prefixes[p], "a/", delimiters[d]);
       expect_listing(prefixes[p], "a/a/", delimiters[d]);
       expect_listing(prefixes[p], "zzz", delimiters[d]);
@@ -698,7 +754,10 @@ static void *race_absent(void *arg) {
     int size = snprintf(text, sizeof text, "writer %d", (int)(intptr_t)arg);
     source s = source_of(text, (size_t)size);
     tenon_bytes body = body_of(&s, size);
-    tenon_put req = {.struct_size = sizeof req, .key = key_of(key), .body = &body, .if_absent = !match_etag[i][0],
+    tenon_put req = {.struct_size = sizeof req,
+                     .key = key_of(key),
+                     .body = &body,
+                     .if_absent = !match_etag[i][0],
                      .if_match = match_etag[i][0] ? match_etag[i] : NULL};
     pthread_barrier_wait(&start);
     tenon_status status = kind->objects->put(ctx, session, &req, &o, NULL);
@@ -747,7 +806,8 @@ static int deny(unsigned number, unsigned mask_arg, unsigned mask) {
     plain[3] = plain[5];
   }
   struct sock_fprog program = {.len = 6, .filter = plain};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 static void in_child(int (*work)(void)) {
@@ -758,7 +818,11 @@ static void in_child(int (*work)(void)) {
   assert_int_equal(status, 0);
 }
 
-#define CHECK(x) if (!(x)) { fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #x, err.message); return 1; }
+#define CHECK(x)                                                      \
+  if (!(x)) {                                                         \
+    fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #x, err.message); \
+    return 1;                                                         \
+  }
 
 static int work_without_openat2(void) {
   char got[64];
@@ -862,10 +926,16 @@ static tenon_status collect(void *arg, const char *key, const char *value, tenon
 
 static void urls(void **state) {
   (void)state;
-  static const struct { const char *url, *set; } cases[] = {
-      {"file:///data", "root=/data;"}, {"file:data/x", "root=data/x;"}, {"files://rel", "root=rel;"},
-      {"file://localhost/a%20b", "root=/a b;"}, {"file:///d?format=csv&delimiter=%3B", "root=/d;format=csv;delimiter=;;"},
-      {"file:///d?all_text", "root=/d;all_text=;"}, {"file://", ""}, {"file:///a%2", NULL}, {"file:///a%00b", NULL}};
+  static const struct { const char *url, *set;
+  } cases[] = {{"file:///data", "root=/data;"},
+               {"file:data/x", "root=data/x;"},
+               {"files://rel", "root=rel;"},
+               {"file://localhost/a%20b", "root=/a b;"},
+               {"file:///d?format=csv&delimiter=%3B", "root=/d;format=csv;delimiter=;;"},
+               {"file:///d?all_text", "root=/d;all_text=;"},
+               {"file://", ""},
+               {"file:///a%2", NULL},
+               {"file:///a%00b", NULL}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     set_as[0] = 0;
     tenon_status status = kind->parse_url(cases[i].url, collect, NULL, NULL);
@@ -907,11 +977,29 @@ int main(void) {
   if (kind->init(tn_host(), NULL) != TENON_OK) return 1;
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
   const struct CMUnitTest tests[] = {
-      TEST(keys_that_are_none), TEST(keys_are_bytes), TEST(puts_and_gets), TEST(a_whole_file_has_a_descriptor),
-      TEST(conditions), TEST(failed_puts_leave_what_was_there), TEST(a_full_disk), TEST(a_file_that_changes), TEST(links),
-      TEST(no_race_leads_outside), TEST(special_files), TEST(permissions), TEST(copies), TEST(removes),
-      TEST(lists_in_order), TEST(lists_a_folder_of_many), TEST(one_writer_wins), TEST(without_openat2),
-      TEST(without_nameless_files), TEST(cancelled_work), TEST(tests_a_folder), TEST(urls), TEST(memory_fails),
+      TEST(keys_that_are_none),
+      TEST(keys_are_bytes),
+      TEST(puts_and_gets),
+      TEST(a_whole_file_has_a_descriptor),
+      TEST(conditions),
+      TEST(failed_puts_leave_what_was_there),
+      TEST(a_full_disk),
+      TEST(a_file_that_changes),
+      TEST(links),
+      TEST(no_race_leads_outside),
+      TEST(special_files),
+      TEST(permissions),
+      TEST(copies),
+      TEST(removes),
+      TEST(lists_in_order),
+      TEST(lists_a_folder_of_many),
+      TEST(one_writer_wins),
+      TEST(without_openat2),
+      TEST(without_nameless_files),
+      TEST(cancelled_work),
+      TEST(tests_a_folder),
+      TEST(urls),
+      TEST(memory_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,8 @@ static void begin_with(fixture *f, const char *name, const char *key, const char
   snprintf(f->path, sizeof f->path, "%s", path_of(name));
   f->config = config_of(f->path, key, value);
   assert_int_equal(tenon_ctx_new(NULL, 20000, &f->ctx, NULL), TENON_OK);
-  if (kind->open(f->ctx, kind, f->config->data, &f->session, &f->err)) fail_msg("%s", f->err.message);
+  if (kind->open(f->ctx, kind, f->config->data, &f->session, &f->err))
+    fail_msg("%s", f->err.message);
 }
 
 static void begin(fixture *f, const char *name) { begin_with(f, name, NULL, NULL); }
@@ -119,10 +120,12 @@ static void expect_rows(fixture *f, const tenon_read *req, const char *rows) {
   assert_string_equal(shown, rows);
 }
 
-static void expect_failure(fixture *f, const tenon_read *req, tenon_status code, const char *message) {
+static void expect_failure(fixture *f, const tenon_read *req, tenon_status code,
+                           const char *message) {
   assert_int_equal(read_all(f, req, NULL), code);
   assert_int_equal(f->err.code, code);
-  if (!strstr(f->err.message, message)) fail_msg("\"%s\" says nothing of \"%s\"", f->err.message, message);
+  if (!strstr(f->err.message, message))
+    fail_msg("\"%s\" says nothing of \"%s\"", f->err.message, message);
 }
 
 static void expect_query(const char *name, const char *query, const char *rows) {
@@ -168,14 +171,17 @@ static const struct {
     {"TIMESTAMP(3)", "tsu:", "'1970-01-01 00:00:00.123000000'", "123000", "'1970-01-01 00:61'"},
     {"TIMESTAMP WITHOUT TIME ZONE", "tsu:", "'0001-01-01 00:00'", "-62135596800000000", "'now'"},
     {"TIMESTAMPTZ", "tsu:UTC", "'1970-01-01 02:00:00+02:00'", "0", "'1970-01-01 02:00:00'"},
-    {"timestamp with time zone", "tsu:UTC", "'1970-01-01T00:00:00Z'", "0", "'1970-01-01 00:00:00+2'"},
-    {"TIMESTAMPTZ", "tsu:UTC", "'1970-01-01 00:00:00 -0130'", "5400000000", "'1970-01-01 00:00:00+25:00'"},
+    {"timestamp with time zone", "tsu:UTC", "'1970-01-01T00:00:00Z'", "0",
+     "'1970-01-01 00:00:00+2'"},
+    {"TIMESTAMPTZ", "tsu:UTC", "'1970-01-01 00:00:00 -0130'", "5400000000",
+     "'1970-01-01 00:00:00+25:00'"},
     {"DECIMAL(15,2)", "d:15,2", "12.34", "12.34", "12.345"},
     {"DECIMAL(15,2)", "d:15,2", "-0.01", "-0.01", "'abc'"},
     {"NUMERIC(5,2)", "d:5,2", "999.99", "999.99", "1000"},
     {"NUMERIC(5,2)", "d:5,2", "-999", "-999.00", "-999.995"},
     {"DECIMAL(18)", "d:18,0", "999999999999999999", "999999999999999999", "1000000000000000000"},
-    {"DECIMAL(38,19)", "d:38,19", "-9223372036854775808", "-9223372036854775808.0000000000000000000", "9e999"},
+    {"DECIMAL(38,19)", "d:38,19", "-9223372036854775808",
+     "-9223372036854775808.0000000000000000000", "9e999"},
     {"NUMBER(10, 3)", "d:10,3", "0.1", "0.100", "0.1 + 0.2"},
     {"DECIMAL(20,2)", "d:20,2", "90071992547409.91", "90071992547409.91", "900719925474099.5"},
     {"NUMERIC", "u", "0.1", "0.1", "'abc'"},
@@ -195,32 +201,40 @@ static void types_by_declaration(void **state) {
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     char sql[512], rows[256];
     fixture f;
-    snprintf(sql, sizeof sql, "CREATE TABLE t (id INTEGER PRIMARY KEY, c %s); INSERT INTO t VALUES (1, %s), (2, NULL)",
-             types[i].declared, types[i].fits);
+    snprintf(
+        sql, sizeof sql,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, c %s); INSERT INTO t VALUES (1, %s), (2, NULL)",
+        types[i].declared, types[i].fits);
     make("types.db", sql);
     snprintf(rows, sizeof rows, "1|%s\n2|~\n", types[i].seen);
     tenon_read req = table_read("t");
     begin(&f, "types.db");
-    if (read_all(&f, &req, NULL)) fail_msg("%s %s: %s", types[i].declared, types[i].fits, f.err.message);
+    if (read_all(&f, &req, NULL))
+      fail_msg("%s %s: %s", types[i].declared, types[i].fits, f.err.message);
     snprintf(sql, sizeof sql, "id:l! c:%s", types[i].format);
     assert_string_equal(shown_schema, sql);
-    if (strcmp(shown, rows) != 0) fail_msg("%s %s is read as %s", types[i].declared, types[i].fits, shown);
+    if (strcmp(shown, rows) != 0)
+      fail_msg("%s %s is read as %s", types[i].declared, types[i].fits, shown);
     end(&f);
   }
 }
 
-/* A misfit is an error that names column, row and what to do; as text or NULL it is read when asked. */
+/* A misfit is an error that names column, row and what to do; as text or NULL it is read when
+ * asked. */
 static void misfits(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     char sql[512];
     fixture f;
-    snprintf(sql, sizeof sql, "CREATE TABLE t (id INTEGER PRIMARY KEY, c %s); INSERT INTO t VALUES (1, %s), (2, %s), (3, NULL)",
+    snprintf(sql, sizeof sql,
+             "CREATE TABLE t (id INTEGER PRIMARY KEY, c %s); INSERT INTO t VALUES (1, %s), (2, "
+             "%s), (3, NULL)",
              types[i].declared, types[i].fits, types[i].misfit);
     make("types.db", sql);
     tenon_read req = table_read("t");
     begin(&f, "types.db");
-    if (read_all(&f, &req, NULL) != TENON_DATA) fail_msg("%s takes %s as %s", types[i].declared, types[i].misfit, shown);
+    if (read_all(&f, &req, NULL) != TENON_DATA)
+      fail_msg("%s takes %s as %s", types[i].declared, types[i].misfit, shown);
     assert_int_equal(f.err.stage, TENON_STAGE_DATA);
     assert_non_null(strstr(f.err.message, "column c, row 2: "));
     assert_non_null(strstr(f.err.remedy, "special_values=text"));
@@ -230,7 +244,8 @@ static void misfits(void **state) {
     req.special_values = TENON_SPECIAL_TEXT;
     bool blob = strncmp(types[i].misfit, "x'", 2) == 0 || strstr(types[i].misfit, "cast(x") ||
                 strcmp(types[i].declared, "BLOB") == 0;
-    if (!blob && read_all(&f, &req, NULL)) fail_msg("%s %s: %s", types[i].declared, types[i].misfit, f.err.message);
+    if (!blob && read_all(&f, &req, NULL))
+      fail_msg("%s %s: %s", types[i].declared, types[i].misfit, f.err.message);
     end(&f);
   }
 }
@@ -238,9 +253,11 @@ static void misfits(void **state) {
 static void special_text_keeps_what_is_sure(void **state) {
   (void)state;
   fixture f;
-  make("strict.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, i INT NOT NULL, r REAL, a ANY, d TEXT) STRICT;"
-                    "INSERT INTO t VALUES (1, 2, 2.5, 'x', 'y');"
-                    "CREATE TABLE u (id INTEGER PRIMARY KEY, i INT, r REAL); INSERT INTO u VALUES (1, 'two', 2.5)");
+  make("strict.db",
+       "CREATE TABLE t (id INTEGER PRIMARY KEY, i INT NOT NULL, r REAL, a ANY, d TEXT) STRICT;"
+       "INSERT INTO t VALUES (1, 2, 2.5, 'x', 'y');"
+       "CREATE TABLE u (id INTEGER PRIMARY KEY, i INT, r REAL); INSERT INTO u VALUES (1, 'two', "
+       "2.5)");
   begin(&f, "strict.db");
   tenon_read req = table_read("t");
   req.special_values = TENON_SPECIAL_TEXT;
@@ -275,9 +292,11 @@ static void numeric_as(void **state) {
 static void types_by_values(void **state) {
   (void)state;
   fixture f;
-  make("untyped.db", "CREATE TABLE t (i, r, mixed, t, b, n, a ANY); INSERT INTO t VALUES (NULL, 1.5, 1, 'x', x'01', NULL, 1),"
-                     "(1, NULL, 2.5, 'y', x'02', NULL, 2); CREATE TABLE u (c); INSERT INTO u VALUES (1), ('x');"
-                     "CREATE VIEW v AS SELECT i + 1 AS e, t, upper(t) AS w, r FROM t");
+  make("untyped.db",
+       "CREATE TABLE t (i, r, mixed, t, b, n, a ANY); INSERT INTO t VALUES (NULL, 1.5, 1, 'x', "
+       "x'01', NULL, 1),"
+       "(1, NULL, 2.5, 'y', x'02', NULL, 2); CREATE TABLE u (c); INSERT INTO u VALUES (1), ('x');"
+       "CREATE VIEW v AS SELECT i + 1 AS e, t, upper(t) AS w, r FROM t");
   begin(&f, "untyped.db");
   tenon_read req = table_read("t");
   expect_rows(&f, &req, "~|1.5|1|x|01|~|1\n1|~|2.5|y|02|~|2\n");
@@ -295,7 +314,9 @@ static void types_by_values(void **state) {
 static void utf16_files(void **state) {
   (void)state;
   fixture f;
-  make("utf16.db", "PRAGMA encoding='UTF-16le'; CREATE TABLE t (c TEXT); INSERT INTO t VALUES ('h\xc3\xa9'), ('\xf0\x9f\x98\x80'), ('a')");
+  make("utf16.db",
+       "PRAGMA encoding='UTF-16le'; CREATE TABLE t (c TEXT); INSERT INTO t VALUES ('h\xc3\xa9'), "
+       "('\xf0\x9f\x98\x80'), ('a')");
   begin(&f, "utf16.db");
   tenon_read req = table_read("t");
   expect_rows(&f, &req, "h\xc3\xa9\n\xf0\x9f\x98\x80\na\n");
@@ -381,22 +402,32 @@ static void some_columns_or_none(void **state) {
 static void queries(void **state) {
   (void)state;
   make_numbers("numbers.db", 2000);
-  expect_query("numbers.db", "SELECT count(*), min(f), 'x' || max(id) AS \"a b\" FROM n", "2000|0.25|x2000\n");
-  expect_query("numbers.db", "WITH t AS (SELECT id FROM n) SELECT * FROM t WHERE id < 3 ORDER BY id DESC; -- done", "2\n1\n");
+  expect_query("numbers.db", "SELECT count(*), min(f), 'x' || max(id) AS \"a b\" FROM n",
+               "2000|0.25|x2000\n");
+  expect_query(
+      "numbers.db",
+      "WITH t AS (SELECT id FROM n) SELECT * FROM t WHERE id < 3 ORDER BY id DESC; -- done",
+      "2\n1\n");
   expect_query("numbers.db", "VALUES (1, 'a'), (2.5, NULL)", "1|a\n2.5|~\n");
   expect_query("numbers.db", "SELECT name FROM pragma_table_info('n')", "id\ns\nf\n");
   fixture f;
   begin(&f, "numbers.db");
   tenon_read req = TENON_READ_INIT;
   req.query = "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10";
-  tenon_value v[] = {{.type = TENON_VALUE_NULL}, {.type = TENON_VALUE_BOOL, .i = 1}, {.type = TENON_VALUE_INT, .i = -5},
-                     {.type = TENON_VALUE_DOUBLE, .f = 0.5}, {.type = TENON_VALUE_DECIMAL, .data = "12.50", .size = 5},
-                     {.type = TENON_VALUE_TEXT, .data = "xyz", .size = 2}, {.type = TENON_VALUE_BYTES, .data = "\0\1", .size = 2},
-                     {.type = TENON_VALUE_DATE, .i = -1}, {.type = TENON_VALUE_TIME, .i = 3723000001},
+  tenon_value v[] = {{.type = TENON_VALUE_NULL},
+                     {.type = TENON_VALUE_BOOL, .i = 1},
+                     {.type = TENON_VALUE_INT, .i = -5},
+                     {.type = TENON_VALUE_DOUBLE, .f = 0.5},
+                     {.type = TENON_VALUE_DECIMAL, .data = "12.50", .size = 5},
+                     {.type = TENON_VALUE_TEXT, .data = "xyz", .size = 2},
+                     {.type = TENON_VALUE_BYTES, .data = "\0\1", .size = 2},
+                     {.type = TENON_VALUE_DATE, .i = -1},
+                     {.type = TENON_VALUE_TIME, .i = 3723000001},
                      {.type = TENON_VALUE_TIMESTAMP, .i = -1}};
   req.params = v;
   req.param_count = 10;
-  expect_rows(&f, &req, "~|1|-5|0.5|12.5|xy|0001|1969-12-31|01:02:03.000001|1969-12-31 23:59:59.999999\n");
+  expect_rows(&f, &req,
+              "~|1|-5|0.5|12.5|xy|0001|1969-12-31|01:02:03.000001|1969-12-31 23:59:59.999999\n");
   req.param_count = 2;
   expect_failure(&f, &req, TENON_CONFIG, "10 placeholders, and 2 values");
   req = (tenon_read)TENON_READ_INIT;
@@ -409,7 +440,8 @@ static void queries(void **state) {
   end(&f);
 }
 
-/* An expression that changes its class behind the sample: an error at that row, not a wrong value. */
+/* An expression that changes its class behind the sample: an error at that row, not a wrong value.
+ */
 static void expressions_are_checked(void **state) {
   (void)state;
   fixture f;
@@ -417,7 +449,8 @@ static void expressions_are_checked(void **state) {
   begin(&f, "numbers.db");
   tenon_read req = TENON_READ_INIT;
   req.query = "SELECT CASE WHEN id = 250 THEN 'x' ELSE id END AS e FROM n ORDER BY id";
-  expect_failure(&f, &req, TENON_DATA, "column e, row 250: the text 'x' does not fit the type int64");
+  expect_failure(&f, &req, TENON_DATA,
+                 "column e, row 250: the text 'x' does not fit the type int64");
   assert_non_null(strstr(f.err.remedy, "CAST"));
   end(&f);
 }
@@ -477,9 +510,12 @@ static void describes(void **state) {
   fixture f;
   make("describe.db",
        "CREATE TABLE parent (a TEXT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID;"
-       "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL DEFAULT 'x', price DECIMAL(10,2), raw NUMERIC,"
-       " pa TEXT, pb INT, total AS (price * 2), UNIQUE (name, price), FOREIGN KEY (pa, pb) REFERENCES parent);"
-       "CREATE UNIQUE INDEX part ON t (name) WHERE price > 1; CREATE UNIQUE INDEX expr ON t (lower(name), id);"
+       "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL DEFAULT 'x', price "
+       "DECIMAL(10,2), raw NUMERIC,"
+       " pa TEXT, pb INT, total AS (price * 2), UNIQUE (name, price), FOREIGN KEY (pa, pb) "
+       "REFERENCES parent);"
+       "CREATE UNIQUE INDEX part ON t (name) WHERE price > 1; CREATE UNIQUE INDEX expr ON t "
+       "(lower(name), id);"
        "INSERT INTO t (id, name, price) VALUES (1, 'a', 2.5), (2, 'b', 3.5); ANALYZE");
   begin(&f, "describe.db");
   tenon_read req = table_read("T");
@@ -516,14 +552,18 @@ static void describes(void **state) {
 static void lists(void **state) {
   (void)state;
   fixture f;
-  make("list.db", "CREATE TABLE b (x); CREATE VIEW a AS SELECT 1; CREATE VIRTUAL TABLE search USING fts5(text);"
-                  "CREATE TABLE Z (x); INSERT INTO b VALUES (1); CREATE INDEX bi ON b (x); ANALYZE");
+  make(
+      "list.db",
+      "CREATE TABLE b (x); CREATE VIEW a AS SELECT 1; CREATE VIRTUAL TABLE search USING fts5(text);"
+      "CREATE TABLE Z (x); INSERT INTO b VALUES (1); CREATE INDEX bi ON b (x); ANALYZE");
   begin(&f, "list.db");
   tenon_tables_list req = {.struct_size = sizeof req};
   tenon_stream stream;
   assert_int_equal(kind->tables->list(f.ctx, f.session, &req, &stream, &f.err), TENON_OK);
   assert_int_equal(show_rows(&stream, shown, sizeof shown, &f.err), TENON_OK);
-  assert_string_equal(shown, "~|main|Z|table|~|~\n~|main|a|view|~|~\n~|main|b|table|1|~\n~|main|search|virtual table|~|~\n");
+  assert_string_equal(shown,
+                      "~|main|Z|table|~|~\n~|main|a|view|~|~\n~|main|b|table|1|~\n~|main|search|"
+                      "virtual table|~|~\n");
   req.with_system = 1;
   assert_int_equal(kind->tables->list(f.ctx, f.session, &req, &stream, &f.err), TENON_OK);
   assert_int_equal(show_rows(&stream, shown, sizeof shown, &f.err), TENON_OK);
@@ -538,7 +578,8 @@ static void lists(void **state) {
 
 /* One row of each kind of value, NULLs among them, in an order that is none of the columns'. */
 static const char pushed_sql[] =
-    "CREATE TABLE p (id INTEGER PRIMARY KEY, i INT, r REAL, t TEXT COLLATE NOCASE, b BLOB, f BOOLEAN, d DATE, n DECIMAL(10,2), z TIMESTAMPTZ);"
+    "CREATE TABLE p (id INTEGER PRIMARY KEY, i INT, r REAL, t TEXT COLLATE NOCASE, b BLOB, f "
+    "BOOLEAN, d DATE, n DECIMAL(10,2), z TIMESTAMPTZ);"
     "INSERT INTO p VALUES"
     "(1, 5, 1.5, 'b', x'62', 1, '2020-01-02', 1.10, '2020-01-02 00:00:00Z'),"
     "(2, -3, -0.0, 'B', x'', 0, '1999-12-31', -1.1, '2020-01-01T00:00:00Z'),"
@@ -643,40 +684,67 @@ static void filters_are_exact(void **state) {
       tenon_rows rows;
       expect_ids(&f, &req, filters[i].pushed ? filters[i].ids : "1 2 3 4 5 6 7 8", &rows);
       assert_int_equal(rows.filters_applied, filters[i].pushed);
-      assert_int_equal(rows.applied, TENON_APPLIED_COLUMNS | TENON_APPLIED_ORDER | (filters[i].pushed ? TENON_APPLIED_LIMIT : 0));
-      req.special_values = TENON_SPECIAL_NULL; /* a misfit would be NULL, which SQLite does not know */
+      assert_int_equal(rows.applied, TENON_APPLIED_COLUMNS | TENON_APPLIED_ORDER |
+                                         (filters[i].pushed ? TENON_APPLIED_LIMIT : 0));
+      req.special_values =
+          TENON_SPECIAL_NULL; /* a misfit would be NULL, which SQLite does not know */
       assert_int_equal(read_all(&f, &req, &rows), TENON_OK);
       assert_int_equal(rows.filters_applied, 0);
     }
     end(&f);
     sqlite3 *db = writer_of("pushed.db"); /* the same by way of indexes */
-    run(db, "CREATE INDEX IF NOT EXISTS pi ON p (i); CREATE INDEX IF NOT EXISTS pt ON p (t); CREATE INDEX IF NOT EXISTS pu ON p (t COLLATE BINARY);"
-            "CREATE INDEX IF NOT EXISTS pd ON p (d); CREATE INDEX IF NOT EXISTS pn ON p (n); CREATE INDEX IF NOT EXISTS pr ON p (r)");
+    run(db,
+        "CREATE INDEX IF NOT EXISTS pi ON p (i); CREATE INDEX IF NOT EXISTS pt ON p (t); CREATE "
+        "INDEX IF NOT EXISTS pu ON p (t COLLATE BINARY);"
+        "CREATE INDEX IF NOT EXISTS pd ON p (d); CREATE INDEX IF NOT EXISTS pn ON p (n); CREATE "
+        "INDEX IF NOT EXISTS pr ON p (r)");
     sqlite3_close(db);
   }
 }
 
-/* Times have several spellings; those with an offset get the days around them, which leave nothing out. */
+/* Times have several spellings; those with an offset get the days around them, which leave nothing
+ * out. */
 static void times_are_compared(void **state) {
   (void)state;
   fixture f;
   make("times.db",
-       "CREATE TABLE w (id INTEGER PRIMARY KEY, ts DATETIME, z TIMESTAMPTZ, c TIME); INSERT INTO w VALUES"
-       "(1, '2020-01-01', '2020-01-01T00:00:00Z', '12:00'), (2, '2020-01-01 23:59:59.999999', '2020-01-01 23:59:59+00:00', '12:00:00.5'),"
-       "(3, '2020-01-02T00:00', '2020-01-03 12:00:00+23:59', '12:00:00'), (4, '2020-01-02 00:00:00', '2019-12-31 20:00:00-23:59', '00:00:00.000'),"
-       "(5, '2019-12-31 23:59', '2018-01-01 00:00Z', '23:59'), (6, NULL, NULL, NULL), (7, '2020-01-02 00:00:00.0000000', '2022-01-01 00:00Z', '12:00:00.500')");
+       "CREATE TABLE w (id INTEGER PRIMARY KEY, ts DATETIME, z TIMESTAMPTZ, c TIME); INSERT INTO w "
+       "VALUES"
+       "(1, '2020-01-01', '2020-01-01T00:00:00Z', '12:00'), (2, '2020-01-01 23:59:59.999999', "
+       "'2020-01-01 23:59:59+00:00', '12:00:00.5'),"
+       "(3, '2020-01-02T00:00', '2020-01-03 12:00:00+23:59', '12:00:00'), (4, '2020-01-02 "
+       "00:00:00', '2019-12-31 20:00:00-23:59', '00:00:00.000'),"
+       "(5, '2019-12-31 23:59', '2018-01-01 00:00Z', '23:59'), (6, NULL, NULL, NULL), (7, "
+       "'2020-01-02 00:00:00.0000000', '2022-01-01 00:00Z', '12:00:00.500')");
   begin(&f, "times.db");
-  const int64_t noon = INT64_C(1577880000000000), half_day = INT64_C(43200000000); /* 2020-01-01 12:00 */
-  tenon_value at_noon[2] = {{.type = TENON_VALUE_TIMESTAMP, .i = noon}, {.type = TENON_VALUE_TIMESTAMP, .i = noon + half_day}};
-  tenon_value at_night[2] = {{.type = TENON_VALUE_TIMESTAMP, .i = noon + half_day}, {.type = TENON_VALUE_TIMESTAMP, .i = noon}};
-  tenon_value of_day[2] = {{.type = TENON_VALUE_TIME, .i = half_day}, {.type = TENON_VALUE_TIME, .i = half_day + 500000}};
-  const struct { const char *column; tenon_filter_op op; tenon_value *values; size_t count; const char *ids; bool pushed; } cases[] = {
-      {"ts", TENON_GE, at_noon, 1, "2 3 4 7", true}, {"ts", TENON_LT, at_noon, 1, "1 5", true},
-      {"ts", TENON_EQ, at_night, 1, "3 4 7", true}, {"ts", TENON_NE, at_night, 1, "1 2 5", true},
-      {"ts", TENON_BETWEEN, at_noon, 2, "2 3 4 7", true}, {"ts", TENON_LT, at_night, 1, "1 2 5", true},
-      {"ts", TENON_IN, at_night, 2, "3 4 7", true},
-      {"c", TENON_EQ, of_day, 1, "1 3", true}, {"c", TENON_GT, of_day, 1, "2 5 7", true}, {"c", TENON_BETWEEN, of_day, 2, "1 2 3 7", true},
-      {"z", TENON_GE, at_noon, 1, "1 2 3 4 7", false}, {"z", TENON_LE, at_noon, 1, "1 2 4 5", false}, {"z", TENON_EQ, at_noon, 1, "1 2 4", false}};
+  const int64_t noon = INT64_C(1577880000000000),
+                half_day = INT64_C(43200000000); /* 2020-01-01 12:00 */
+  tenon_value at_noon[2] = {{.type = TENON_VALUE_TIMESTAMP, .i = noon},
+                            {.type = TENON_VALUE_TIMESTAMP, .i = noon + half_day}};
+  tenon_value at_night[2] = {{.type = TENON_VALUE_TIMESTAMP, .i = noon + half_day},
+                             {.type = TENON_VALUE_TIMESTAMP, .i = noon}};
+  tenon_value of_day[2] = {{.type = TENON_VALUE_TIME, .i = half_day},
+                           {.type = TENON_VALUE_TIME, .i = half_day + 500000}};
+  const struct {
+    const char *column;
+    tenon_filter_op op;
+    tenon_value *values;
+    size_t count;
+    const char *ids;
+    bool pushed;
+  } cases[] = {{"ts", TENON_GE, at_noon, 1, "2 3 4 7", true},
+               {"ts", TENON_LT, at_noon, 1, "1 5", true},
+               {"ts", TENON_EQ, at_night, 1, "3 4 7", true},
+               {"ts", TENON_NE, at_night, 1, "1 2 5", true},
+               {"ts", TENON_BETWEEN, at_noon, 2, "2 3 4 7", true},
+               {"ts", TENON_LT, at_night, 1, "1 2 5", true},
+               {"ts", TENON_IN, at_night, 2, "3 4 7", true},
+               {"c", TENON_EQ, of_day, 1, "1 3", true},
+               {"c", TENON_GT, of_day, 1, "2 5 7", true},
+               {"c", TENON_BETWEEN, of_day, 2, "1 2 3 7", true},
+               {"z", TENON_GE, at_noon, 1, "1 2 3 4 7", false},
+               {"z", TENON_LE, at_noon, 1, "1 2 4 5", false},
+               {"z", TENON_EQ, at_noon, 1, "1 2 4", false}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     tenon_filter filter = {cases[i].column, cases[i].op, cases[i].values, cases[i].count};
     tenon_read req = table_read("w");
@@ -688,7 +756,8 @@ static void times_are_compared(void **state) {
     tenon_rows rows;
     expect_ids(&f, &req, cases[i].ids, &rows);
     assert_int_equal(rows.filters_applied, cases[i].pushed);
-    assert_int_equal(rows.applied, TENON_APPLIED_COLUMNS | (cases[i].pushed ? TENON_APPLIED_LIMIT : 0));
+    assert_int_equal(rows.applied,
+                     TENON_APPLIED_COLUMNS | (cases[i].pushed ? TENON_APPLIED_LIMIT : 0));
   }
   const tenon_order order[] = {{"ts", 0}, {"c", 1}, {"id", 0}};
   tenon_read req = table_read("w");
@@ -708,10 +777,12 @@ static void times_are_compared(void **state) {
 
 static void orders_are_exact(void **state) {
   (void)state;
-  static const struct { const char *column; bool descending; const char *ids; } orders[] = {
-      {"i", false, "2 7 1 4 6 5 3 8"}, {"i", true, "5 6 1 4 7 2 3 8"}, {"r", false, "7 2 5 1 8 6 4 3"},
-      {"t", false, "6 2 8 7 1 4 5 3"}, {"t", true, "5 4 1 7 8 2 6 3"}, {"b", false, "2 6 8 7 1 4 5 3"},
-      {"f", false, "2 5 7 1 4 6 3 8"}, {"d", true, "6 8 1 4 2 5 3 7"}, {"n", false, "2 5 7 8 1 4 6 3"}};
+  static const struct { const char *column; bool descending; const char *ids;
+  } orders[] = {{"i", false, "2 7 1 4 6 5 3 8"}, {"i", true, "5 6 1 4 7 2 3 8"},
+                {"r", false, "7 2 5 1 8 6 4 3"}, {"t", false, "6 2 8 7 1 4 5 3"},
+                {"t", true, "5 4 1 7 8 2 6 3"},  {"b", false, "2 6 8 7 1 4 5 3"},
+                {"f", false, "2 5 7 1 4 6 3 8"}, {"d", true, "6 8 1 4 2 5 3 7"},
+                {"n", false, "2 5 7 8 1 4 6 3"}};
   fixture f;
   make("pushed.db", pushed_sql);
   begin(&f, "pushed.db");
@@ -743,7 +814,8 @@ static void orders_are_exact(void **state) {
   end(&f);
 }
 
-/* Reading row after row, each behind the last, gives the whole in order: nothing twice, nothing lost. */
+/* Reading row after row, each behind the last, gives the whole in order: nothing twice, nothing
+ * lost. */
 static void resumes_behind_a_row(void **state) {
   (void)state;
   fixture f;
@@ -767,7 +839,8 @@ static void resumes_behind_a_row(void **state) {
       if (!shown[0]) break;
       char *end_of_i;
       int64_t i = strtoll(shown, &end_of_i, 10), id = strtoll(strchr(shown, '|') + 1, NULL, 10);
-      after[0] = (tenon_value){.type = shown[0] == '~' ? TENON_VALUE_NULL : TENON_VALUE_INT, .i = i};
+      after[0] =
+          (tenon_value){.type = shown[0] == '~' ? TENON_VALUE_NULL : TENON_VALUE_INT, .i = i};
       after[1] = (tenon_value){.type = TENON_VALUE_INT, .i = id};
       req.after = after;
       snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%d ", (int)id);
@@ -777,15 +850,22 @@ static void resumes_behind_a_row(void **state) {
   end(&f);
 }
 
-/* Rows that a filter leaves out are not checked; but another class in its own column is an error, not an empty answer. */
+/* Rows that a filter leaves out are not checked; but another class in its own column is an error,
+ * not an empty answer. */
 static void misfits_and_filters(void **state) {
   (void)state;
   fixture f;
-  make("mixed.db", "CREATE TABLE m (id INTEGER PRIMARY KEY, i INT, d DATE, t TEXT, ts DATETIME, b BLOB);"
-                   "INSERT INTO m VALUES (1, 5, '2020-01-01', 'x', '2020-01-01', x''), (2, 'x', 18262, x'00', 1577836800, 'text'), (3, 7, NULL, 'y', NULL, x'00')");
+  make("mixed.db",
+       "CREATE TABLE m (id INTEGER PRIMARY KEY, i INT, d DATE, t TEXT, ts DATETIME, b BLOB);"
+       "INSERT INTO m VALUES (1, 5, '2020-01-01', 'x', '2020-01-01', x''), (2, 'x', 18262, x'00', "
+       "1577836800, 'text'), (3, 7, NULL, 'y', NULL, x'00')");
   begin(&f, "mixed.db");
-  const struct { const char *column; tenon_value value; } cases[] = {
-      {"i", INT(5)}, {"d", DATE(18262)}, {"t", TEXT("x")}, {"ts", {.type = TENON_VALUE_TIMESTAMP, .i = INT64_C(1577836800000000)}}, {"b", BYTES("")}};
+  const struct { const char *column; tenon_value value;
+  } cases[] = {{"i", INT(5)},
+               {"d", DATE(18262)},
+               {"t", TEXT("x")},
+               {"ts", {.type = TENON_VALUE_TIMESTAMP, .i = INT64_C(1577836800000000)}},
+               {"b", BYTES("")}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (tenon_filter_op op = TENON_EQ; op <= TENON_GE; op++) {
       tenon_filter filter = {cases[i].column, op, &cases[i].value, 1};
@@ -932,7 +1012,8 @@ static void cancels_endless_queries(void **state) {
   static const char *const endless[] = {
       "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c",
       "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i FROM c WHERE i < 0",
-      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 100000000) SELECT i FROM c ORDER BY random()"};
+      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 100000000) SELECT i "
+      "FROM c ORDER BY random()"};
   make_numbers("numbers.db", 10);
   for (size_t i = 0; i < 6; i++) {
     fixture f;
@@ -995,7 +1076,8 @@ static void wal_without_leaving_files(void **state) {
   expect_rows(&f, &req, "1\n2\n");
   tenon_rows rows;
   assert_int_equal(kind->tables->read(f.ctx, f.session, &req, &rows, &f.err), TENON_OK);
-  run(db, "INSERT INTO t VALUES (3)"); /* a reader does not hold a writer up, and sees its snapshot */
+  run(db,
+      "INSERT INTO t VALUES (3)"); /* a reader does not hold a writer up, and sees its snapshot */
   assert_int_equal(show_rows(&rows.stream, shown, sizeof shown, &f.err), TENON_OK);
   assert_string_equal(shown, "1\n2\n");
   sqlite3_close(db);
@@ -1006,7 +1088,8 @@ static void wal_without_leaving_files(void **state) {
 static void a_writer_that_comes_in_between(void **state) {
   (void)state;
   fixture f;
-  make("wal.db", "PRAGMA journal_mode=WAL; CREATE TABLE t (c INT); INSERT INTO t VALUES (1), (2), (3)");
+  make("wal.db",
+       "PRAGMA journal_mode=WAL; CREATE TABLE t (c INT); INSERT INTO t VALUES (1), (2), (3)");
   begin(&f, "wal.db");
   tenon_read req = table_read("t");
   req.batch_rows = 1;
@@ -1029,7 +1112,9 @@ static void unfinished_transactions(void **state) {
   make_numbers("crash.db", 5000);
   sqlite3 *db = writer_of("crash.db");
   run(db, "PRAGMA cache_size=5; BEGIN; UPDATE n SET s = 'half done'");
-  snprintf(command, sizeof command, "cp %s/crash.db %s/left.db && cp %s/crash.db-journal %s/left.db-journal", folder, folder, folder, folder);
+  snprintf(command, sizeof command,
+           "cp %s/crash.db %s/left.db && cp %s/crash.db-journal %s/left.db-journal", folder, folder,
+           folder, folder);
   assert_int_equal(system(command), 0);
   run(db, "ROLLBACK");
   sqlite3_close(db);
@@ -1150,11 +1235,14 @@ static int read_everything(const char *name) {
 static void malformed_files(void **state) {
   (void)state;
   static unsigned char good[1 << 20], bad[1 << 20];
-  make("good.db", "PRAGMA page_size=1024; CREATE TABLE n (id INTEGER PRIMARY KEY, s TEXT, f DECIMAL(10,2));"
-                  "CREATE INDEX ns ON n (s); CREATE VIRTUAL TABLE search USING fts5(text); CREATE VIRTUAL TABLE r USING rtree(id, a, b);"
-                  "CREATE VIEW v AS SELECT count(*) AS c, max(s) AS m FROM n;"
-                  "INSERT INTO r VALUES (1, 2, 3); INSERT INTO search VALUES ('some words');"
-                  "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 200) INSERT INTO n SELECT i, 'row ' || i, i / 4.0 FROM c");
+  make("good.db",
+       "PRAGMA page_size=1024; CREATE TABLE n (id INTEGER PRIMARY KEY, s TEXT, f DECIMAL(10,2));"
+       "CREATE INDEX ns ON n (s); CREATE VIRTUAL TABLE search USING fts5(text); CREATE VIRTUAL "
+       "TABLE r USING rtree(id, a, b);"
+       "CREATE VIEW v AS SELECT count(*) AS c, max(s) AS m FROM n;"
+       "INSERT INTO r VALUES (1, 2, 3); INSERT INTO search VALUES ('some words');"
+       "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 200) INSERT INTO "
+       "n SELECT i, 'row ' || i, i / 4.0 FROM c");
   FILE *f = fopen(path_of("good.db"), "rb");
   size_t size = fread(good, 1, sizeof good, f);
   fclose(f);
@@ -1180,11 +1268,15 @@ static void hostile_schemas(void **state) {
   (void)state;
   fixture f;
   tenon_read req;
-  make("hostile.db", "CREATE TABLE t (c INT CHECK (c > 0), g AS (c + 1)); INSERT INTO t VALUES (1);"
-                     "CREATE VIEW endless AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c;"
-                     "CREATE VIEW broken AS SELECT * FROM nosuch; CREATE VIEW pragma AS SELECT * FROM pragma_database_list;"
-                     "CREATE TABLE \"we\"\"ird \n name\" (\"a\"\"b\" INT, \"select\" INT); INSERT INTO \"we\"\"ird \n name\" VALUES (1, 2);"
-                     "CREATE TRIGGER tr AFTER INSERT ON t BEGIN DELETE FROM t; END");
+  make("hostile.db",
+       "CREATE TABLE t (c INT CHECK (c > 0), g AS (c + 1)); INSERT INTO t VALUES (1);"
+       "CREATE VIEW endless AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) "
+       "SELECT count(*) FROM c;"
+       "CREATE VIEW broken AS SELECT * FROM nosuch; CREATE VIEW pragma AS SELECT * FROM "
+       "pragma_database_list;"
+       "CREATE TABLE \"we\"\"ird \n name\" (\"a\"\"b\" INT, \"select\" INT); INSERT INTO "
+       "\"we\"\"ird \n name\" VALUES (1, 2);"
+       "CREATE TRIGGER tr AFTER INSERT ON t BEGIN DELETE FROM t; END");
   begin(&f, "hostile.db");
   req = table_read("broken");
   assert_int_equal(read_all(&f, &req, NULL), TENON_NOT_FOUND);
@@ -1247,21 +1339,29 @@ static tenon_status collect(void *arg, const char *key, const char *value, tenon
 
 static void urls(void **state) {
   (void)state;
-  static const struct { const char *url, *set; } cases[] = {
-      {"sqlite:///a/b.db", "path=/a/b.db;"}, {"sqlite:b.db", "path=b.db;"}, {"sqlite://b.db", "path=b.db;"},
-      {"sqlite3:////a/b.db", "path=//a/b.db;"}, {"sqlite:///a%20b%3F.db?mode=immutable", "path=/a b?.db;mode=immutable;"},
-      {"sqlite:///a?busy_timeout=1s&&mode=x=y", "path=/a;busy_timeout=1s;mode=x=y;"}, {"sqlite://", ""},
-      {"sqlite:///a%zz", NULL}, {"sqlite:///a%00", NULL}, {"sqlite:///a?x=%", NULL}};
+  static const struct { const char *url, *set;
+  } cases[] = {{"sqlite:///a/b.db", "path=/a/b.db;"},
+               {"sqlite:b.db", "path=b.db;"},
+               {"sqlite://b.db", "path=b.db;"},
+               {"sqlite3:////a/b.db", "path=//a/b.db;"},
+               {"sqlite:///a%20b%3F.db?mode=immutable", "path=/a b?.db;mode=immutable;"},
+               {"sqlite:///a?busy_timeout=1s&&mode=x=y", "path=/a;busy_timeout=1s;mode=x=y;"},
+               {"sqlite://", ""},
+               {"sqlite:///a%zz", NULL},
+               {"sqlite:///a%00", NULL},
+               {"sqlite:///a?x=%", NULL}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     set_as[0] = 0;
-    assert_int_equal(kind->parse_url(cases[i].url, collect, NULL, NULL), cases[i].set ? TENON_OK : TENON_CONFIG);
+    assert_int_equal(kind->parse_url(cases[i].url, collect, NULL, NULL),
+                     cases[i].set ? TENON_OK : TENON_CONFIG);
     if (cases[i].set) assert_string_equal(set_as, cases[i].set);
   }
 }
 
 static void odd_paths(void **state) {
   (void)state;
-  static const char *const names[] = {"a b.db", "q?mode=rwc.db", "per%41cent.db", "hash#.db", "h\xc3\xa9.db"};
+  static const char *const names[] = {"a b.db", "q?mode=rwc.db", "per%41cent.db", "hash#.db",
+                                      "h\xc3\xa9.db"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     fixture f;
     make("plain.db", "CREATE TABLE t (c INT); INSERT INTO t VALUES (1)");
@@ -1278,7 +1378,9 @@ static void odd_paths(void **state) {
 /* Every allocation of ours fails once; nothing leaks, and what fails says so. */
 static void memory_fails(void **state) {
   (void)state;
-  make("strict.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, a, s TEXT, UNIQUE (s)); INSERT INTO t VALUES (1, 2, 'x'), (2, NULL, 'y')");
+  make("strict.db",
+       "CREATE TABLE t (id INTEGER PRIMARY KEY, a, s TEXT, UNIQUE (s)); INSERT INTO t VALUES (1, "
+       "2, 'x'), (2, NULL, 'y')");
   for (int64_t n = 1;; n++) {
     assert_true(n < 2000);
     tenon_error err = TENON_ERROR_INIT;
@@ -1292,7 +1394,8 @@ static void memory_fails(void **state) {
     query.query = "SELECT id + 1 AS e, s FROM t";
     tn_mem_fail_at(n, 0);
     tenon_status status = kind->open(ctx, kind, c->data, &session, &err);
-    if (!status && !(status = kind->tables->describe(ctx, session, &req, &table, &err))) table.release(&table);
+    if (!status && !(status = kind->tables->describe(ctx, session, &req, &table, &err)))
+      table.release(&table);
     if (!status && !(status = kind->tables->read(ctx, session, &req, &rows, &err)))
       status = show_rows(&rows.stream, shown, sizeof shown, &err);
     if (!status && !(status = kind->tables->read(ctx, session, &query, &rows, &err)))

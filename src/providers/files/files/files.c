@@ -15,8 +15,10 @@
 const tenon_host *tn_files_host;
 
 static const tenon_param params[] = {
-    {TENON_PATH(tn_files_config, root), .key = "root", .label = "Folder", .flags = TENON_REQUIRED | TENON_LOCAL,
-     .help = "the folder whose files are the objects; nothing outside of it is ever read or written", .aliases = "path,folder"},
+    {TENON_PATH(tn_files_config, root), .key = "root", .label = "Folder",
+     .flags = TENON_REQUIRED | TENON_LOCAL,
+     .help = "the folder whose files are the objects; nothing outside is ever read or written",
+     .aliases = "path,folder"},
     TN_FILE_PARAMS(tn_files_config, files),
 };
 
@@ -45,16 +47,17 @@ static bool decode(const char *from, size_t size, tn_str *to) {
   return true;
 }
 
-static tenon_status set_decoded(const char *key, size_t key_size, const char *value, size_t value_size, set_fn set,
-                                void *arg, tenon_error *err) {
+static tenon_status set_decoded(const char *key, size_t key_size, const char *value,
+                                size_t value_size, set_fn set, void *arg, tenon_error *err) {
   enum { MAX_TEXT = 64 << 10 };
   tn_str k, v;
   tn_str_init(&k, MAX_TEXT);
   tn_str_init(&v, MAX_TEXT);
-  tenon_status status = decode(key, key_size, &k) && decode(value, value_size, &v)
-                            ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
-                            : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
-                                         "the URL has a percent sign without two hexadecimal digits behind it");
+  tenon_status status =
+      decode(key, key_size, &k) && decode(value, value_size, &v)
+          ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
+          : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
+                       "the URL has a percent sign without two hexadecimal digits behind it");
   tn_str_release(&k);
   tn_str_release(&v);
   return status;
@@ -85,13 +88,17 @@ static tenon_status open_root(const char *root, int *ret_fd, tenon_error *err) {
     return TENON_OK;
   }
   if (errno == ENOENT)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, "check the path, or make the folder", "there is no folder %s", root);
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
+                      "check the path, or make the folder", "there is no folder %s", root);
   if (errno == ENOTDIR)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the folder that the file is in", "%s is not a folder", root);
-  return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION, "give this user the right to search the folder", "%s", root);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the folder that the file is in",
+                      "%s is not a folder", root);
+  return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
+                       "give this user the right to search the folder", "%s", root);
 }
 
-static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
+                                 void **ret, tenon_error *err) {
   const tn_files_config *c = config;
   int fd = -1;
   (void)provider;
@@ -125,8 +132,11 @@ static tenon_status step_rights(const tn_files *s, tenon_test *t, tenon_error *e
   tn_files_host->step_begin(t, "permission");
   int fd = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
-    return fail_step(t, tn_fail_errno(err, errno, TENON_STAGE_PERMISSION, "give this user the right to read the folder",
-                                      "%s", s->config->root), err);
+    return fail_step(t,
+                     tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
+                                   "give this user the right to read the folder", "%s",
+                                   s->config->root),
+                     err);
   close(fd);
   bool writable = faccessat(s->root_fd, ".", W_OK, 0) == 0;
   tn_files_host->step_end(t, TENON_PASSED, NULL, writable ? "readable, writable" : "readable");
@@ -148,7 +158,8 @@ static tenon_status step_probe(tenon_ctx *ctx, tn_files *s, tenon_test *t, tenon
   tn_schema_release(&stream.schema);
   stream.close(stream.self);
   if (status) return fail_step(t, status, err);
-  tn_files_host->step_end(t, TENON_PASSED, NULL, "%lld objects and folders with objects%s", rows, rows == 4096 ? " or more" : "");
+  tn_files_host->step_end(t, TENON_PASSED, NULL, "%lld objects and folders with objects%s", rows,
+                          rows == 4096 ? " or more" : "");
   return TENON_OK;
 }
 
@@ -159,10 +170,13 @@ static void learn(const tn_files *s, tenon_test *t) {
   tn_free(path);
   if (fstatvfs(s->root_fd, &fs) == 0)
     tn_files_host->fact(t, "free_bytes", "%llu", (unsigned long long)fs.f_bavail * fs.f_frsize);
-  tn_files_host->fact(t, "links_to_files", "%s", s->has_openat2 ? "followed below the root" : "not followed: the kernel is too old");
+  tn_files_host->fact(t, "links_to_files", "%s",
+                      s->has_openat2 ? "followed below the root"
+                                     : "not followed: the kernel is too old");
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config, tenon_test *ret, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
+                         tenon_test *ret, tenon_error *err) {
   tenon_error own = TENON_ERROR_INIT;
   void *session;
   if (!err) err = &own;
@@ -203,7 +217,7 @@ const tenon_provider tn_provider_files = {
     .kind = "files",
     .category = "files",
     .label = "Files",
-    .summary = "Files of this machine below one folder: CSV, TSV, JSON lines, Parquet and Arrow as tables.",
+    .summary = "Files of this machine below a folder; CSV, TSV, Parquet and others as tables.",
     .aliases = aliases,
     .params = TENON_PARAMS(params),
     .config_size = sizeof(tn_files_config),

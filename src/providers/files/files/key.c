@@ -9,7 +9,8 @@ static const char *part_fault(const char *part, size_t size) {
   char name[TN_FILES_MAX_NAME + 1];
   if (size == 0) return "has an empty part: it starts or ends with a slash, or has two in a row";
   if (size == 1 && part[0] == '.') return "has the part \".\"";
-  if (size == 2 && part[0] == '.' && part[1] == '.') return "has the part \"..\", which would lead out of its folder";
+  if (size == 2 && part[0] == '.' && part[1] == '.')
+    return "has the part \"..\", which would lead out of its folder";
   if (size > TN_FILES_MAX_NAME) return "has a part of more than 255 bytes";
   memcpy(name, part, size);
   name[size] = 0;
@@ -34,9 +35,11 @@ const char *tn_files_key_fault(const char *data, size_t size) {
 tenon_status tn_files_key_init(const tenon_key_bytes *key, tn_files_key *ret, tenon_error *err) {
   const char *fault = tn_files_key_fault(key->data, key->size);
   if (fault)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                      "keys are paths below the root such as folder/name, without . and .. and doubled slashes",
-                      "the key %.*s %s", key->size > 200 ? 200 : (int)key->size, key->size ? key->data : "", fault);
+    return tenon_fail(
+        err, TENON_CONFIG, TENON_STAGE_CONFIG,
+        "keys are paths below the root such as folder/name, without . and .. and doubled slashes",
+        "the key %.*s %s", key->size > 200 ? 200 : (int)key->size, key->size ? key->data : "",
+        fault);
   memcpy(ret->text, key->data, key->size);
   ret->text[key->size] = 0;
   ret->size = key->size;

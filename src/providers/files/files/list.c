@@ -3,9 +3,9 @@
  * Keys in bytewise order. A folder's names are sorted with a slash behind those of folders, which
  * makes the order of a depth-first walk that of the whole keys.
  *
- * Of each folder on the way down at most so many names are held as PAGE_NAMES says: the smallest behind
- * the last one that was seen. A folder with more is read again for the next page. So memory does not grow
- * with the number of files. No folder stays open between two batches.
+ * Of each folder on the way down at most so many names are held as PAGE_NAMES says: the smallest
+ * behind the last one that was seen. A folder with more is read again for the next page. So memory
+ * does not grow with the number of files. No folder stays open between two batches.
  *
  * A listing is not a snapshot: what comes or goes meanwhile may be in it or not.
  */
@@ -17,7 +17,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_DEPTH = 512, PAGE_NAMES = 1 << 16, LEAST_PAGE_NAMES = 1 << 8, BATCH_ROWS = 4096, CHECK_EVERY = 1024 };
+enum {
+  MAX_DEPTH = 512,
+  PAGE_NAMES = 1 << 16,
+  LEAST_PAGE_NAMES = 1 << 8,
+  BATCH_ROWS = 4096,
+  CHECK_EVERY = 1024
+};
 
 /* The names of one folder: a page of them, sorted. Folders' names end with a slash. */
 typedef struct level {
@@ -39,7 +45,7 @@ typedef struct walk {
   char path[TN_FILES_MAX_KEY + TN_FILES_MAX_NAME + 2]; /* the folder's key, then the name at hand */
   level levels[MAX_DEPTH];
   size_t depth;
-  int folder;                            /* of the deepest level, while a batch is made; -1: not open */
+  int folder; /* of the deepest level, while a batch is made; -1: not open */
 } walk;
 
 static bool starts_with(const char *text, size_t size, const char *start, size_t start_size) {
@@ -139,7 +145,9 @@ static int kind_of_link(walk *w, const char *name, size_t path_size) {
   struct stat st;
   int fd;
   memcpy(w->path + path_size, name, strlen(name));
-  if (tn_files_key_init(&bytes, &key, NULL) || tn_files_try_object(w->session, &key, O_PATH, &fd, &st)) return NOTHING;
+  if (tn_files_key_init(&bytes, &key, NULL) ||
+      tn_files_try_object(w->session, &key, O_PATH, &fd, &st))
+    return NOTHING;
   close(fd);
   return OBJECT;
 }
@@ -174,7 +182,8 @@ static bool is_wanted(const walk *w, const char *name, size_t size, size_t path_
 
 /* ---- Reading a folder ---- */
 
-static tenon_status take_entry(walk *w, level *l, page *p, int folder, const struct dirent *e, tenon_error *err) {
+static tenon_status take_entry(walk *w, level *l, page *p, int folder, const struct dirent *e,
+                               tenon_error *err) {
   char name[TN_FILES_MAX_NAME + 2];
   size_t size = strnlen(e->d_name, TN_FILES_MAX_NAME + 1);
   if (size > TN_FILES_MAX_NAME || tn_files_key_fault(e->d_name, size)) return TENON_OK;
@@ -190,7 +199,9 @@ static tenon_status read_names(walk *w, level *l, page *p, DIR *dir, tenon_error
   for (size_t n = 1;; n++) {
     errno = 0;
     struct dirent *e = readdir(dir);
-    if (!e && errno) return tn_fail_errno(err, errno, TENON_STAGE_QUERY, "look at the disk", "%.*s", (int)l->path_size, w->path);
+    if (!e && errno)
+      return tn_fail_errno(err, errno, TENON_STAGE_QUERY, "look at the disk", "%.*s",
+                           (int)l->path_size, w->path);
     if (!e) return TENON_OK;
     tenon_status status = n % CHECK_EVERY ? TENON_OK : tn_files_host->check(w->ctx, err);
     if (!status) status = take_entry(w, l, p, dirfd(dir), e, err);
@@ -215,7 +226,8 @@ static tenon_status open_level(walk *w, const level *l, DIR **ret, tenon_error *
 static tenon_status load_page(walk *w, level *l, tenon_error *err) {
   DIR *dir;
   size_t depth = w->depth < 8 ? w->depth : 8;
-  page p = {.most = (size_t)PAGE_NAMES >> depth > LEAST_PAGE_NAMES ? (size_t)PAGE_NAMES >> depth : LEAST_PAGE_NAMES};
+  page p = {.most = (size_t)PAGE_NAMES >> depth > LEAST_PAGE_NAMES ? (size_t)PAGE_NAMES >> depth
+                                                                   : LEAST_PAGE_NAMES};
   if (l->count) {
     const struct entry *last = &l->entries[l->count - 1];
     p.after_size = last->size;
@@ -288,7 +300,8 @@ static bool look_at_object(walk *w, size_t size, struct stat *ret) {
   tn_files_key key;
   int fd;
   if (tn_files_key_init(&(tenon_key_bytes){w->path, size}, &key, NULL)) return false;
-  if (w->folder < 0) w->folder = tn_files_open_folder(w->session, w->path, path_size ? path_size - 1 : 0, O_PATH);
+  if (w->folder < 0)
+    w->folder = tn_files_open_folder(w->session, w->path, path_size ? path_size - 1 : 0, O_PATH);
   if (w->folder < 0 || fstatat(w->folder, key.name, ret, AT_SYMLINK_NOFOLLOW) < 0) return false;
   if (!S_ISLNK(ret->st_mode)) return S_ISREG(ret->st_mode);
   if (tn_files_try_object(w->session, &key, O_PATH, &fd, ret)) return false;
@@ -324,7 +337,8 @@ static tenon_status append_prefix(walk *w, size_t size, bool *ret_appended, teno
 
 /* Where the key ends that is rolled up, with its delimiter; 0: it is not. */
 static size_t rolled_end(const walk *w, size_t size) {
-  const char *at = w->delimiter ? memchr(w->path + w->prefix_size, w->delimiter, size - w->prefix_size) : NULL;
+  const char *at =
+      w->delimiter ? memchr(w->path + w->prefix_size, w->delimiter, size - w->prefix_size) : NULL;
   return at ? (size_t)(at - w->path) + 1 : 0;
 }
 
@@ -369,13 +383,17 @@ static void close_walk(void *self) {
 /* ---- Opening ---- */
 
 static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
-  static const struct { const char *name, *format; bool nullable; } columns[] = {
-      {"key", "z", false}, {"kind", "u", false}, {"size", "l", true}, {"modified", "tsu:UTC", true}, {"etag", "u", true}};
+  static const struct {
+    const char *name, *format;
+    bool nullable;
+  } columns[] = {{"key", "z", false}, {"kind", "u", false}, {"size", "l", true},
+                 {"modified", "tsu:UTC", true}, {"etag", "u", true}};
   enum { COLUMNS = sizeof columns / sizeof *columns };
   tenon_status status = tn_schema_struct(ret, COLUMNS, err);
   if (status) return status;
   for (int i = 0; !status && i < COLUMNS; i++)
-    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format, columns[i].nullable, 0, err);
+    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format,
+                           columns[i].nullable, 0, err);
   if (status) tn_schema_release(ret);
   return status;
 }
@@ -391,7 +409,8 @@ static bool find_folder(const walk *w, size_t *ret_path_size) {
 static tenon_status begin(walk *w, const tenon_objects_list *req, tenon_error *err) {
   size_t path_size;
   w->prefix = tn_strndup(req->prefix.size ? req->prefix.data : "", req->prefix.size);
-  w->start_after = tn_strndup(req->start_after.size ? req->start_after.data : "", req->start_after.size);
+  w->start_after =
+      tn_strndup(req->start_after.size ? req->start_after.data : "", req->start_after.size);
   w->rolled = tn_alloc(sizeof w->path);
   if (!w->prefix || !w->start_after || !w->rolled) return tn_no_memory(err);
   w->prefix_size = req->prefix.size;
@@ -402,7 +421,8 @@ static tenon_status begin(walk *w, const tenon_objects_list *req, tenon_error *e
   return push(w, path_size, err);
 }
 
-tenon_status tn_files_list(tenon_ctx *ctx, void *session, const tenon_objects_list *req, tenon_stream *ret, tenon_error *err) {
+tenon_status tn_files_list(tenon_ctx *ctx, void *session, const tenon_objects_list *req,
+                           tenon_stream *ret, tenon_error *err) {
   struct ArrowSchema schema;
   tenon_status status = tn_files_host->check(ctx, err);
   if (status) return status;
@@ -418,6 +438,7 @@ tenon_status tn_files_list(tenon_ctx *ctx, void *session, const tenon_objects_li
     close_walk(w);
     return status;
   }
-  *ret = (tenon_stream){.struct_size = sizeof *ret, .self = w, .schema = schema, .next = next, .close = close_walk};
+  *ret = (tenon_stream){
+      .struct_size = sizeof *ret, .self = w, .schema = schema, .next = next, .close = close_walk};
   return TENON_OK;
 }

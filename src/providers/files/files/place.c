@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a key to a file. The kernel resolves the path below the root's descriptor and refuses to leave
- * it (openat2, Linux 5.6), whatever others do to the folders meanwhile. Where it cannot, folders are
- * opened one by one without following links, and links to files are not followed either.
+ * From a key to a file. The kernel resolves the path below the root's descriptor and refuses to
+ * leave it (openat2, Linux 5.6), whatever others do to the folders meanwhile. Where it cannot,
+ * folders are opened one by one without following links, and links to files are not followed
+ * either.
  */
 #include "files.h"
 
@@ -17,7 +18,8 @@ enum { TRIES = 16 };
 
 /* EAGAIN: somebody renamed folders on the way. */
 static int open_below(int at, const char *path, int flags, uint64_t resolve) {
-  struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC), .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
+  struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
+                         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
   long fd = -1;
   for (int i = 0; i < TRIES; i++) {
     fd = syscall(SYS_openat2, at, path, &how, sizeof how);
@@ -98,7 +100,8 @@ static int make_parts(const tn_files *s, const char *path, size_t size) {
   return 0;
 }
 
-tenon_status tn_files_make_folder(const tn_files *s, const tn_files_key *key, int *ret_fd, tenon_error *err) {
+tenon_status tn_files_make_folder(const tn_files *s, const tn_files_key *key, int *ret_fd,
+                                  tenon_error *err) {
   int fd = tn_files_open_folder(s, key->text, key->folder_size, O_RDONLY);
   if (fd < 0 && errno == ENOENT && make_parts(s, key->text, key->folder_size) == 0)
     fd = tn_files_open_folder(s, key->text, key->folder_size, O_RDONLY);
@@ -108,7 +111,8 @@ tenon_status tn_files_make_folder(const tn_files *s, const tn_files_key *key, in
   }
   if (errno == ENOTDIR)
     return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "choose another key",
-                      "%s cannot be: a part of its path is an object, or a link to a folder", key->text);
+                      "%s cannot be: a part of its path is an object, or a link to a folder",
+                      key->text);
   return tn_files_fail_open(errno, key->text, err);
 }
 
@@ -135,14 +139,16 @@ static int look(const tn_files *s, const tn_files_key *key, int *ret_fd, struct 
   return S_ISDIR(ret->st_mode) ? EISDIR : S_ISLNK(ret->st_mode) ? ELOOP : EINVAL;
 }
 
-/* The descriptor of a look becomes one that reads: the same file, by its own name in /proc, or where
- * there is no /proc by its key, if that is still the same file. */
-static int reopen(const tn_files *s, const tn_files_key *key, int looked, int *ret_fd, struct stat *ret) {
+/* The descriptor of a look becomes one that reads: the same file, by its own name in /proc, or
+ * where there is no /proc by its key, if that is still the same file. */
+static int reopen(const tn_files *s, const tn_files_key *key, int looked, int *ret_fd,
+                  struct stat *ret) {
   char self[40];
   struct stat before = *ret;
   snprintf(self, sizeof self, "/proc/self/fd/%d", looked);
   int fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0 && errno == ENOENT && s->has_openat2) fd = open_below(s->root_fd, key->text, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+  if (fd < 0 && errno == ENOENT && s->has_openat2)
+    fd = open_below(s->root_fd, key->text, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
   if (fd < 0) return errno;
   if (fstat(fd, ret) == 0 && ret->st_ino == before.st_ino && ret->st_dev == before.st_dev) {
     *ret_fd = fd;
@@ -152,7 +158,8 @@ static int reopen(const tn_files *s, const tn_files_key *key, int looked, int *r
   return EBUSY;
 }
 
-int tn_files_try_object(const tn_files *s, const tn_files_key *key, int flags, int *ret_fd, struct stat *ret) {
+int tn_files_try_object(const tn_files *s, const tn_files_key *key, int flags, int *ret_fd,
+                        struct stat *ret) {
   int looked = -1, fd = -1;
   int errnum = look(s, key, &looked, ret);
   if (errnum || flags == O_PATH) {
@@ -171,30 +178,37 @@ tenon_status tn_files_fail_open(int errnum, const char *key, tenon_error *err) {
     case EISDIR:
     case ENOTDIR:
       return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "`tenon ls` shows what there is",
-                        errnum == EISDIR ? "%s is a folder, not an object" : "there is no object %s", key);
+                        errnum == EISDIR ? "%s is a folder, not an object"
+                                         : "there is no object %s",
+                        key);
     case EXDEV:
-      return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, "make the folder that it leads to the root",
+      return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_PERMISSION,
+                        "make the folder that it leads to the root",
                         "%s is a link that leads out of the root", key);
     case ELOOP:
-      return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "name the file or folder that the link leads to",
+      return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY,
+                        "name the file or folder that the link leads to",
                         "%s is behind a symbolic link that is not followed", key);
     case EINVAL:
       return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "name a regular file",
                         "%s is a device, a pipe or a socket", key);
     case EACCES:
     case EPERM:
-      return tn_fail_errno(err, errnum, TENON_STAGE_PERMISSION, "give this user the right to it", "%s", key);
+      return tn_fail_errno(err, errnum, TENON_STAGE_PERMISSION, "give this user the right to it",
+                           "%s", key);
     case EBUSY:
-      return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "try again", "%s was replaced meanwhile", key);
+      return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "try again",
+                        "%s was replaced meanwhile", key);
     case EMFILE:
     case ENFILE:
-      return tn_fail_errno(err, errnum, TENON_STAGE_QUERY, "raise the limit on open files (ulimit -n)", "%s", key);
+      return tn_fail_errno(err, errnum, TENON_STAGE_QUERY,
+                           "raise the limit on open files (ulimit -n)", "%s", key);
     default: return tn_fail_errno(err, errnum, TENON_STAGE_QUERY, NULL, "%s", key);
   }
 }
 
-tenon_status tn_files_open_object(const tn_files *s, const tn_files_key *key, int flags, int *ret_fd, struct stat *ret,
-                                  tenon_error *err) {
+tenon_status tn_files_open_object(const tn_files *s, const tn_files_key *key, int flags,
+                                  int *ret_fd, struct stat *ret, tenon_error *err) {
   int errnum = tn_files_try_object(s, key, flags, ret_fd, ret);
   return errnum ? tn_files_fail_open(errnum, key->text, err) : TENON_OK;
 }
@@ -203,7 +217,8 @@ tenon_status tn_files_open_object(const tn_files *s, const tn_files_key *key, in
 void tn_files_fill_object(const struct stat *st, tenon_object *ret) {
   *ret = (tenon_object){.struct_size = sizeof *ret, .size = st->st_size};
   ret->modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
-  snprintf(ret->etag, sizeof ret->etag, "%llx-%llx-%llx.%lx-%llx.%lx", (unsigned long long)st->st_ino,
-           (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec,
+  snprintf(ret->etag, sizeof ret->etag, "%llx-%llx-%llx.%lx-%llx.%lx",
+           (unsigned long long)st->st_ino, (unsigned long long)st->st_size,
+           (unsigned long long)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec,
            (unsigned long long)st->st_ctim.tv_sec, (unsigned long)st->st_ctim.tv_nsec);
 }

@@ -21,7 +21,8 @@ enum { CHUNK = 256 << 10, COPY_CHUNK = 16 << 20, MAX_NAP_MS = 16 };
 
 /* On a file system without locks there is none. */
 static tenon_status lock_folder(tenon_ctx *ctx, int folder, tenon_error *err) {
-  for (int nap = 1; flock(folder, LOCK_EX | LOCK_NB) < 0 && (errno == EWOULDBLOCK || errno == EINTR);
+  for (int nap = 1;
+       flock(folder, LOCK_EX | LOCK_NB) < 0 && (errno == EWOULDBLOCK || errno == EINTR);
        nap = nap < MAX_NAP_MS ? 2 * nap : nap) {
     tenon_status status = tn_files_host->wait(ctx, NULL, 0, nap, err);
     if (status) return status;
@@ -29,7 +30,8 @@ static tenon_status lock_folder(tenon_ctx *ctx, int folder, tenon_error *err) {
   return TENON_OK;
 }
 
-static tenon_status check_match(const tn_files *s, const tn_files_key *key, const char *if_match, tenon_error *err) {
+static tenon_status check_match(const tn_files *s, const tn_files_key *key, const char *if_match,
+                                tenon_error *err) {
   struct stat st;
   tenon_object now = {.etag = ""};
   int fd, errnum = tn_files_try_object(s, key, O_PATH, &fd, &st);
@@ -41,7 +43,8 @@ static tenon_status check_match(const tn_files *s, const tn_files_key *key, cons
   }
   if (strcmp(now.etag, if_match) == 0) return TENON_OK;
   return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_COMMIT, "look again: stat it, then put it",
-                    errnum ? "%s is not there any more" : "%s is another version by now", key->text);
+                    errnum ? "%s is not there any more" : "%s is another version by now",
+                    key->text);
 }
 
 typedef struct condition {
@@ -50,18 +53,22 @@ typedef struct condition {
 } condition;
 
 /* Takes the file over, also on failure. */
-static tenon_status commit(tenon_ctx *ctx, const tn_files *s, const tn_files_key *key, tn_new_file *file,
-                           condition when, tenon_object *ret, tenon_error *err) {
+static tenon_status commit(tenon_ctx *ctx, const tn_files *s, const tn_files_key *key,
+                           tn_new_file *file, condition when, tenon_object *ret, tenon_error *err) {
   struct stat st;
   /* the slow part comes before the lock */
   int kept = fcntl(file->fd, F_DUPFD_CLOEXEC, 0), folder = fcntl(file->dir_fd, F_DUPFD_CLOEXEC, 0);
   tenon_status status = TENON_OK;
-  if (kept < 0 || folder < 0) status = tn_fail_errno(err, errno, TENON_STAGE_COMMIT, "raise the limit on open files (ulimit -n)", "%s", key->text);
-  else if (fsync(file->fd) < 0) status = tn_fail_errno(err, errno, TENON_STAGE_COMMIT, "look at the disk", "%s", key->text);
+  if (kept < 0 || folder < 0)
+    status = tn_fail_errno(err, errno, TENON_STAGE_COMMIT,
+                           "raise the limit on open files (ulimit -n)", "%s", key->text);
+  else if (fsync(file->fd) < 0)
+    status = tn_fail_errno(err, errno, TENON_STAGE_COMMIT, "look at the disk", "%s", key->text);
   if (!status) status = lock_folder(ctx, file->dir_fd, err);
   if (!status && when.if_match) status = check_match(s, key, when.if_match, err);
   if (!status) status = tn_new_file_commit(file, when.if_absent, err);
-  if (!status && fstat(kept, &st) < 0) status = tn_fail_errno(err, errno, TENON_STAGE_COMMIT, NULL, "%s", key->text);
+  if (!status && fstat(kept, &st) < 0)
+    status = tn_fail_errno(err, errno, TENON_STAGE_COMMIT, NULL, "%s", key->text);
   if (!status) tn_files_fill_object(&st, ret);
   tn_new_file_release(file);
   if (kept >= 0) close(kept);
@@ -69,7 +76,8 @@ static tenon_status commit(tenon_ctx *ctx, const tn_files *s, const tn_files_key
   return status;
 }
 
-static tenon_status begin(const tn_files *s, const tn_files_key *key, tn_new_file *ret, tenon_error *err) {
+static tenon_status begin(const tn_files *s, const tn_files_key *key, tn_new_file *ret,
+                          tenon_error *err) {
   int folder;
   tenon_status status = tn_files_make_folder(s, key, &folder, err);
   if (status) return status;
@@ -79,19 +87,21 @@ static tenon_status begin(const tn_files *s, const tn_files_key *key, tn_new_fil
 }
 
 /* What fails early, before bytes are moved; the kernel decides at the end. */
-static tenon_status look_ahead(const tn_files *s, const tn_files_key *key, condition when, tenon_error *err) {
+static tenon_status look_ahead(const tn_files *s, const tn_files_key *key, condition when,
+                               tenon_error *err) {
   struct stat st;
   int fd;
   if (when.if_match) return check_match(s, key, when.if_match, err);
   if (!when.if_absent || tn_files_try_object(s, key, O_PATH, &fd, &st) != 0) return TENON_OK;
   close(fd);
-  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "choose another key, or allow to replace it",
-                    "%s is there already", key->text);
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE,
+                    "choose another key, or allow to replace it", "%s is there already", key->text);
 }
 
 /* ---- Put ---- */
 
-static tenon_status write_body(tenon_ctx *ctx, tenon_bytes *body, int fd, char *room, const char *key, tenon_error *err) {
+static tenon_status write_body(tenon_ctx *ctx, tenon_bytes *body, int fd, char *room,
+                               const char *key, tenon_error *err) {
   int64_t total = 0;
   for (;;) {
     size_t n = 0;
@@ -106,11 +116,13 @@ static tenon_status write_body(tenon_ctx *ctx, tenon_bytes *body, int fd, char *
     total += (int64_t)n;
   }
   if (body->length < 0 || body->length == total) return TENON_OK;
-  return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, "send it again", "%s: %lld bytes were announced, %lld came", key,
-                    (long long)body->length, (long long)total);
+  return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, "send it again",
+                    "%s: %lld bytes were announced, %lld came", key, (long long)body->length,
+                    (long long)total);
 }
 
-static tenon_status put(tenon_ctx *ctx, const tn_files *s, const tenon_put *req, tenon_object *ret, tenon_error *err) {
+static tenon_status put(tenon_ctx *ctx, const tn_files *s, const tenon_put *req, tenon_object *ret,
+                        tenon_error *err) {
   tn_files_key key;
   tn_new_file file;
   condition when = {req->if_absent, req->if_match};
@@ -127,7 +139,8 @@ static tenon_status put(tenon_ctx *ctx, const tn_files *s, const tenon_put *req,
   return status;
 }
 
-tenon_status tn_files_put(tenon_ctx *ctx, void *session, const tenon_put *req, tenon_object *ret, tenon_error *err) {
+tenon_status tn_files_put(tenon_ctx *ctx, void *session, const tenon_put *req, tenon_object *ret,
+                          tenon_error *err) {
   tenon_status status = put(ctx, session, req, ret, err);
   req->body->close(req->body->self);
   return status;
@@ -136,13 +149,15 @@ tenon_status tn_files_put(tenon_ctx *ctx, void *session, const tenon_put *req, t
 /* ---- Copy ---- */
 
 /* For file systems between which the kernel cannot copy. */
-static tenon_status copy_by_hand(tenon_ctx *ctx, int from, int to, int64_t at, const char *key, tenon_error *err) {
+static tenon_status copy_by_hand(tenon_ctx *ctx, int from, int to, int64_t at, const char *key,
+                                 tenon_error *err) {
   char *room = tn_alloc(CHUNK);
   tenon_status status = room ? TENON_OK : tn_no_memory(err);
   while (!status && !(status = tn_files_host->check(ctx, err))) {
     ssize_t n = pread(from, room, CHUNK, at);
     if (n == 0) break;
-    if (n < 0 && errno != EINTR) status = tn_fail_errno(err, errno, TENON_STAGE_DATA, "look at the disk", "%s", key);
+    if (n < 0 && errno != EINTR)
+      status = tn_fail_errno(err, errno, TENON_STAGE_DATA, "look at the disk", "%s", key);
     if (n > 0) status = tn_write_all(to, room, (size_t)n, err);
     at += n > 0 ? n : 0;
   }
@@ -151,33 +166,39 @@ static tenon_status copy_by_hand(tenon_ctx *ctx, int from, int to, int64_t at, c
 }
 
 /* Shares the blocks where the file system can. */
-static tenon_status copy_bytes(tenon_ctx *ctx, int from, int to, int64_t size, const char *key, tenon_error *err) {
+static tenon_status copy_bytes(tenon_ctx *ctx, int from, int to, int64_t size, const char *key,
+                               tenon_error *err) {
   off_t at = 0;
   while (at < size) {
     tenon_status status = tn_files_host->check(ctx, err);
     if (status) return status;
     ssize_t n = copy_file_range(from, &at, to, NULL, COPY_CHUNK, 0);
     if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    if (n == 0 || errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM)
+    if (n == 0 || errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
+        errno == EPERM)
       return copy_by_hand(ctx, from, to, at, key, err);
     return tn_fail_errno(err, errno, TENON_STAGE_WRITE, "look at the disk", "%s", key);
   }
   return TENON_OK;
 }
 
-static tenon_status copy_version(tenon_ctx *ctx, int from, const struct stat *st, int to, const char *key, tenon_error *err) {
+static tenon_status copy_version(tenon_ctx *ctx, int from, const struct stat *st, int to,
+                                 const char *key, tenon_error *err) {
   struct stat after, copy;
   tenon_status status = copy_bytes(ctx, from, to, st->st_size, key, err);
   if (status) return status;
-  if (fstat(from, &after) < 0 || fstat(to, &copy) < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", key);
-  if (after.st_size == st->st_size && copy.st_size == st->st_size && after.st_mtim.tv_sec == st->st_mtim.tv_sec &&
-      after.st_mtim.tv_nsec == st->st_mtim.tv_nsec)
+  if (fstat(from, &after) < 0 || fstat(to, &copy) < 0)
+    return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", key);
+  if (after.st_size == st->st_size && copy.st_size == st->st_size &&
+      after.st_mtim.tv_sec == st->st_mtim.tv_sec && after.st_mtim.tv_nsec == st->st_mtim.tv_nsec)
     return TENON_OK;
-  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_DATA, "copy it again when nobody writes to it", "%s changed while it was read", key);
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_DATA, "copy it again when nobody writes to it",
+                    "%s changed while it was read", key);
 }
 
-static tenon_status copy_to(tenon_ctx *ctx, const tn_files *s, int from, const struct stat *st, const tn_files_key *from_key,
-                            const tenon_objects_copy *req, tenon_object *ret, tenon_error *err) {
+static tenon_status copy_to(tenon_ctx *ctx, const tn_files *s, int from, const struct stat *st,
+                            const tn_files_key *from_key, const tenon_objects_copy *req,
+                            tenon_object *ret, tenon_error *err) {
   tn_files_key key;
   tn_new_file file;
   condition when = {req->if_absent, NULL};
@@ -191,7 +212,8 @@ static tenon_status copy_to(tenon_ctx *ctx, const tn_files *s, int from, const s
   return status;
 }
 
-tenon_status tn_files_copy(tenon_ctx *ctx, void *session, const tenon_objects_copy *req, tenon_object *ret, tenon_error *err) {
+tenon_status tn_files_copy(tenon_ctx *ctx, void *session, const tenon_objects_copy *req,
+                           tenon_object *ret, tenon_error *err) {
   tn_files_key key;
   struct stat st;
   int fd;
@@ -217,21 +239,27 @@ static int unlink_object(int folder, const char *name, bool *ret_was_there) {
   return fsync(folder) < 0 && errno != EINVAL ? errno : 0;
 }
 
-static tenon_status remove_one(tenon_ctx *ctx, const tn_files *s, const tenon_key_bytes *bytes, bool *ret_was_there, tenon_error *err) {
+static tenon_status remove_one(tenon_ctx *ctx, const tn_files *s, const tenon_key_bytes *bytes,
+                               bool *ret_was_there, tenon_error *err) {
   tn_files_key key;
   *ret_was_there = false;
   tenon_status status = tn_files_host->check(ctx, err);
   if (!status) status = tn_files_key_init(bytes, &key, err);
   if (status) return status;
   int folder = tn_files_open_folder(s, key.text, key.folder_size, O_RDONLY), errnum = errno;
-  if (folder < 0) return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP ? TENON_OK : tn_files_fail_open(errnum, key.text, err);
+  if (folder < 0)
+    return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP
+               ? TENON_OK
+               : tn_files_fail_open(errnum, key.text, err);
   status = lock_folder(ctx, folder, err);
-  if (!status && (errnum = unlink_object(folder, key.name, ret_was_there))) status = tn_files_fail_open(errnum, key.text, err);
+  if (!status && (errnum = unlink_object(folder, key.name, ret_was_there)))
+    status = tn_files_fail_open(errnum, key.text, err);
   close(folder);
   return status;
 }
 
-tenon_status tn_files_remove(tenon_ctx *ctx, void *session, const tenon_delete *req, tenon_deleted *ret, tenon_error *err) {
+tenon_status tn_files_remove(tenon_ctx *ctx, void *session, const tenon_delete *req,
+                             tenon_deleted *ret, tenon_error *err) {
   size_t count = 0;
   for (size_t i = 0; i < req->key_count; i++) {
     bool was_there;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What SQLite says of a table: its columns with their declared types, and by those how they are read.
+ * What SQLite says of a table: its columns with their declared types, and by those how they are
+ * read.
  */
 #include "sqlite.h"
 
@@ -18,7 +19,8 @@ void tn_sqlite_quote(tn_str *sql, const char *name) {
   tn_str_putc(sql, '"');
 }
 
-tenon_status tn_sqlite_text(tn_arena *arena, sqlite3_stmt *stmt, int column, const char **ret, tenon_error *err) {
+tenon_status tn_sqlite_text(tn_arena *arena, sqlite3_stmt *stmt, int column, const char **ret,
+                            tenon_error *err) {
   *ret = NULL;
   if (sqlite3_column_type(stmt, column) == SQLITE_NULL) return TENON_OK;
   const char *text = (const char *)sqlite3_column_text(stmt, column);
@@ -26,7 +28,8 @@ tenon_status tn_sqlite_text(tn_arena *arena, sqlite3_stmt *stmt, int column, con
   return *ret ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status prepare_on(tn_sqlite *s, const char *sql, const char *table, sqlite3_stmt **ret, tenon_error *err) {
+static tenon_status prepare_on(tn_sqlite *s, const char *sql, const char *table, sqlite3_stmt **ret,
+                               tenon_error *err) {
   tenon_status status = tn_sqlite_prepare(s, sql, ret, err);
   if (!status) sqlite3_bind_text(*ret, 1, table, -1, SQLITE_TRANSIENT);
   return status;
@@ -46,7 +49,9 @@ static tenon_status fail_no_table(tn_sqlite *s, const char *name, tenon_error *e
   char nearest[128] = "", remedy[256];
   sqlite3_stmt *stmt = NULL;
   bool row = false;
-  tenon_status status = tn_sqlite_prepare(s, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')", &stmt, err);
+  tenon_status status =
+      tn_sqlite_prepare(s, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')", &stmt,
+                        err);
   while (!status && !(status = tn_sqlite_step(s, stmt, &row, err)) && row) {
     const char *other = (const char *)sqlite3_column_text(stmt, 0);
     size_t distance = other ? tn_edit_distance(name, other, LIMIT) : LIMIT;
@@ -56,25 +61,32 @@ static tenon_status fail_no_table(tn_sqlite *s, const char *name, tenon_error *e
   }
   sqlite3_finalize(stmt);
   if (status) return status;
-  if (*nearest) snprintf(remedy, sizeof remedy, "did you mean %s? `tenon ls` shows what there is", nearest);
+  if (*nearest)
+    snprintf(remedy, sizeof remedy, "did you mean %s? `tenon ls` shows what there is", nearest);
   else snprintf(remedy, sizeof remedy, "`tenon ls` shows what there is");
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "%s has no table %s", s->config->path, name);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "%s has no table %s",
+                    s->config->path, name);
 }
 
 static tenon_status check_name(tn_sqlite *s, const tenon_name *name, tenon_error *err) {
   if (name->catalog && *name->catalog)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "leave it out", "SQLite has no catalogs: %s", name->catalog);
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "leave it out",
+                      "SQLite has no catalogs: %s", name->catalog);
   if (name->schema && *name->schema && strcmp(name->schema, "main") != 0)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "leave it out: a SQLite file has the one schema main",
-                      "%s has no schema %s", s->config->path, name->schema);
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY,
+                      "leave it out: a SQLite file has the one schema main", "%s has no schema %s",
+                      s->config->path, name->schema);
   if (!name->table || !*name->table)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "`tenon ls` shows what there is", "no table is named");
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "`tenon ls` shows what there is",
+                      "no table is named");
   return TENON_OK;
 }
 
-static tenon_status load_table(tn_sqlite *s, const char *name, tn_arena *arena, tn_sqlite_table *ret, tenon_error *err) {
-  static const char sql[] = "SELECT name, type, wr, strict FROM pragma_table_list(?1) WHERE schema = 'main' "
-                            "ORDER BY name <> ?1 LIMIT 1";
+static tenon_status load_table(tn_sqlite *s, const char *name, tn_arena *arena,
+                               tn_sqlite_table *ret, tenon_error *err) {
+  static const char sql[] =
+      "SELECT name, type, wr, strict FROM pragma_table_list(?1) WHERE schema = 'main' "
+      "ORDER BY name <> ?1 LIMIT 1";
   sqlite3_stmt *stmt = NULL;
   bool row = false;
   tenon_status status = prepare_on(s, sql, name, &stmt, err);
@@ -94,7 +106,8 @@ static tenon_status load_table(tn_sqlite *s, const char *name, tn_arena *arena, 
 
 enum { HIDDEN_ORDINARY = 0, HIDDEN_VIRTUAL = 2, HIDDEN_STORED = 3 }; /* of PRAGMA table_xinfo */
 
-static tenon_status load_field(sqlite3_stmt *stmt, tn_arena *arena, tn_sqlite_field *f, tenon_error *err) {
+static tenon_status load_field(sqlite3_stmt *stmt, tn_arena *arena, tn_sqlite_field *f,
+                               tenon_error *err) {
   tenon_status status = tn_sqlite_text(arena, stmt, 0, &f->name, err);
   if (!status) status = tn_sqlite_text(arena, stmt, 1, &f->declared, err);
   if (!status) status = tn_sqlite_text(arena, stmt, 3, &f->default_value, err);
@@ -105,12 +118,13 @@ static tenon_status load_field(sqlite3_stmt *stmt, tn_arena *arena, tn_sqlite_fi
   return status;
 }
 
-static tenon_status step_field(tn_sqlite *s, sqlite3_stmt *stmt, tn_arena *arena, tn_sqlite_table *t, bool *ret_row,
-                               tenon_error *err) {
+static tenon_status step_field(tn_sqlite *s, sqlite3_stmt *stmt, tn_arena *arena,
+                               tn_sqlite_table *t, bool *ret_row, tenon_error *err) {
   tenon_status status = tn_sqlite_step(s, stmt, ret_row, err);
   if (status || !*ret_row) return status;
   int hidden = sqlite3_column_int(stmt, 5);
-  if (hidden != HIDDEN_ORDINARY && hidden != HIDDEN_VIRTUAL && hidden != HIDDEN_STORED) return TENON_OK;
+  if (hidden != HIDDEN_ORDINARY && hidden != HIDDEN_VIRTUAL && hidden != HIDDEN_STORED)
+    return TENON_OK;
   tn_sqlite_field *more = tn_resize(t->fields, (t->field_count + 1) * sizeof *more);
   if (!more) return tn_no_memory(err);
   t->fields = more;
@@ -127,22 +141,26 @@ static tenon_status keep_fields(tn_arena *arena, tn_sqlite_table *t, tenon_error
   return t->fields ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status load_fields(tn_sqlite *s, tn_arena *arena, tn_sqlite_table *t, tenon_error *err) {
-  static const char sql[] = "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')";
+static tenon_status load_fields(tn_sqlite *s, tn_arena *arena, tn_sqlite_table *t,
+                                tenon_error *err) {
+  static const char sql[] =
+      "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')";
   sqlite3_stmt *stmt = NULL;
   bool row = true;
   t->fields = NULL;
   t->field_count = 0;
   tenon_status status = prepare_on(s, sql, t->name, &stmt, err);
-  while (!status && row && t->field_count < MAX_FIELDS) status = step_field(s, stmt, arena, t, &row, err);
+  while (!status && row && t->field_count < MAX_FIELDS)
+    status = step_field(s, stmt, arena, t, &row, err);
   sqlite3_finalize(stmt);
   tenon_status kept = keep_fields(arena, t, status ? NULL : err);
   return status ? status : kept;
 }
 
 /* SELECT of some of the columns; limit < 0: none. */
-static tenon_status prepare_select(tn_sqlite *s, const tn_sqlite_table *t, bool (*take)(const tn_sqlite_field *),
-                                   int64_t limit, sqlite3_stmt **ret, tenon_error *err) {
+static tenon_status prepare_select(tn_sqlite *s, const tn_sqlite_table *t,
+                                   bool (*take)(const tn_sqlite_field *), int64_t limit,
+                                   sqlite3_stmt **ret, tenon_error *err) {
   tn_str sql;
   tn_str_init(&sql, MAX_SELECT);
   tn_str_puts(&sql, "SELECT");
@@ -163,8 +181,10 @@ static tenon_status prepare_select(tn_sqlite *s, const tn_sqlite_table *t, bool 
 
 static bool take_all(const tn_sqlite_field *f) { return f != NULL; }
 
-/* Of a view's expressions table_xinfo tells an affinity as if it were declared; the statement does not. */
-static tenon_status load_view_types(tn_sqlite *s, tn_arena *arena, tn_sqlite_table *t, tenon_error *err) {
+/* Of a view's expressions table_xinfo tells an affinity as if it were declared; the statement does
+ * not. */
+static tenon_status load_view_types(tn_sqlite *s, tn_arena *arena, tn_sqlite_table *t,
+                                    tenon_error *err) {
   sqlite3_stmt *stmt = NULL;
   if (t->field_count == 0) return TENON_OK;
   tenon_status status = prepare_select(s, t, take_all, 0, &stmt, err);
@@ -188,10 +208,14 @@ static tenon_status find_rowid(tn_sqlite *s, tn_sqlite_table *t, tenon_error *er
     key = &t->fields[i];
     keys++;
   }
-  if (keys != 1 || t->without_rowid || !key->declared || sqlite3_stricmp(key->declared, "INTEGER") != 0) return TENON_OK;
+  if (keys != 1 || t->without_rowid || !key->declared ||
+      sqlite3_stricmp(key->declared, "INTEGER") != 0)
+    return TENON_OK;
   sqlite3_stmt *stmt = NULL;
   bool indexed = false;
-  tenon_status status = prepare_on(s, "SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'", t->name, &stmt, err);
+  tenon_status status =
+      prepare_on(s, "SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'", t->name,
+                 &stmt, err);
   if (!status) status = tn_sqlite_step(s, stmt, &indexed, err);
   sqlite3_finalize(stmt);
   if (!status && !indexed) key->sure = key->not_null = true;
@@ -201,8 +225,10 @@ static tenon_status find_rowid(tn_sqlite *s, tn_sqlite_table *t, tenon_error *er
 static void find_collations(tn_sqlite *s, tn_sqlite_table *t) {
   for (size_t i = 0; i < t->field_count; i++) {
     const char *collation = NULL;
-    int code = sqlite3_table_column_metadata(s->db, "main", t->name, t->fields[i].name, NULL, &collation, NULL, NULL, NULL);
-    t->fields[i].bytewise = code == SQLITE_OK && collation && sqlite3_stricmp(collation, "BINARY") == 0;
+    int code = sqlite3_table_column_metadata(s->db, "main", t->name, t->fields[i].name, NULL,
+                                             &collation, NULL, NULL, NULL);
+    t->fields[i].bytewise =
+        code == SQLITE_OK && collation && sqlite3_stricmp(collation, "BINARY") == 0;
   }
 }
 
@@ -215,7 +241,8 @@ static void find_strict(tn_sqlite_table *t) {
 
 static bool is_undecided(const tn_sqlite_field *f) { return f->type.rule == TN_SQLITE_UNDECIDED; }
 
-static tenon_status sample(tn_sqlite *s, sqlite3_stmt *stmt, unsigned *classes, int *first, tenon_error *err) {
+static tenon_status sample(tn_sqlite *s, sqlite3_stmt *stmt, unsigned *classes, int *first,
+                           tenon_error *err) {
   bool row = true;
   int count = sqlite3_column_count(stmt);
   for (;;) {
@@ -252,7 +279,8 @@ static tenon_status decide_fields(tn_sqlite *s, tn_sqlite_table *t, tenon_error 
   return status;
 }
 
-static tenon_status type_fields(tn_sqlite *s, const tenon_read *read, tn_sqlite_table *t, tenon_error *err) {
+static tenon_status type_fields(tn_sqlite *s, const tenon_read *read, tn_sqlite_table *t,
+                                tenon_error *err) {
   for (size_t i = 0; i < t->field_count; i++) {
     tn_sqlite_field *f = &t->fields[i];
     tenon_status status = tn_sqlite_type_of(f->declared, f->sure, read, &f->type, err);
@@ -263,8 +291,8 @@ static tenon_status type_fields(tn_sqlite *s, const tenon_read *read, tn_sqlite_
 
 /* ---- All of it ---- */
 
-tenon_status tn_sqlite_table_load(tn_sqlite *s, const tenon_read *read, tn_arena *arena, tn_sqlite_table *ret,
-                                  tenon_error *err) {
+tenon_status tn_sqlite_table_load(tn_sqlite *s, const tenon_read *read, tn_arena *arena,
+                                  tn_sqlite_table *ret, tenon_error *err) {
   tn_sqlite_table t = {0};
   tenon_status status = check_name(s, &read->name, err);
   if (!status) status = load_table(s, read->name.table, arena, &t, err);
@@ -283,7 +311,9 @@ int64_t tn_sqlite_rows_estimate(tn_sqlite *s, const char *table) {
   sqlite3_stmt *stmt = NULL;
   bool row = true;
   int64_t most = -1;
-  if (prepare_on(s, "SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1", table, &stmt, NULL) != TENON_OK) return -1;
+  if (prepare_on(s, "SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1", table, &stmt, NULL) !=
+      TENON_OK)
+    return -1;
   while (tn_sqlite_step(s, stmt, &row, NULL) == TENON_OK && row) {
     const char *stat = (const char *)sqlite3_column_text(stmt, 0);
     int64_t n = stat ? strtoll(stat, NULL, 10) : -1;
@@ -293,7 +323,8 @@ int64_t tn_sqlite_rows_estimate(tn_sqlite *s, const char *table) {
   return most;
 }
 
-tenon_status tn_sqlite_field_find(const tn_sqlite_table *t, const char *name, size_t *ret, tenon_error *err) {
+tenon_status tn_sqlite_field_find(const tn_sqlite_table *t, const char *name, size_t *ret,
+                                  tenon_error *err) {
   size_t best = 3;
   const char *nearest = NULL;
   for (size_t i = 0; i < t->field_count; i++) {
@@ -310,5 +341,6 @@ tenon_status tn_sqlite_field_find(const tn_sqlite_table *t, const char *name, si
   char remedy[256];
   if (nearest) snprintf(remedy, sizeof remedy, "did you mean %s?", nearest);
   else snprintf(remedy, sizeof remedy, "`tenon describe` shows its columns");
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "%s has no column %s", t->name, name);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "%s has no column %s", t->name,
+                    name);
 }

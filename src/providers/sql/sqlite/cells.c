@@ -13,24 +13,28 @@ enum { SHOWN_BYTES = 40, MAX_EXACT_SCALE = 22, MAX_MICRO_DIGITS = 6 };
 
 static const double max_exact_int = 9007199254740992.0; /* 2^53 */
 
-static const uint64_t tens[] = {UINT64_C(1), UINT64_C(10), UINT64_C(100), UINT64_C(1000), UINT64_C(10000),
-    UINT64_C(100000), UINT64_C(1000000), UINT64_C(10000000), UINT64_C(100000000), UINT64_C(1000000000),
-    UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000), UINT64_C(10000000000000),
-    UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000),
-    UINT64_C(100000000000000000), UINT64_C(1000000000000000000), UINT64_C(10000000000000000000)};
+static const uint64_t tens[] = {
+    UINT64_C(1), UINT64_C(10), UINT64_C(100), UINT64_C(1000), UINT64_C(10000), UINT64_C(100000),
+    UINT64_C(1000000), UINT64_C(10000000), UINT64_C(100000000), UINT64_C(1000000000),
+    UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000),
+    UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
+    UINT64_C(10000000000000000), UINT64_C(100000000000000000), UINT64_C(1000000000000000000),
+    UINT64_C(10000000000000000000)};
 
 enum { TENS = sizeof tens / sizeof *tens };
 
 /* ---- Numbers ---- */
 
-static tn_sqlite_cell put_int(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_int(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                              int storage) {
   (void)type;
   if (storage != SQLITE_INTEGER) return TN_SQLITE_MISFIT;
   ((int64_t *)(void *)c->data.data)[c->length++] = sqlite3_value_int64(v);
   return TN_SQLITE_FITS;
 }
 
-static tn_sqlite_cell put_real(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_real(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                               int storage) {
   (void)type;
   if (storage == SQLITE_INTEGER) {
     int64_t i = sqlite3_value_int64(v);
@@ -42,7 +46,8 @@ static tn_sqlite_cell put_real(tn_column *c, const tn_sqlite_type *type, sqlite3
   return TN_SQLITE_FITS;
 }
 
-static tn_sqlite_cell put_bool(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_bool(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                               int storage) {
   (void)type;
   int64_t i = storage == SQLITE_INTEGER ? sqlite3_value_int64(v) : -1;
   if (i != 0 && i != 1) return TN_SQLITE_MISFIT;
@@ -53,7 +58,8 @@ static tn_sqlite_cell put_bool(tn_column *c, const tn_sqlite_type *type, sqlite3
  * double nearest to n / 10^scale. */
 bool tn_sqlite_unscaled(double v, int32_t scale, int64_t *ret) {
   if (scale > MAX_EXACT_SCALE) return false;
-  double power = scale < TENS ? (double)tens[scale] : (double)tens[TENS - 1] * (double)tens[scale - TENS + 1];
+  double power =
+      scale < TENS ? (double)tens[scale] : (double)tens[TENS - 1] * (double)tens[scale - TENS + 1];
   double scaled = v * power;
   if (!(scaled >= -max_exact_int && scaled <= max_exact_int)) return false;
   int64_t n = (int64_t)scaled;
@@ -66,11 +72,13 @@ static bool has_digits(uint64_t n, int32_t digits) { return digits >= TENS || n 
 
 static uint64_t magnitude(int64_t n) { return n < 0 ? 0 - (uint64_t)n : (uint64_t)n; }
 
-static tn_sqlite_cell put_decimal(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_decimal(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                                  int storage) {
   wide value;
   int64_t n;
   if (storage == SQLITE_FLOAT) {
-    if (!tn_sqlite_unscaled(sqlite3_value_double(v), type->scale, &n) || !has_digits(magnitude(n), type->precision))
+    if (!tn_sqlite_unscaled(sqlite3_value_double(v), type->scale, &n) ||
+        !has_digits(magnitude(n), type->precision))
       return TN_SQLITE_MISFIT;
     value = n;
   } else if (storage == SQLITE_INTEGER) {
@@ -103,7 +111,8 @@ static bool is_ascii(const char *s, size_t n) {
 }
 
 static tn_sqlite_cell put_bytes(tn_column *c, const void *data, size_t size) {
-  if (c->data_size + (int64_t)size > c->data.capacity && !tn_reserve(c, 1, (int64_t)size)) return TN_SQLITE_NO_MEMORY;
+  if (c->data_size + (int64_t)size > c->data.capacity && !tn_reserve(c, 1, (int64_t)size))
+    return TN_SQLITE_NO_MEMORY;
   if (size) memcpy(c->data.data + c->data_size, data, size);
   c->data_size += (int64_t)size;
   ((int32_t *)(void *)c->offsets.data)[++c->length] = (int32_t)c->data_size;
@@ -118,12 +127,14 @@ static tn_sqlite_cell put_checked_text(tn_column *c, sqlite3_value *v) {
   return put_bytes(c, text, size);
 }
 
-static tn_sqlite_cell put_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                               int storage) {
   (void)type;
   return storage == SQLITE_TEXT ? put_checked_text(c, v) : TN_SQLITE_MISFIT;
 }
 
-static tn_sqlite_cell put_blob(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_blob(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                               int storage) {
   (void)type;
   if (storage != SQLITE_BLOB) return TN_SQLITE_MISFIT;
   const void *data = sqlite3_value_blob(v);
@@ -131,7 +142,8 @@ static tn_sqlite_cell put_blob(tn_column *c, const tn_sqlite_type *type, sqlite3
   return data || size == 0 ? put_bytes(c, data, size) : TN_SQLITE_NO_MEMORY;
 }
 
-static tn_sqlite_cell put_number_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_number_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                                      int storage) {
   char digits[TN_FLOAT_ROOM];
   (void)type;
   if (storage == SQLITE_INTEGER) return put_checked_text(c, v);
@@ -139,7 +151,8 @@ static tn_sqlite_cell put_number_text(tn_column *c, const tn_sqlite_type *type, 
   return put_bytes(c, digits, tn_print_f64(sqlite3_value_double(v), digits));
 }
 
-static tn_sqlite_cell put_any_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_any_text(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                                   int storage) {
   if (storage == SQLITE_TEXT) return put_checked_text(c, v);
   return put_number_text(c, type, v, storage);
 }
@@ -180,7 +193,8 @@ static int days_in(int year, int month) {
 static int32_t days_of(int32_t y, int m, int d) {
   static const int16_t before[] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275};
   uint32_t years = (uint32_t)(y - (m <= 2) + 400), era = years / 400, in_era = years % 400;
-  return (int32_t)(era * 146097 + in_era * 365 + in_era / 4 - in_era / 100) + before[m - 1] + d - 1 - 719468 - 146097;
+  int32_t whole_years = (int32_t)(era * 146097 + in_era * 365 + in_era / 4 - in_era / 100);
+  return whole_years + before[m - 1] + d - 1 - 719468 - 146097;
 }
 
 void tn_sqlite_civil(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day) {
@@ -195,7 +209,8 @@ void tn_sqlite_civil(int64_t days, int64_t *ret_year, int *ret_month, int *ret_d
 
 static bool scan_date(scanner *s, int32_t *ret_days) {
   int y, m, d;
-  if (!scan_digits(s, 4, &y) || !scan_char(s, '-') || !scan_digits(s, 2, &m) || !scan_char(s, '-') || !scan_digits(s, 2, &d))
+  if (!scan_digits(s, 4, &y) || !scan_char(s, '-') || !scan_digits(s, 2, &m) ||
+      !scan_char(s, '-') || !scan_digits(s, 2, &d))
     return false;
   if (m < 1 || m > 12 || d < 1 || d > days_in(y, m)) return false;
   *ret_days = days_of(y, m, d);
@@ -221,7 +236,9 @@ static bool scan_time(scanner *s, int64_t *ret_us) {
   int h, m, sec = 0;
   int64_t us = 0;
   if (!scan_digits(s, 2, &h) || !scan_char(s, ':') || !scan_digits(s, 2, &m)) return false;
-  if (scan_char(s, ':') && (!scan_digits(s, 2, &sec) || (scan_char(s, '.') && !scan_fraction(s, &us)))) return false;
+  if (scan_char(s, ':') &&
+      (!scan_digits(s, 2, &sec) || (scan_char(s, '.') && !scan_fraction(s, &us))))
+    return false;
   if (h > 23 || m > 59 || sec > 59) return false;
   *ret_us = ((int64_t)h * 3600 + m * 60 + sec) * 1000000 + us;
   return true;
@@ -259,16 +276,19 @@ static bool scanner_of(sqlite3_value *v, int storage, scanner *ret) {
   return true;
 }
 
-static tn_sqlite_cell put_date(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_date(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                               int storage) {
   scanner s;
   int32_t days;
   (void)type;
-  if (!scanner_of(v, storage, &s) || !scan_date(&s, &days) || s.at != s.end) return TN_SQLITE_MISFIT;
+  if (!scanner_of(v, storage, &s) || !scan_date(&s, &days) || s.at != s.end)
+    return TN_SQLITE_MISFIT;
   ((int32_t *)(void *)c->data.data)[c->length++] = days;
   return TN_SQLITE_FITS;
 }
 
-static tn_sqlite_cell put_time(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_time(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                               int storage) {
   scanner s;
   int64_t us;
   (void)type;
@@ -277,7 +297,8 @@ static tn_sqlite_cell put_time(tn_column *c, const tn_sqlite_type *type, sqlite3
   return TN_SQLITE_FITS;
 }
 
-static tn_sqlite_cell put_timestamp(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v, int storage) {
+static tn_sqlite_cell put_timestamp(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
+                                    int storage) {
   scanner s;
   int64_t us, zone = 0;
   bool with_zone = type->rule == TN_SQLITE_INSTANT;
@@ -330,8 +351,12 @@ static void show_text(sqlite3_value *v, char *text, size_t room) {
 
 void tn_sqlite_show_value(sqlite3_value *v, char *text, size_t room) {
   switch (sqlite3_value_type(v)) {
-    case SQLITE_INTEGER: snprintf(text, room, "the integer %lld", (long long)sqlite3_value_int64(v)); break;
-    case SQLITE_FLOAT: snprintf(text, room, "the real %s", (const char *)sqlite3_value_text(v)); break;
+    case SQLITE_INTEGER:
+      snprintf(text, room, "the integer %lld", (long long)sqlite3_value_int64(v));
+      break;
+    case SQLITE_FLOAT:
+      snprintf(text, room, "the real %s", (const char *)sqlite3_value_text(v));
+      break;
     case SQLITE_TEXT: show_text(v, text, room); break;
     case SQLITE_BLOB: snprintf(text, room, "a blob of %d bytes", sqlite3_value_bytes(v)); break;
     default: snprintf(text, room, "NULL"); break;

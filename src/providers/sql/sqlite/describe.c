@@ -14,14 +14,17 @@ bool tn_sqlite_is_nullable(const tn_sqlite_field *f, const tenon_read *read) {
   return !f->not_null || (read->special_values == TENON_SPECIAL_NULL && !f->sure);
 }
 
-static tenon_status set_field(struct ArrowSchema *schema, const tn_sqlite_field *f, const tenon_read *read, tenon_error *err) {
-  tenon_status status = tn_schema_set(schema, f->name, f->type.format, tn_sqlite_is_nullable(f, read), 0, err);
+static tenon_status set_field(struct ArrowSchema *schema, const tn_sqlite_field *f,
+                              const tenon_read *read, tenon_error *err) {
+  tenon_status status =
+      tn_schema_set(schema, f->name, f->type.format, tn_sqlite_is_nullable(f, read), 0, err);
   if (status || !f->type.annotated) return status;
-  return tn_schema_annotate(schema, "tenon.type", f->declared && *f->declared ? f->declared : "ANY", err);
+  return tn_schema_annotate(schema, "tenon.type", f->declared && *f->declared ? f->declared : "ANY",
+                            err);
 }
 
-tenon_status tn_sqlite_schema(const tn_sqlite_table *t, const size_t *columns, size_t count, const tenon_read *read,
-                              struct ArrowSchema *ret, tenon_error *err) {
+tenon_status tn_sqlite_schema(const tn_sqlite_table *t, const size_t *columns, size_t count,
+                              const tenon_read *read, struct ArrowSchema *ret, tenon_error *err) {
   struct ArrowSchema schema;
   tenon_status status = tn_schema_struct(&schema, (int64_t)count, err);
   if (status) return status;
@@ -46,11 +49,13 @@ typedef struct part {
 static const char primary_sql[] =
     "SELECT 'pk', NULL, name, NULL, NULL FROM pragma_table_info(?1, 'main') WHERE pk ORDER BY pk";
 static const char unique_sql[] =
-    "SELECT l.name, l.name, i.name, NULL, NULL FROM pragma_index_list(?1, 'main') l, pragma_index_info(l.name, 'main') i "
+    "SELECT l.name, l.name, i.name, NULL, NULL "
+    "FROM pragma_index_list(?1, 'main') l, pragma_index_info(l.name, 'main') i "
     "WHERE l.\"unique\" AND NOT l.partial AND l.origin <> 'pk' ORDER BY l.name, i.seqno";
 static const char foreign_sql[] =
-    "SELECT id, NULL, \"from\", \"table\", coalesce(\"to\", (SELECT p.name FROM pragma_table_info(f.\"table\", 'main') p "
-    "WHERE p.pk = f.seq + 1)) FROM pragma_foreign_key_list(?1, 'main') f ORDER BY id, seq";
+    "SELECT id, NULL, \"from\", \"table\", coalesce(\"to\", "
+    "(SELECT p.name FROM pragma_table_info(f.\"table\", 'main') p WHERE p.pk = f.seq + 1)) "
+    "FROM pragma_foreign_key_list(?1, 'main') f ORDER BY id, seq";
 
 static tenon_status load_part(tn_arena *arena, sqlite3_stmt *stmt, part **ret, tenon_error *err) {
   part *p = tn_arena_alloc(arena, sizeof *p);
@@ -65,7 +70,8 @@ static tenon_status load_part(tn_arena *arena, sqlite3_stmt *stmt, part **ret, t
   return TENON_OK;
 }
 
-static tenon_status load_parts(tn_sqlite *s, const char *sql, const char *table, tn_arena *arena, part **ret, tenon_error *err) {
+static tenon_status load_parts(tn_sqlite *s, const char *sql, const char *table, tn_arena *arena,
+                               part **ret, tenon_error *err) {
   sqlite3_stmt *stmt = NULL;
   bool row = true;
   part **end = ret;
@@ -88,7 +94,8 @@ static size_t part_count(const part *first) {
 }
 
 /* main.orders(id, line) */
-static tenon_status print_reference(const part *first, size_t count, tn_arena *arena, const char **ret, tenon_error *err) {
+static tenon_status print_reference(const part *first, size_t count, tn_arena *arena,
+                                    const char **ret, tenon_error *err) {
   tn_str text;
   tn_str_init(&text, MAX_REFERENCE);
   tn_str_printf(&text, "main.%s(", first->parent);
@@ -102,8 +109,8 @@ static tenon_status print_reference(const part *first, size_t count, tn_arena *a
 }
 
 /* A unique index on an expression has a part without a column and is no key of columns. */
-static tenon_status make_key(const char *kind, const part *first, size_t count, tn_arena *arena, tenon_key *ret,
-                             bool *ret_made, tenon_error *err) {
+static tenon_status make_key(const char *kind, const part *first, size_t count, tn_arena *arena,
+                             tenon_key *ret, bool *ret_made, tenon_error *err) {
   const char **columns = tn_arena_alloc(arena, count * sizeof *columns);
   if (!columns) return tn_no_memory(err);
   *ret_made = false;
@@ -119,11 +126,13 @@ static tenon_status make_key(const char *kind, const part *first, size_t count, 
 
 static size_t group_count(const part *p) {
   size_t n = 0;
-  for (const char *last = NULL; p; last = p->group, p = p->next) n += !last || strcmp(last, p->group) != 0;
+  for (const char *last = NULL; p; last = p->group, p = p->next)
+    n += !last || strcmp(last, p->group) != 0;
   return n;
 }
 
-static tenon_status load_keys(tn_sqlite *s, const char *table, tn_arena *arena, tenon_table *t, tenon_error *err) {
+static tenon_status load_keys(tn_sqlite *s, const char *table, tn_arena *arena, tenon_table *t,
+                              tenon_error *err) {
   static const struct { const char *kind, *sql; } sources[] = {
       {"primary", primary_sql}, {"unique", unique_sql}, {"foreign", foreign_sql}};
   enum { SOURCES = sizeof sources / sizeof *sources };
@@ -141,7 +150,8 @@ static tenon_status load_keys(tn_sqlite *s, const char *table, tn_arena *arena, 
     for (part *p = parts[i]; p;) {
       bool made;
       size_t count = part_count(p);
-      if ((status = make_key(sources[i].kind, p, count, arena, &keys[t->key_count], &made, err))) return status;
+      if ((status = make_key(sources[i].kind, p, count, arena, &keys[t->key_count], &made, err)))
+        return status;
       t->key_count += made;
       while (count--) p = p->next;
     }
@@ -164,7 +174,8 @@ static const char *remark_of(const tn_sqlite_field *f) {
   return f->generated ? "generated" : NULL;
 }
 
-static tenon_status fill_columns(const tn_sqlite_table *from, tn_arena *arena, tenon_table *t, tenon_error *err) {
+static tenon_status fill_columns(const tn_sqlite_table *from, tn_arena *arena, tenon_table *t,
+                                 tenon_error *err) {
   tenon_column *columns = tn_arena_alloc(arena, (from->field_count + 1) * sizeof *columns);
   if (!columns) return tn_no_memory(err);
   for (size_t i = 0; i < from->field_count; i++) {
@@ -181,8 +192,8 @@ static tenon_status fill_columns(const tn_sqlite_table *from, tn_arena *arena, t
   return TENON_OK;
 }
 
-static tenon_status fill_table(tn_sqlite *s, const tenon_read *read, const tn_sqlite_table *from, tn_arena *arena,
-                               tenon_table *t, tenon_error *err) {
+static tenon_status fill_table(tn_sqlite *s, const tenon_read *read, const tn_sqlite_table *from,
+                               tn_arena *arena, tenon_table *t, tenon_error *err) {
   tenon_status status = fill_columns(from, arena, t, err);
   if (!status) status = tn_sqlite_schema(from, NULL, from->field_count, read, &t->schema, err);
   t->kind = from->kind;
@@ -193,7 +204,8 @@ static tenon_status fill_table(tn_sqlite *s, const tenon_read *read, const tn_sq
   return load_keys(s, from->name, arena, t, err);
 }
 
-static tenon_status describe(tn_sqlite *s, const tenon_read *read, tn_arena *arena, tenon_table *t, tenon_error *err) {
+static tenon_status describe(tn_sqlite *s, const tenon_read *read, tn_arena *arena, tenon_table *t,
+                             tenon_error *err) {
   tn_sqlite_query q = {0};
   tn_sqlite_table table = {0};
   tenon_status status = read->query ? tn_sqlite_query_open(s, read, arena, &q, err)
@@ -203,12 +215,17 @@ static tenon_status describe(tn_sqlite *s, const tenon_read *read, tn_arena *are
   return status ? status : tn_sqlite_verify(s, err);
 }
 
-tenon_status tn_sqlite_describe(tenon_ctx *ctx, void *session, const tenon_read *read, tenon_table *ret, tenon_error *err) {
+tenon_status tn_sqlite_describe(tenon_ctx *ctx, void *session, const tenon_read *read,
+                                tenon_table *ret, tenon_error *err) {
   tn_sqlite *s = session;
   tn_arena *arena = tn_alloc(sizeof *arena);
   if (!arena) return tn_no_memory(err);
   tn_arena_init(arena, MAX_DESCRIPTION);
-  tenon_table t = {.struct_size = sizeof t, .rows_estimate = -1, .bytes_estimate = -1, .self = arena, .release = release_table};
+  tenon_table t = {.struct_size = sizeof t,
+                   .rows_estimate = -1,
+                   .bytes_estimate = -1,
+                   .self = arena,
+                   .release = release_table};
   tenon_status status = tn_sqlite_begin(s, ctx, err);
   if (!status) {
     status = describe(s, read, arena, &t, err);

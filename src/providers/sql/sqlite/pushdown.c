@@ -6,18 +6,18 @@
  * What makes them differ, and what is done about it:
  *   - A column may hold values of any class. One that does not fit its declared type is an error
  *     when it is read, so for those that fit the comparison within one class is enough. Values of
- *     another class than the column's pass its filters, so that a column of dates that holds numbers
- *     is an error and not an empty answer. Where misfits become NULL (special_values=null) nothing
- *     is pushed on columns that may have them.
- *   - Text compares by the column's collation: COLLATE BINARY is said. It is bytewise in the encoding
- *     of the file, so ranges are pushed for UTF-8 files alone.
+ *     another class than the column's pass its filters, so that a column of dates that holds
+ *     numbers is an error and not an empty answer. Where misfits become NULL (special_values=null)
+ *     nothing is pushed on columns that may have them.
+ *   - Text compares by the column's collation: COLLATE BINARY is said. It is bytewise in the
+ *     encoding of the file, so ranges are pushed for UTF-8 files alone.
  *   - NULLs come first in SQLite: NULLS LAST is said, except where there are none, so that an index
  *     gives the order.
  *   - A time has several spellings that fit; equal times may differ as text. They are compared in
  *     their longest spelling, with a space and six digits behind the second. That is no column that
  *     an index could know; but all spellings begin with the date, so the days around are said, too.
- *     Times with an offset have no such spelling: of them only the days are said, and the core looks
- *     at what remains.
+ *     Times with an offset have no such spelling: of them only the days are said, and the core
+ *     looks at what remains.
  *   - NaN cannot be bound.
  *   - Decimals up to 2^53 units are stored as the nearest double, or as an integer. Rounding keeps
  *     their order and no two of them are one double, so doubles compare as the decimals do.
@@ -51,7 +51,8 @@ static bool parse_decimal(const tenon_value *v, int64_t *ret, int32_t *ret_scale
       continue;
     }
     if (v->data[i] < '0' || v->data[i] > '9') return false;
-    if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, v->data[i] - '0', &n)) return false;
+    if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, v->data[i] - '0', &n))
+      return false;
     scale += point;
   }
   *ret = minus ? -n : n;
@@ -63,7 +64,9 @@ static bool parse_decimal(const tenon_value *v, int64_t *ret, int32_t *ret_scale
 static bool decimal_as_double(const tenon_value *v, int32_t column_scale, double *ret) {
   int64_t n, back;
   int32_t scale;
-  if (!parse_decimal(v, &n, &scale) || scale > 22 || n > (INT64_C(1) << 53) || n < -(INT64_C(1) << 53)) return false;
+  if (!parse_decimal(v, &n, &scale) || scale > 22 || n > (INT64_C(1) << 53) ||
+      n < -(INT64_C(1) << 53))
+    return false;
   double power = 1;
   for (int32_t i = 0; i < scale; i++) power *= 10;
   *ret = (double)n / power;
@@ -72,7 +75,7 @@ static bool decimal_as_double(const tenon_value *v, int32_t column_scale, double
 
 /* ---- What may be pushed ---- */
 
-/* Are misfits of this column errors (or impossible), so that what SQLite leaves out needs no look? */
+/* Are misfits of this column errors, or impossible? Then nobody has to look at what is left out. */
 static bool is_plain(const maker *m, const tn_sqlite_field *f) {
   return f->sure || m->read->special_values != TENON_SPECIAL_NULL;
 }
@@ -102,19 +105,29 @@ static bool compares(const maker *m, const tn_sqlite_field *f, const tenon_value
     case TN_SQLITE_BLOB: return v->type == TENON_VALUE_BYTES;
     case TN_SQLITE_TEXT: return v->type == TENON_VALUE_TEXT && (m->session->utf8 || !range);
     case TN_SQLITE_DATE: return v->type == TENON_VALUE_DATE && is_date_text(v->i);
-    case TN_SQLITE_DECIMAL: return v->type == TENON_VALUE_DECIMAL && decimal_as_double(v, f->type.scale, &unused);
+    case TN_SQLITE_DECIMAL:
+      return v->type == TENON_VALUE_DECIMAL && decimal_as_double(v, f->type.scale, &unused);
     case TN_SQLITE_TIMESTAMP: return is_timestamp_text(v) && m->session->utf8;
     case TN_SQLITE_TIME: return is_time_text(v) && m->session->utf8;
-    case TN_SQLITE_UNDECIDED: case TN_SQLITE_INSTANT: case TN_SQLITE_NUMBER_TEXT: case TN_SQLITE_ANY_TEXT: break;
+    case TN_SQLITE_UNDECIDED:
+    case TN_SQLITE_INSTANT:
+    case TN_SQLITE_NUMBER_TEXT:
+    case TN_SQLITE_ANY_TEXT: break;
   }
   return false;
 }
 
 static bool orders(const maker *m, const tn_sqlite_field *f) {
   switch (f->type.rule) {
-    case TN_SQLITE_INT: case TN_SQLITE_REAL: case TN_SQLITE_BOOL: case TN_SQLITE_BLOB: case TN_SQLITE_DATE:
+    case TN_SQLITE_INT:
+    case TN_SQLITE_REAL:
+    case TN_SQLITE_BOOL:
+    case TN_SQLITE_BLOB:
+    case TN_SQLITE_DATE:
     case TN_SQLITE_DECIMAL: return is_plain(m, f);
-    case TN_SQLITE_TEXT: case TN_SQLITE_TIME: case TN_SQLITE_TIMESTAMP: return is_plain(m, f) && m->session->utf8;
+    case TN_SQLITE_TEXT:
+    case TN_SQLITE_TIME:
+    case TN_SQLITE_TIMESTAMP: return is_plain(m, f) && m->session->utf8;
     default: return false;
   }
 }
@@ -126,7 +139,9 @@ static bool is_range(tenon_filter_op op) {
 static bool is_pushed(const maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
   if (!is_plain(m, f) || filter->value_count > MAX_IN) return false;
   if (filter->op == TENON_IS_NULL || filter->op == TENON_IS_NOT_NULL) return true;
-  if (filter->op == TENON_PREFIX && f->type.rule != TN_SQLITE_TEXT && f->type.rule != TN_SQLITE_BLOB) return false;
+  if (filter->op == TENON_PREFIX && f->type.rule != TN_SQLITE_TEXT &&
+      f->type.rule != TN_SQLITE_BLOB)
+    return false;
   for (size_t i = 0; i < filter->value_count; i++)
     if (!compares(m, f, &filter->values[i], is_range(filter->op))) return false;
   return filter->value_count > 0;
@@ -136,8 +151,8 @@ static bool is_pushed(const maker *m, const tn_sqlite_field *f, const tenon_filt
 
 /* A collation that is said keeps SQLite from using indexes for an OR: only where it is needed. */
 static void put_column(maker *m, const tn_sqlite_field *f) {
-  bool is_number = f->type.rule == TN_SQLITE_INT || f->type.rule == TN_SQLITE_REAL || f->type.rule == TN_SQLITE_BOOL ||
-                   f->type.rule == TN_SQLITE_DECIMAL;
+  bool is_number = f->type.rule == TN_SQLITE_INT || f->type.rule == TN_SQLITE_REAL ||
+                   f->type.rule == TN_SQLITE_BOOL || f->type.rule == TN_SQLITE_DECIMAL;
   tn_sqlite_quote(&m->out->sql, f->name);
   if (!is_number && !f->bytewise) tn_str_puts(&m->out->sql, " COLLATE BINARY");
 }
@@ -182,7 +197,7 @@ static bool put_in(maker *m, const tn_sqlite_field *f, const tenon_filter *filte
   return tn_str_putc(&m->out->sql, ')');
 }
 
-/* The least text or bytes behind all that start with this: its last byte that can be raised, raised. */
+/* The least bytes behind all that start with these: the last one that can be raised is raised. */
 static const tenon_value *behind_prefix(maker *m, const tenon_value *prefix, bool *ret_none) {
   size_t n = prefix->size;
   while (n > 0 && (unsigned char)prefix->data[n - 1] == 0xFF) n--;
@@ -211,14 +226,18 @@ static bool put_between(maker *m, const tn_sqlite_field *f, const tenon_value *v
   return put_compare(m, f, " <= ", &values[1]);
 }
 
-/* Classes sort as NULL, numbers, text, blobs: those beside the column's own are ranges for an index,
- * too, and the planner is told that they are empty. */
-static const char *const not_number[] = {">= ''", NULL}, *const not_text[] = {">= x''", "< ''", NULL},
-    *const not_blob[] = {"< x''", NULL};
+/* Classes sort as NULL, numbers, text, blobs: those beside the column's own are ranges for an
+ * index, too, and the planner is told that they are empty. */
+static const char *const not_number[] = {">= ''", NULL};
+static const char *const not_text[] = {">= x''", "< ''", NULL};
+static const char *const not_blob[] = {"< x''", NULL};
 
 static const char *const *other_classes(const tn_sqlite_field *f) {
   switch (f->type.rule) {
-    case TN_SQLITE_INT: case TN_SQLITE_REAL: case TN_SQLITE_BOOL: case TN_SQLITE_DECIMAL: return not_number;
+    case TN_SQLITE_INT:
+    case TN_SQLITE_REAL:
+    case TN_SQLITE_BOOL:
+    case TN_SQLITE_DECIMAL: return not_number;
     case TN_SQLITE_BLOB: return not_blob;
     default: return not_text;
   }
@@ -263,12 +282,18 @@ static bool is_time(const tn_sqlite_field *f) {
 }
 
 static bool has_day_bounds(const maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
-  const int64_t day = INT64_C(86400000000), first = -719162 * day, last = 2932895 * day; /* 0001-01-02 to 9999-12-30 */
-  if (!is_time(f) || !is_plain(m, f) || !m->session->utf8 || !filter->value_count || filter->value_count > 2) return false;
+  /* 0001-01-01 to 9999-12-30 */
+  const int64_t day = INT64_C(86400000000), first = -719162 * day, last = 2932895 * day;
+  if (!is_time(f) || !is_plain(m, f) || !m->session->utf8 || !filter->value_count ||
+      filter->value_count > 2)
+    return false;
   for (size_t i = 0; i < filter->value_count; i++)
-    if (filter->values[i].type != TENON_VALUE_TIMESTAMP || filter->values[i].i < first || filter->values[i].i > last) return false;
-  return filter->op == TENON_EQ || filter->op == TENON_LT || filter->op == TENON_LE || filter->op == TENON_GT ||
-         filter->op == TENON_GE || (filter->op == TENON_BETWEEN && filter->value_count == 2);
+    if (filter->values[i].type != TENON_VALUE_TIMESTAMP || filter->values[i].i < first ||
+        filter->values[i].i > last)
+      return false;
+  return filter->op == TENON_EQ || filter->op == TENON_LT || filter->op == TENON_LE ||
+         filter->op == TENON_GT || filter->op == TENON_GE ||
+         (filter->op == TENON_BETWEEN && filter->value_count == 2);
 }
 
 /* Text of the day, some days away: an offset may put the written date a day before or behind. */
@@ -293,7 +318,8 @@ static bool put_day(maker *m, const tn_sqlite_field *f, const char *op, int64_t 
 
 static bool put_day_bounds(maker *m, const tn_sqlite_field *f, const tenon_filter *filter) {
   int64_t slack = f->type.rule == TN_SQLITE_INSTANT;
-  bool low = filter->op != TENON_LT && filter->op != TENON_LE, high = filter->op != TENON_GT && filter->op != TENON_GE;
+  bool low = filter->op != TENON_LT && filter->op != TENON_LE,
+       high = filter->op != TENON_GT && filter->op != TENON_GE;
   return (!low || put_day(m, f, ">=", filter->values[0].i, -slack)) &&
          (!high || put_day(m, f, "<", filter->values[filter->value_count - 1].i, 1 + slack));
 }
@@ -301,13 +327,15 @@ static bool put_day_bounds(maker *m, const tn_sqlite_field *f, const tenon_filte
 static tenon_status put_filters(maker *m, tenon_error *err) {
   const tenon_read *read = m->read;
   if (read->filter_count > MAX_FILTERS)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "ask with at most 64 filters", "%zu filters", read->filter_count);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "ask with at most 64 filters",
+                      "%zu filters", read->filter_count);
   for (size_t i = 0; i < read->filter_count; i++) {
     size_t at;
     tenon_status status = tn_sqlite_field_find(m->table, read->filters[i].column, &at, err);
     if (status) return status;
     const tn_sqlite_field *f = &m->table->fields[at];
-    if (has_day_bounds(m, f, &read->filters[i]) && !put_day_bounds(m, f, &read->filters[i])) return tn_no_memory(err);
+    if (has_day_bounds(m, f, &read->filters[i]) && !put_day_bounds(m, f, &read->filters[i]))
+      return tn_no_memory(err);
     if (!is_pushed(m, f, &read->filters[i])) continue;
     if (!put_checked_filter(m, f, &read->filters[i])) return tn_no_memory(err);
     m->out->filters_applied |= UINT64_C(1) << i;
@@ -317,7 +345,8 @@ static tenon_status put_filters(maker *m, tenon_error *err) {
 
 /* ---- Order, and going on behind a row ---- */
 
-static tenon_status find_order(maker *m, const tn_sqlite_field **fields, bool *ret_all, tenon_error *err) {
+static tenon_status find_order(maker *m, const tn_sqlite_field **fields, bool *ret_all,
+                               tenon_error *err) {
   *ret_all = true;
   for (size_t i = 0; i < m->read->order_count; i++) {
     size_t at;
@@ -331,7 +360,9 @@ static tenon_status find_order(maker *m, const tn_sqlite_field **fields, bool *r
 
 static bool can_resume(const maker *m, const tn_sqlite_field *const *fields) {
   for (size_t i = 0; i < m->read->order_count; i++)
-    if (m->read->after[i].type != TENON_VALUE_NULL && !compares(m, fields[i], &m->read->after[i], true)) return false;
+    if (m->read->after[i].type != TENON_VALUE_NULL &&
+        !compares(m, fields[i], &m->read->after[i], true))
+      return false;
   return true;
 }
 
@@ -370,7 +401,8 @@ static bool put_after(maker *m, const tn_sqlite_field *const *fields) {
   tn_str_puts(&m->out->sql, m->glue);
   m->glue = " AND ";
   if (m->read->order_count > 1 && fields[0]->not_null && first->type != TENON_VALUE_NULL) {
-    if (!put_compare(m, fields[0], m->read->order[0].descending ? " <= " : " >= ", first)) return false;
+    if (!put_compare(m, fields[0], m->read->order[0].descending ? " <= " : " >= ", first))
+      return false;
     tn_str_puts(&m->out->sql, " AND ");
   }
   return put_behind(m, fields, 0);
@@ -412,7 +444,9 @@ static tenon_status put_columns(maker *m, tenon_error *err) {
   if (!q->columns) return tn_no_memory(err);
   for (size_t i = 0; i < n; i++) {
     q->columns[i] = i;
-    tenon_status status = read->columns ? tn_sqlite_field_find(m->table, read->columns[i], &q->columns[i], err) : TENON_OK;
+    tenon_status status =
+        read->columns ? tn_sqlite_field_find(m->table, read->columns[i], &q->columns[i], err)
+                      : TENON_OK;
     if (status) return status;
     tn_str_puts(&q->sql, i ? ", " : "SELECT ");
     tn_sqlite_quote(&q->sql, m->table->fields[q->columns[i]].name);
@@ -428,7 +462,8 @@ static tenon_status put_columns(maker *m, tenon_error *err) {
 static bool all_applied(const maker *m) {
   const tenon_read *read = m->read;
   uint64_t all = read->filter_count == 64 ? UINT64_MAX : (UINT64_C(1) << read->filter_count) - 1;
-  return m->out->filters_applied == all && (!read->order_count || (m->out->applied & TENON_APPLIED_ORDER)) &&
+  return m->out->filters_applied == all &&
+         (!read->order_count || (m->out->applied & TENON_APPLIED_ORDER)) &&
          (!read->after || (m->out->applied & TENON_APPLIED_AFTER));
 }
 
@@ -441,10 +476,12 @@ static tenon_status make_room(maker *m, tenon_error *err) {
   return m->out->binds && m->out->bind_types ? TENON_OK : tn_no_memory(err);
 }
 
-tenon_status tn_sqlite_select_make(const tn_sqlite *s, const tn_sqlite_table *table, const tenon_read *read,
-                                   tn_arena *arena, tn_sqlite_select *ret, tenon_error *err) {
+tenon_status tn_sqlite_select_make(const tn_sqlite *s, const tn_sqlite_table *table,
+                                   const tenon_read *read, tn_arena *arena, tn_sqlite_select *ret,
+                                   tenon_error *err) {
   tn_sqlite_select q = {0};
-  maker m = {.session = s, .table = table, .read = read, .arena = arena, .out = &q, .glue = " WHERE "};
+  maker m = {
+      .session = s, .table = table, .read = read, .arena = arena, .out = &q, .glue = " WHERE "};
   tn_str_init(&q.sql, MAX_SQL);
   tenon_status status = make_room(&m, err);
   if (!status) status = put_columns(&m, err);
@@ -480,8 +517,10 @@ static void print_date(int64_t days, char *text, size_t room) {
 
 static void print_time(int64_t us, char *text, size_t room) {
   int64_t s = us / 1000000;
-  int n = snprintf(text, room, "%02d:%02d:%02d", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
-  if (us % 1000000 && n > 0 && (size_t)n < room) snprintf(text + n, room - (size_t)n, ".%06d", (int)(us % 1000000));
+  int n =
+      snprintf(text, room, "%02d:%02d:%02d", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+  if (us % 1000000 && n > 0 && (size_t)n < room)
+    snprintf(text + n, room - (size_t)n, ".%06d", (int)(us % 1000000));
 }
 
 static int bind_date(sqlite3_stmt *stmt, int index, int64_t days) {
@@ -499,10 +538,12 @@ static int bind_time(sqlite3_stmt *stmt, int index, int64_t us) {
 /* As a time is compared. */
 static int bind_longest(sqlite3_stmt *stmt, int index, const tenon_value *v) {
   char date[40], text[82];
-  int64_t day = 86400 * INT64_C(1000000), days = v->i / day - (v->i % day < 0), us = v->i - days * day, s = us / 1000000;
+  int64_t day = 86400 * INT64_C(1000000), days = v->i / day - (v->i % day < 0),
+          us = v->i - days * day, s = us / 1000000;
   print_date(days, date, sizeof date);
   snprintf(text, sizeof text, "%s%s%02d:%02d:%02d.%06d", v->type == TENON_VALUE_TIME ? "" : date,
-           v->type == TENON_VALUE_TIME ? "" : " ", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)(us % 1000000));
+           v->type == TENON_VALUE_TIME ? "" : " ", (int)(s / 3600), (int)(s / 60 % 60),
+           (int)(s % 60), (int)(us % 1000000));
   return bind_printed(stmt, index, text);
 }
 
@@ -533,8 +574,10 @@ static int bind_any(sqlite3_stmt *stmt, int index, const tenon_value *v) {
     case TENON_VALUE_INT: return sqlite3_bind_int64(stmt, index, v->i);
     case TENON_VALUE_DOUBLE: return sqlite3_bind_double(stmt, index, v->f);
     case TENON_VALUE_DECIMAL: return bind_decimal(stmt, index, v);
-    case TENON_VALUE_TEXT: return sqlite3_bind_text(stmt, index, v->data ? v->data : "", (int)v->size, SQLITE_TRANSIENT);
-    case TENON_VALUE_BYTES: return sqlite3_bind_blob(stmt, index, v->data ? v->data : "", (int)v->size, SQLITE_TRANSIENT);
+    case TENON_VALUE_TEXT:
+      return sqlite3_bind_text(stmt, index, v->data ? v->data : "", (int)v->size, SQLITE_TRANSIENT);
+    case TENON_VALUE_BYTES:
+      return sqlite3_bind_blob(stmt, index, v->data ? v->data : "", (int)v->size, SQLITE_TRANSIENT);
     case TENON_VALUE_DATE: return bind_date(stmt, index, v->i);
     case TENON_VALUE_TIME: return bind_time(stmt, index, v->i);
     case TENON_VALUE_TIMESTAMP: return bind_timestamp(stmt, index, v->i);
@@ -542,19 +585,24 @@ static int bind_any(sqlite3_stmt *stmt, int index, const tenon_value *v) {
   return SQLITE_MISUSE;
 }
 
-tenon_status tn_sqlite_bind_value(tn_sqlite *s, sqlite3_stmt *stmt, int index, const tenon_value *v, tenon_error *err) {
+tenon_status tn_sqlite_bind_value(tn_sqlite *s, sqlite3_stmt *stmt, int index, const tenon_value *v,
+                                  tenon_error *err) {
   int code = bind_any(stmt, index, v);
   return code == SQLITE_OK ? TENON_OK : tn_sqlite_fail(s, code, err);
 }
 
-static int bind_compared(sqlite3_stmt *stmt, int index, const tn_sqlite_type *type, const tenon_value *v) {
+static int bind_compared(sqlite3_stmt *stmt, int index, const tn_sqlite_type *type,
+                         const tenon_value *v) {
   double f;
-  if (v->type == TENON_VALUE_TIMESTAMP || v->type == TENON_VALUE_TIME) return bind_longest(stmt, index, v);
-  if (type->rule == TN_SQLITE_DECIMAL && decimal_as_double(v, type->scale, &f)) return sqlite3_bind_double(stmt, index, f);
+  if (v->type == TENON_VALUE_TIMESTAMP || v->type == TENON_VALUE_TIME)
+    return bind_longest(stmt, index, v);
+  if (type->rule == TN_SQLITE_DECIMAL && decimal_as_double(v, type->scale, &f))
+    return sqlite3_bind_double(stmt, index, f);
   return bind_any(stmt, index, v);
 }
 
-tenon_status tn_sqlite_select_bind(tn_sqlite *s, const tn_sqlite_select *q, sqlite3_stmt *stmt, tenon_error *err) {
+tenon_status tn_sqlite_select_bind(tn_sqlite *s, const tn_sqlite_select *q, sqlite3_stmt *stmt,
+                                   tenon_error *err) {
   for (size_t i = 0; i < q->bind_count; i++) {
     int code = bind_compared(stmt, (int)i + 1, q->bind_types[i], q->binds[i]);
     if (code != SQLITE_OK) return tn_sqlite_fail(s, code, err);

@@ -16,11 +16,13 @@ void tn_sqlite_query_release(tn_sqlite_query *q) {
   *q = (tn_sqlite_query){0};
 }
 
-static tenon_status bind_params(tn_sqlite *s, const tenon_read *read, sqlite3_stmt *stmt, tenon_error *err) {
+static tenon_status bind_params(tn_sqlite *s, const tenon_read *read, sqlite3_stmt *stmt,
+                                tenon_error *err) {
   size_t wanted = (size_t)sqlite3_bind_parameter_count(stmt);
   if (wanted != read->param_count)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "give one value for each placeholder",
-                      "the query has %zu placeholders, and %zu values were given", wanted, read->param_count);
+                      "the query has %zu placeholders, and %zu values were given", wanted,
+                      read->param_count);
   for (size_t i = 0; i < read->param_count; i++) {
     tenon_status status = tn_sqlite_bind_value(s, stmt, (int)i + 1, &read->params[i], err);
     if (status) return status;
@@ -28,14 +30,16 @@ static tenon_status bind_params(tn_sqlite *s, const tenon_read *read, sqlite3_st
   return TENON_OK;
 }
 
-static tenon_status declare_columns(const tenon_read *read, tn_arena *arena, tn_sqlite_query *q, tenon_error *err) {
+static tenon_status declare_columns(const tenon_read *read, tn_arena *arena, tn_sqlite_query *q,
+                                    tenon_error *err) {
   tn_sqlite_table *t = &q->columns;
   size_t count = (size_t)sqlite3_column_count(q->stmt);
   *t = (tn_sqlite_table){.name = "the query", .kind = "query"};
   t->fields = tn_arena_alloc(arena, count * sizeof *t->fields);
   if (!t->fields) return tn_no_memory(err);
   for (size_t i = 0; i < count; i++) {
-    const char *name = sqlite3_column_name(q->stmt, (int)i), *declared = sqlite3_column_decltype(q->stmt, (int)i);
+    const char *name = sqlite3_column_name(q->stmt, (int)i),
+               *declared = sqlite3_column_decltype(q->stmt, (int)i);
     tn_sqlite_field *f = &t->fields[i];
     *f = (tn_sqlite_field){.name = name ? tn_arena_strdup(arena, name) : NULL,
                            .declared = tn_arena_strdup(arena, declared ? declared : "")};
@@ -75,7 +79,8 @@ static tenon_status keep_row(tn_sqlite_query *q, size_t *bytes, tenon_error *err
   for (; i < columns; i++) {
     sqlite3_value *cell = sqlite3_column_value(q->stmt, (int)i);
     int storage = sqlite3_value_type(cell);
-    *bytes += storage == SQLITE_TEXT || storage == SQLITE_BLOB ? (size_t)sqlite3_value_bytes(cell) : sizeof(int64_t);
+    *bytes += storage == SQLITE_TEXT || storage == SQLITE_BLOB ? (size_t)sqlite3_value_bytes(cell)
+                                                               : sizeof(int64_t);
     row[i] = sqlite3_value_dup(cell);
     if (!row[i]) break;
   }
@@ -119,8 +124,8 @@ static tenon_status decide_columns(tn_sqlite *s, tn_sqlite_query *q, tenon_error
   return status;
 }
 
-tenon_status tn_sqlite_query_open(tn_sqlite *s, const tenon_read *read, tn_arena *arena, tn_sqlite_query *ret,
-                                  tenon_error *err) {
+tenon_status tn_sqlite_query_open(tn_sqlite *s, const tenon_read *read, tn_arena *arena,
+                                  tn_sqlite_query *ret, tenon_error *err) {
   tn_sqlite_query q = {0};
   tenon_status status = tn_sqlite_prepare_query(s, read->query, &q.stmt, err);
   if (!status) status = bind_params(s, read, q.stmt, err);

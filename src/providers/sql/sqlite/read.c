@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows. The statement of a read stays open in its transaction until its last row is out, so all rows
- * are of one version of the file.
+ * Rows. The statement of a read stays open in its transaction until its last row is out, so all
+ * rows are of one version of the file.
  */
 #include "sqlite.h"
 
@@ -42,16 +42,20 @@ static tenon_status fail_misfit(reader *r, const source *c, sqlite3_value *v, te
   tn_sqlite_show_value(v, shown, sizeof shown);
   tn_sqlite_type_name(&c->type, type, sizeof type);
   if (sqlite3_value_type(v) == SQLITE_NULL)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "mend the row: the column is declared NOT NULL",
-                      "column %s, row %lld: NULL in a column that is NOT NULL", c->name, (long long)r->row + 1);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                      "mend the row: the column is declared NOT NULL",
+                      "column %s, row %lld: NULL in a column that is NOT NULL", c->name,
+                      (long long)r->row + 1);
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "read such columns as text with special_values=text, or as NULL with special_values=null; in a query, "
-                    "CAST(column AS …) gives the type",
-                    "column %s, row %lld: %s does not fit the type %s", c->name, (long long)r->row + 1, shown, type);
+                    "read such columns as text with special_values=text, or as NULL with "
+                    "special_values=null; in a query, CAST(column AS …) gives the type",
+                    "column %s, row %lld: %s does not fit the type %s", c->name,
+                    (long long)r->row + 1, shown, type);
 }
 
 /* long way: NULLs, and values that do not fit */
-static tenon_status append_other(reader *r, source *c, sqlite3_value *v, tn_sqlite_cell cell, tenon_error *err) {
+static tenon_status append_other(reader *r, source *c, sqlite3_value *v, tn_sqlite_cell cell,
+                                 tenon_error *err) {
   bool null = sqlite3_value_type(v) == SQLITE_NULL;
   if (cell == TN_SQLITE_NO_MEMORY) return tn_append_failed(err);
   if (!null && r->special != TENON_SPECIAL_NULL) return fail_misfit(r, c, v, err);
@@ -171,8 +175,8 @@ static void close_reader(void *self) {
 
 /* ---- Opening ---- */
 
-static tenon_status open_table(reader *r, const tenon_read *read, size_t **ret_columns, size_t *ret_count,
-                               tenon_rows *rows, tenon_error *err) {
+static tenon_status open_table(reader *r, const tenon_read *read, size_t **ret_columns,
+                               size_t *ret_count, tenon_rows *rows, tenon_error *err) {
   tn_sqlite_table *table = &r->query.columns;
   tn_sqlite_select q;
   tenon_status status = tn_sqlite_table_load(r->session, read, &r->arena, table, err);
@@ -189,8 +193,8 @@ static tenon_status open_table(reader *r, const tenon_read *read, size_t **ret_c
 }
 
 /* Of a query the columns are chosen here; a limit is kept where nothing else is to be applied. */
-static tenon_status open_query(reader *r, const tenon_read *read, size_t **ret_columns, size_t *ret_count,
-                               tenon_rows *rows, tenon_error *err) {
+static tenon_status open_query(reader *r, const tenon_read *read, size_t **ret_columns,
+                               size_t *ret_count, tenon_rows *rows, tenon_error *err) {
   tenon_status status = tn_sqlite_query_open(r->session, read, &r->arena, &r->query, err);
   if (status) return status;
   const tn_sqlite_table *table = &r->query.columns;
@@ -219,7 +223,8 @@ static int64_t fixed_width(const tn_sqlite_type *type) {
   }
 }
 
-static tenon_status make_sources(reader *r, const tenon_read *read, const size_t *columns, size_t count, tenon_error *err) {
+static tenon_status make_sources(reader *r, const tenon_read *read, const size_t *columns,
+                                 size_t count, tenon_error *err) {
   r->sources = tn_alloc_array(count, sizeof *r->sources);
   if (!r->sources) return tn_no_memory(err);
   r->source_count = count;
@@ -244,10 +249,12 @@ static void set_limits(reader *r, const tenon_read *read) {
   if (r->batch_rows > fit) r->batch_rows = fit > 1 ? fit : 1;
 }
 
-static tenon_status open_reader(reader *r, const tenon_read *read, tenon_rows *rows, tenon_error *err) {
+static tenon_status open_reader(reader *r, const tenon_read *read, tenon_rows *rows,
+                                tenon_error *err) {
   size_t *columns = NULL, count = 0;
   struct ArrowSchema schema;
-  tenon_status status = (read->query ? open_query : open_table)(r, read, &columns, &count, rows, err);
+  tenon_status status =
+      (read->query ? open_query : open_table)(r, read, &columns, &count, rows, err);
   if (!status) status = make_sources(r, read, columns, count, err);
   if (!status) status = tn_sqlite_schema(&r->query.columns, columns, count, read, &schema, err);
   if (status) return status;
@@ -258,9 +265,11 @@ static tenon_status open_reader(reader *r, const tenon_read *read, tenon_rows *r
   return status;
 }
 
-tenon_status tn_sqlite_read(tenon_ctx *ctx, void *session, const tenon_read *read, tenon_rows *ret, tenon_error *err) {
+tenon_status tn_sqlite_read(tenon_ctx *ctx, void *session, const tenon_read *read, tenon_rows *ret,
+                            tenon_error *err) {
   if (read->partition)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "read the whole table", "sqlite has no partitions");
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "read the whole table",
+                      "sqlite has no partitions");
   reader *r = tn_alloc(sizeof *r);
   if (!r) return tn_no_memory(err);
   r->session = session;
@@ -277,8 +286,11 @@ tenon_status tn_sqlite_read(tenon_ctx *ctx, void *session, const tenon_read *rea
     close_reader(r);
     return status;
   }
-  rows.stream = (tenon_stream){.struct_size = sizeof rows.stream, .self = r, .schema = rows.stream.schema,
-                               .next = next, .close = close_reader};
+  rows.stream = (tenon_stream){.struct_size = sizeof rows.stream,
+                               .self = r,
+                               .schema = rows.stream.schema,
+                               .next = next,
+                               .close = close_reader};
   *ret = rows;
   return TENON_OK;
 }

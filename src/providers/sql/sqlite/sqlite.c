@@ -13,18 +13,22 @@ const tenon_host *tn_sqlite_host;
 static const char *const modes[] = {"read-only", "read-write", "immutable", NULL};
 
 static const tenon_param params[] = {
-    {TENON_PATH(tn_sqlite_config, path), .key = "path", .label = "File", .flags = TENON_REQUIRED | TENON_LOCAL,
-     .help = "the database file", .aliases = "file,database,dbname"},
-    {TENON_ENUM(tn_sqlite_config, mode), .key = "mode", .label = "Mode", .default_value = "read-only", .choices = modes,
-     .help = "how the file is opened. Reads never write, in any mode. read-write lets SQLite roll back a transaction "
-             "that was not finished; immutable reads without locks a file that nobody writes to"},
-    {TENON_DURATION(tn_sqlite_config, busy_timeout_ms), .key = "busy_timeout", .label = "Wait for locks",
-     .default_value = "5s", .min = 0, .max = 3600000, .flags = TENON_ADVANCED,
+    {TENON_PATH(tn_sqlite_config, path), .key = "path", .label = "File",
+     .flags = TENON_REQUIRED | TENON_LOCAL, .help = "the database file",
+     .aliases = "file,database,dbname"},
+    {TENON_ENUM(tn_sqlite_config, mode), .key = "mode", .label = "Mode",
+     .default_value = "read-only", .choices = modes,
+     .help = "how the file is opened. Reads never write, in any mode. read-write lets SQLite roll "
+             "back a transaction that was not finished; immutable reads without locks a file that "
+             "nobody writes to"},
+    {TENON_DURATION(tn_sqlite_config, busy_timeout_ms), .key = "busy_timeout",
+     .label = "Wait for locks", .default_value = "5s", .min = 0, .max = 3600000,
+     .flags = TENON_ADVANCED,
      .help = "how long to wait while another program has the database locked"},
     {TENON_INTEGER(tn_sqlite_config, sample_rows), .key = "sample_rows", .label = "Rows to look at",
      .default_value = "1000", .min = 1, .max = 100000, .flags = TENON_ADVANCED,
-     .help = "columns without a declared type are typed by their values in so many first rows; later ones that do not "
-             "fit are errors"},
+     .help = "columns without a declared type are typed by their values in so many first rows; "
+             "later ones that do not fit are errors"},
 };
 
 /* ---- URLs ---- */
@@ -46,7 +50,8 @@ static bool decode(url_part from, tn_str *to) {
   for (size_t i = 0; i < from.size; i++) {
     char c = from.data[i];
     if (c == '%') {
-      if (from.size - i < 3 || hex_digit(from.data[i + 1]) < 0 || hex_digit(from.data[i + 2]) < 0) return false;
+      if (from.size - i < 3 || hex_digit(from.data[i + 1]) < 0 || hex_digit(from.data[i + 2]) < 0)
+        return false;
       c = (char)(hex_digit(from.data[i + 1]) * 16 + hex_digit(from.data[i + 2]));
       i += 2;
       if (!c) return false;
@@ -58,15 +63,17 @@ static bool decode(url_part from, tn_str *to) {
 
 typedef tenon_status (*set_fn)(void *arg, const char *key, const char *value, tenon_error *err);
 
-static tenon_status set_decoded(url_part key, url_part value, set_fn set, void *arg, tenon_error *err) {
+static tenon_status set_decoded(url_part key, url_part value, set_fn set, void *arg,
+                                tenon_error *err) {
   enum { MAX_TEXT = 64 << 10 };
   tn_str k, v;
   tn_str_init(&k, MAX_TEXT);
   tn_str_init(&v, MAX_TEXT);
-  tenon_status status = decode(key, &k) && decode(value, &v)
-                            ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
-                            : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
-                                         "the URL has a percent sign without two hexadecimal digits behind it");
+  tenon_status status =
+      decode(key, &k) && decode(value, &v)
+          ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
+          : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
+                       "the URL has a percent sign without two hexadecimal digits behind it");
   tn_str_release(&k);
   tn_str_release(&v);
   return status;
@@ -76,7 +83,8 @@ static tenon_status set_query(const char *query, set_fn set, void *arg, tenon_er
   while (*query) {
     size_t size = strcspn(query, "&"), key = strcspn(query, "=&");
     url_part value = {query + key + (key < size), key < size ? size - key - 1 : 0};
-    tenon_status status = size ? set_decoded((url_part){query, key}, value, set, arg, err) : TENON_OK;
+    tenon_status status =
+        size ? set_decoded((url_part){query, key}, value, set, arg, err) : TENON_OK;
     if (status) return status;
     query += size + (query[size] == '&');
   }
@@ -91,7 +99,8 @@ static tenon_status parse_url(const char *url, set_fn set, void *arg, tenon_erro
   size_t size = strcspn(path, "?");
   static const char key[] = "path";
   tenon_status status = TENON_OK;
-  if (size) status = set_decoded((url_part){key, sizeof key - 1}, (url_part){path, size}, set, arg, err);
+  if (size)
+    status = set_decoded((url_part){key, sizeof key - 1}, (url_part){path, size}, set, arg, err);
   return status || !path[size] ? status : set_query(path + size + 1, set, arg, err);
 }
 
@@ -107,10 +116,14 @@ static tenon_status ask(tn_sqlite *s, const char *sql, char *text, size_t room, 
   return status;
 }
 
-static tenon_status learn(tn_sqlite *s, tenon_test *test, char *tables, size_t room, tenon_error *err) {
-  static const struct { const char *key, *sql; } facts[] = {
-      {"page_size", "PRAGMA page_size"}, {"journal_mode", "PRAGMA journal_mode"}, {"encoding", "PRAGMA encoding"}};
-  tenon_status status = ask(s, "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view')", tables, room, err);
+static tenon_status learn(tn_sqlite *s, tenon_test *test, char *tables, size_t room,
+                          tenon_error *err) {
+  static const struct { const char *key, *sql;
+  } facts[] = {{"page_size", "PRAGMA page_size"},
+               {"journal_mode", "PRAGMA journal_mode"},
+               {"encoding", "PRAGMA encoding"}};
+  tenon_status status = ask(s, "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view')",
+                            tables, room, err);
   tn_sqlite_host->fact(test, "library_version", "%s", sqlite3_libversion());
   for (size_t i = 0; !status && i < sizeof facts / sizeof *facts; i++) {
     char value[64];
@@ -118,7 +131,8 @@ static tenon_status learn(tn_sqlite *s, tenon_test *test, char *tables, size_t r
     if (!status) tn_sqlite_host->fact(test, facts[i].key, "%s", value);
   }
   tn_sqlite_host->fact(test, "size", "%lld", (long long)s->as_opened.st_size);
-  tn_sqlite_host->fact(test, "read_only", "%s", sqlite3_db_readonly(s->db, "main") ? "true" : "false");
+  tn_sqlite_host->fact(test, "read_only", "%s",
+                       sqlite3_db_readonly(s->db, "main") ? "true" : "false");
   return status;
 }
 
@@ -134,7 +148,8 @@ static tenon_status probe(tenon_ctx *ctx, tn_sqlite *s, tenon_test *test, tenon_
   return status;
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config, tenon_test *ret, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
+                         tenon_test *ret, tenon_error *err) {
   tn_sqlite *s;
   tenon_error own = TENON_ERROR_INIT;
   (void)provider;
@@ -157,8 +172,9 @@ typedef struct lister {
 } lister;
 
 static tenon_status list_schema(struct ArrowSchema *ret, tenon_error *err) {
-  static const struct { const char *name, *format; } columns[] = {
-      {"catalog", "u"}, {"schema", "u"}, {"name", "u"}, {"kind", "u"}, {"rows_estimate", "l"}, {"comment", "u"}};
+  static const struct { const char *name, *format;
+  } columns[] = {{"catalog", "u"}, {"schema", "u"},        {"name", "u"},
+                 {"kind", "u"},    {"rows_estimate", "l"}, {"comment", "u"}};
   enum { COLUMNS = sizeof columns / sizeof *columns };
   tenon_status status = tn_schema_struct(ret, COLUMNS, err);
   if (status) return status;
@@ -169,11 +185,13 @@ static tenon_status list_schema(struct ArrowSchema *ret, tenon_error *err) {
 }
 
 static bool append_table(lister *l) {
-  const char *name = (const char *)sqlite3_column_text(l->stmt, 0), *kind = (const char *)sqlite3_column_text(l->stmt, 1);
+  const char *name = (const char *)sqlite3_column_text(l->stmt, 0),
+             *kind = (const char *)sqlite3_column_text(l->stmt, 1);
   int64_t estimate = tn_sqlite_rows_estimate(l->session, name);
   tn_column *rows = tn_builder_column(l->builder, 4);
   return name && kind && tn_append_null(tn_builder_column(l->builder, 0)) &&
-         tn_append_text(tn_builder_column(l->builder, 1), "main") && tn_append_text(tn_builder_column(l->builder, 2), name) &&
+         tn_append_text(tn_builder_column(l->builder, 1), "main") &&
+         tn_append_text(tn_builder_column(l->builder, 2), name) &&
          tn_append_text(tn_builder_column(l->builder, 3), kind) &&
          (estimate < 0 ? tn_append_null(rows) : tn_append_i64(rows, estimate)) &&
          tn_append_null(tn_builder_column(l->builder, 5));
@@ -213,14 +231,18 @@ static tenon_status check_list(const tenon_tables_list *req, tenon_error *err) {
   bool other_catalog = req->catalog && *req->catalog;
   bool other_schema = req->schema && *req->schema && strcmp(req->schema, "main") != 0;
   if (!other_catalog && !other_schema) return TENON_OK;
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "leave it out: a SQLite file has the one schema main",
-                    "there is no %s %s", other_catalog ? "catalog" : "schema", other_catalog ? req->catalog : req->schema);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY,
+                    "leave it out: a SQLite file has the one schema main", "there is no %s %s",
+                    other_catalog ? "catalog" : "schema",
+                    other_catalog ? req->catalog : req->schema);
 }
 
-static tenon_status open_list(lister *l, const tenon_tables_list *req, struct ArrowSchema *ret_schema, tenon_error *err) {
+static tenon_status open_list(lister *l, const tenon_tables_list *req,
+                              struct ArrowSchema *ret_schema, tenon_error *err) {
   static const char sql[] =
-      "SELECT name, CASE type WHEN 'virtual' THEN 'virtual table' WHEN 'shadow' THEN 'table' ELSE type END "
-      "FROM pragma_table_list WHERE schema = 'main' AND (?1 OR (type <> 'shadow' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\')) "
+      "SELECT name, CASE type WHEN 'virtual' THEN 'virtual table' WHEN 'shadow' THEN 'table' "
+      "ELSE type END FROM pragma_table_list WHERE schema = 'main' AND "
+      "(?1 OR (type <> 'shadow' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\')) "
       "ORDER BY name COLLATE BINARY";
   struct ArrowSchema schema;
   tenon_status status = tn_sqlite_prepare(l->session, sql, &l->stmt, err);
@@ -233,7 +255,8 @@ static tenon_status open_list(lister *l, const tenon_tables_list *req, struct Ar
   return status;
 }
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list *req, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list *req,
+                         tenon_stream *ret, tenon_error *err) {
   tenon_status status = check_list(req, err);
   if (status) return status;
   lister *l = tn_alloc(sizeof *l);
@@ -250,7 +273,11 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list 
     close_tables(l);
     return status;
   }
-  *ret = (tenon_stream){.struct_size = sizeof *ret, .self = l, .schema = schema, .next = next_tables, .close = close_tables};
+  *ret = (tenon_stream){.struct_size = sizeof *ret,
+                        .self = l,
+                        .schema = schema,
+                        .next = next_tables,
+                        .close = close_tables};
   return TENON_OK;
 }
 
@@ -262,7 +289,8 @@ static tenon_status init(const tenon_host *host, tenon_error *err) {
   return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, NULL, "SQLite cannot start");
 }
 
-static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
+                                 void **ret, tenon_error *err) {
   tn_sqlite *s;
   (void)provider;
   tenon_status status = tn_sqlite_open(ctx, config, NULL, &s, err);

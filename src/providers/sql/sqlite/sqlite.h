@@ -12,8 +12,9 @@
  *   query.c     a query of the user's, and its columns
  *   read.c      rows
  *
- * SQLite types values, not columns. A column's Arrow type comes from its declaration by the table in
- * types.c, and each value that is read is checked against it: one that does not fit is a DATA error.
+ * SQLite types values, not columns. A column's Arrow type comes from its declaration by the table
+ * in types.c, and each value that is read is checked against it: one that does not fit is a DATA
+ * error.
  */
 #ifndef TN_PROVIDERS_SQL_SQLITE_H
 #define TN_PROVIDERS_SQL_SQLITE_H
@@ -53,7 +54,8 @@ typedef struct tn_sqlite {
 } tn_sqlite;
 
 /* Steps are filled where test is not NULL. */
-tenon_status tn_sqlite_open(tenon_ctx *, const tn_sqlite_config *, tenon_test *, tn_sqlite **ret, tenon_error *);
+tenon_status tn_sqlite_open(tenon_ctx *, const tn_sqlite_config *, tenon_test *, tn_sqlite **ret,
+                            tenon_error *);
 void tn_sqlite_close(tn_sqlite *);
 tenon_status tn_sqlite_begin(tn_sqlite *, tenon_ctx *, tenon_error *);
 void tn_sqlite_end(tn_sqlite *);
@@ -62,7 +64,8 @@ tenon_status tn_sqlite_verify(tn_sqlite *, tenon_error *);
 /* The whole text must be one statement. */
 tenon_status tn_sqlite_prepare(tn_sqlite *, const char *sql, sqlite3_stmt **ret, tenon_error *);
 /* The same for a user's text: one statement that reads and answers rows. */
-tenon_status tn_sqlite_prepare_query(tn_sqlite *, const char *sql, sqlite3_stmt **ret, tenon_error *);
+tenon_status tn_sqlite_prepare_query(tn_sqlite *, const char *sql, sqlite3_stmt **ret,
+                                     tenon_error *);
 /* SQLITE_ROW and SQLITE_DONE are OK, and *ret_row says which. */
 tenon_status tn_sqlite_step(tn_sqlite *, sqlite3_stmt *, bool *ret_row, tenon_error *);
 /* Why an SQLite call failed. */
@@ -89,20 +92,26 @@ typedef struct tn_sqlite_type {
 enum { TN_SQLITE_MAX_DECIMAL = 38 };
 
 /* strict: the table makes sure that values have the declared type. */
-tenon_status tn_sqlite_type_of(const char *declared, bool strict, const tenon_read *, tn_sqlite_type *ret, tenon_error *);
+tenon_status tn_sqlite_type_of(const char *declared, bool strict, const tenon_read *,
+                               tn_sqlite_type *ret, tenon_error *);
 void tn_sqlite_type_by_rule(tn_sqlite_rule, tn_sqlite_type *ret);
-/* classes: bit (1 << SQLITE_INTEGER) and so on, of the values seen; first: the first one's, 0: none. */
+/* classes: bit (1 << SQLITE_INTEGER) and so on, of values seen; first: the first one's, 0: none. */
 void tn_sqlite_type_by_values(unsigned classes, int first, tn_sqlite_type *ret);
 /* "decimal(15,2)", for messages. */
 void tn_sqlite_type_name(const tn_sqlite_type *, char *text, size_t room);
 
 /* ---- cells.c ---- */
 
-typedef enum tn_sqlite_cell { TN_SQLITE_FITS, TN_SQLITE_MISFIT, TN_SQLITE_NO_MEMORY } tn_sqlite_cell;
+typedef enum tn_sqlite_cell {
+  TN_SQLITE_FITS,
+  TN_SQLITE_MISFIT,
+  TN_SQLITE_NO_MEMORY
+} tn_sqlite_cell;
 
 /* Appends a value that is not NULL; storage is its sqlite3_value_type. Of values of fixed width,
  * room for the batch's rows is reserved. Nothing is appended on failure. */
-typedef tn_sqlite_cell (*tn_sqlite_put)(tn_column *, const tn_sqlite_type *, sqlite3_value *, int storage);
+typedef tn_sqlite_cell (*tn_sqlite_put)(tn_column *, const tn_sqlite_type *, sqlite3_value *,
+                                        int storage);
 tn_sqlite_put tn_sqlite_put_of(tn_sqlite_rule);
 /* Takes back the value behind the first `rows`. */
 void tn_sqlite_take_back(tn_column *, int64_t rows);
@@ -134,14 +143,17 @@ typedef struct tn_sqlite_table {
 } tn_sqlite_table;
 
 /* Columns and their types. Everything lives in the arena. */
-tenon_status tn_sqlite_table_load(tn_sqlite *, const tenon_read *, tn_arena *, tn_sqlite_table *ret, tenon_error *);
+tenon_status tn_sqlite_table_load(tn_sqlite *, const tenon_read *, tn_arena *, tn_sqlite_table *ret,
+                                  tenon_error *);
 /* -1: not known (ANALYZE was not run). */
 int64_t tn_sqlite_rows_estimate(tn_sqlite *, const char *table);
 /* Index of the column, or NOT_FOUND with the nearest name. */
-tenon_status tn_sqlite_field_find(const tn_sqlite_table *, const char *name, size_t *ret, tenon_error *);
+tenon_status tn_sqlite_field_find(const tn_sqlite_table *, const char *name, size_t *ret,
+                                  tenon_error *);
 void tn_sqlite_quote(tn_str *, const char *name);   /* "name" */
 /* A column of text, copied; NULL for NULL. */
-tenon_status tn_sqlite_text(tn_arena *, sqlite3_stmt *, int column, const char **ret, tenon_error *);
+tenon_status tn_sqlite_text(tn_arena *, sqlite3_stmt *, int column, const char **ret,
+                            tenon_error *);
 
 /* ---- pushdown.c ---- */
 
@@ -157,17 +169,19 @@ typedef struct tn_sqlite_select {
   uint64_t filters_applied;
 } tn_sqlite_select;
 
-tenon_status tn_sqlite_select_make(const tn_sqlite *, const tn_sqlite_table *, const tenon_read *, tn_arena *,
-                                   tn_sqlite_select *ret, tenon_error *);
+tenon_status tn_sqlite_select_make(const tn_sqlite *, const tn_sqlite_table *, const tenon_read *,
+                                   tn_arena *, tn_sqlite_select *ret, tenon_error *);
 void tn_sqlite_select_release(tn_sqlite_select *);
-tenon_status tn_sqlite_select_bind(tn_sqlite *, const tn_sqlite_select *, sqlite3_stmt *, tenon_error *);
+tenon_status tn_sqlite_select_bind(tn_sqlite *, const tn_sqlite_select *, sqlite3_stmt *,
+                                   tenon_error *);
 /* A query's parameter. */
-tenon_status tn_sqlite_bind_value(tn_sqlite *, sqlite3_stmt *, int index, const tenon_value *, tenon_error *);
+tenon_status tn_sqlite_bind_value(tn_sqlite *, sqlite3_stmt *, int index, const tenon_value *,
+                                  tenon_error *);
 
 /* ---- query.c ---- */
 
-/* A query at its first row. Where columns had no declared type, the first rows were read to find it;
- * they are kept here. */
+/* A query at its first row. Where columns had no declared type, the first rows were read to find
+ * it; they are kept here. */
 typedef struct tn_sqlite_query {
   sqlite3_stmt *stmt;
   tn_sqlite_table columns;     /* as if it were a table */
@@ -176,17 +190,20 @@ typedef struct tn_sqlite_query {
   bool finished;               /* there are no rows behind the kept ones */
 } tn_sqlite_query;
 
-tenon_status tn_sqlite_query_open(tn_sqlite *, const tenon_read *, tn_arena *, tn_sqlite_query *ret, tenon_error *);
+tenon_status tn_sqlite_query_open(tn_sqlite *, const tenon_read *, tn_arena *, tn_sqlite_query *ret,
+                                  tenon_error *);
 void tn_sqlite_query_release(tn_sqlite_query *);
 
 /* ---- operations ---- */
 
 /* The Arrow schema of some of a table's columns. */
-tenon_status tn_sqlite_schema(const tn_sqlite_table *, const size_t *columns, size_t count, const tenon_read *,
-                              struct ArrowSchema *ret, tenon_error *);
+tenon_status tn_sqlite_schema(const tn_sqlite_table *, const size_t *columns, size_t count,
+                              const tenon_read *, struct ArrowSchema *ret, tenon_error *);
 /* May a value of this column be NULL when it is read so? */
 bool tn_sqlite_is_nullable(const tn_sqlite_field *, const tenon_read *);
-tenon_status tn_sqlite_describe(tenon_ctx *, void *session, const tenon_read *, tenon_table *ret, tenon_error *);
-tenon_status tn_sqlite_read(tenon_ctx *, void *session, const tenon_read *, tenon_rows *ret, tenon_error *);
+tenon_status tn_sqlite_describe(tenon_ctx *, void *session, const tenon_read *, tenon_table *ret,
+                                tenon_error *);
+tenon_status tn_sqlite_read(tenon_ctx *, void *session, const tenon_read *, tenon_rows *ret,
+                            tenon_error *);
 
 #endif

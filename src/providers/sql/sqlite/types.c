@@ -2,22 +2,23 @@
 /*
  * Declared types. The first rule that holds decides; names are compared without case.
  *
- *   declared                                   Arrow                   values that fit
- *   BOOLEAN, BOOL                              bool                    0, 1
- *   DATE                                       date32                  text YYYY-MM-DD
- *   TIME                                       time64[us]              text HH:MM[:SS[.ffffff]]
- *   DATETIME, TIMESTAMP                        timestamp[us]           text YYYY-MM-DD[( |T)HH:MM[:SS[.ffffff]]]
- *   TIMESTAMPTZ, … WITH TIME ZONE              timestamp[us, UTC]      the same with Z or an offset such as +02:00
- *   DECIMAL(p[,s]), NUMERIC(p[,s]), …          decimal128(p,s)         integers; reals that have s digits exactly
- *   DECIMAL, NUMERIC, … without precision      text, or numeric_as     numbers, as the fewest digits that read back
- *   JSON, UUID, STRING, ENUM, INTERVAL, POINT  text                    text; numbers, as their digits
- *   contains INT                               int64                   integers
- *   contains CHAR, CLOB, TEXT                  text                    UTF-8 text
- *   contains BLOB                              binary                  blobs
- *   contains REAL, FLOA, DOUB                  float64                 numbers that a double holds
- *   nothing, ANY; columns of a query or view   by the first value that is not NULL, among the first sample_rows
- *     that are expressions                     rows; integers and reals together are float64
- *   anything else                              text                    text; numbers, as their digits
+ *   declared                        Arrow              values that fit
+ *   BOOLEAN, BOOL                   bool               0, 1
+ *   DATE                            date32             text YYYY-MM-DD
+ *   TIME                            time64[us]         text HH:MM[:SS[.ffffff]]
+ *   DATETIME, TIMESTAMP             timestamp[us]      text of a date, then T or a space and a time
+ *   TIMESTAMPTZ, … WITH TIME ZONE   timestamp[us,UTC]  the same with Z or an offset as +02:00
+ *   DECIMAL(p,s), NUMERIC(p,s), …   decimal128(p,s)    integers; reals of s digits exactly
+ *   the same without precision      text, numeric_as   numbers, as the fewest digits that read back
+ *   JSON, UUID, STRING, ENUM,       text               text; numbers, as their digits
+ *     INTERVAL, POINT
+ *   contains INT                    int64              integers
+ *   contains CHAR, CLOB, TEXT       text               UTF-8 text
+ *   contains BLOB                   binary             blobs
+ *   contains REAL, FLOA, DOUB       float64            numbers that a double holds
+ *   nothing, ANY; expressions of    by the first value that is not NULL, among so many first rows
+ *     a query or view                 as sample_rows says; integers and reals together are float64
+ *   anything else                   text               text; numbers, as their digits
  *
  * A real has s digits exactly when it is the double nearest to a number n / 10^s with |n| <= 2^53:
  * there is only one such number, so this is the one that was stored.
@@ -30,7 +31,7 @@
 
 enum { MAX_NAME = 64 };
 
-/* A declared type: its name in upper case without what is in parentheses, and up to two numbers there. */
+/* A declared type: its name in upper case without what is in parentheses, two numbers of that. */
 typedef struct declared {
   char name[MAX_NAME];
   int count;
@@ -57,7 +58,8 @@ static declared parse(const char *text) {
     }
     bool space = isspace((unsigned char)*text);
     bool repeated = space && (n == 0 || d.name[n - 1] == ' ');
-    if (!repeated && n < MAX_NAME - 1) d.name[n++] = space ? ' ' : (char)toupper((unsigned char)*text);
+    if (!repeated && n < MAX_NAME - 1)
+      d.name[n++] = space ? ' ' : (char)toupper((unsigned char)*text);
     text++;
   }
   while (n > 0 && d.name[n - 1] == ' ') n--;
@@ -80,7 +82,8 @@ static bool contains(const declared *d, const char *const *parts) {
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static bool is_numeric(const declared *d) {
-  return is_named(d, NAMES("NUMERIC", "DECIMAL", "DEC", "NUMBER", "NUM", "FIXED", "MONEY", "SMALLMONEY"));
+  return is_named(d, NAMES("NUMERIC", "DECIMAL", "DEC", "NUMBER", "NUM", "FIXED", "MONEY",
+                           "SMALLMONEY"));
 }
 
 static tn_sqlite_rule rule_of_name(const declared *d) {
@@ -88,10 +91,13 @@ static tn_sqlite_rule rule_of_name(const declared *d) {
   if (is_named(d, NAMES("BOOLEAN", "BOOL"))) return TN_SQLITE_BOOL;
   if (is_named(d, NAMES("DATE"))) return TN_SQLITE_DATE;
   if (is_named(d, NAMES("TIME", "TIME WITHOUT TIME ZONE"))) return TN_SQLITE_TIME;
-  if (is_named(d, NAMES("DATETIME", "DATETIME2", "TIMESTAMP", "TIMESTAMP WITHOUT TIME ZONE"))) return TN_SQLITE_TIMESTAMP;
-  if (is_named(d, NAMES("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE", "DATETIMEOFFSET"))) return TN_SQLITE_INSTANT;
+  if (is_named(d, NAMES("DATETIME", "DATETIME2", "TIMESTAMP", "TIMESTAMP WITHOUT TIME ZONE")))
+    return TN_SQLITE_TIMESTAMP;
+  if (is_named(d, NAMES("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE", "DATETIMEOFFSET")))
+    return TN_SQLITE_INSTANT;
   if (is_numeric(d)) return d->count ? TN_SQLITE_DECIMAL : TN_SQLITE_NUMBER_TEXT;
-  if (is_named(d, NAMES("JSON", "UUID", "STRING", "ENUM", "INTERVAL", "POINT"))) return TN_SQLITE_ANY_TEXT;
+  if (is_named(d, NAMES("JSON", "UUID", "STRING", "ENUM", "INTERVAL", "POINT")))
+    return TN_SQLITE_ANY_TEXT;
   if (contains(d, NAMES("INT"))) return TN_SQLITE_INT;
   if (contains(d, NAMES("CHAR", "CLOB", "TEXT"))) return TN_SQLITE_TEXT;
   if (contains(d, NAMES("BLOB"))) return TN_SQLITE_BLOB;
@@ -104,13 +110,19 @@ static tn_sqlite_rule rule_of_name(const declared *d) {
 static const struct {
   const char *format, *name;
 } arrow[] = {
-    [TN_SQLITE_UNDECIDED] = {"u", "text"},      [TN_SQLITE_INT] = {"l", "int64"},
-    [TN_SQLITE_REAL] = {"g", "float64"},        [TN_SQLITE_TEXT] = {"u", "text"},
-    [TN_SQLITE_BLOB] = {"z", "binary"},         [TN_SQLITE_BOOL] = {"b", "boolean"},
-    [TN_SQLITE_DECIMAL] = {NULL, "decimal"},    [TN_SQLITE_DATE] = {"tdD", "date"},
-    [TN_SQLITE_TIME] = {"ttu", "time"},         [TN_SQLITE_TIMESTAMP] = {"tsu:", "timestamp without zone"},
+    [TN_SQLITE_UNDECIDED] = {"u", "text"},
+    [TN_SQLITE_INT] = {"l", "int64"},
+    [TN_SQLITE_REAL] = {"g", "float64"},
+    [TN_SQLITE_TEXT] = {"u", "text"},
+    [TN_SQLITE_BLOB] = {"z", "binary"},
+    [TN_SQLITE_BOOL] = {"b", "boolean"},
+    [TN_SQLITE_DECIMAL] = {NULL, "decimal"},
+    [TN_SQLITE_DATE] = {"tdD", "date"},
+    [TN_SQLITE_TIME] = {"ttu", "time"},
+    [TN_SQLITE_TIMESTAMP] = {"tsu:", "timestamp without zone"},
     [TN_SQLITE_INSTANT] = {"tsu:UTC", "timestamp with zone"},
-    [TN_SQLITE_NUMBER_TEXT] = {"u", "number"},  [TN_SQLITE_ANY_TEXT] = {"u", "text"},
+    [TN_SQLITE_NUMBER_TEXT] = {"u", "number"},
+    [TN_SQLITE_ANY_TEXT] = {"u", "text"},
 };
 
 void tn_sqlite_type_by_rule(tn_sqlite_rule rule, tn_sqlite_type *ret) {
@@ -120,12 +132,15 @@ void tn_sqlite_type_by_rule(tn_sqlite_rule rule, tn_sqlite_type *ret) {
 }
 
 void tn_sqlite_type_name(const tn_sqlite_type *type, char *text, size_t room) {
-  if (type->rule == TN_SQLITE_DECIMAL) snprintf(text, room, "decimal(%d,%d)", type->precision, type->scale);
+  if (type->rule == TN_SQLITE_DECIMAL)
+    snprintf(text, room, "decimal(%d,%d)", type->precision, type->scale);
   else snprintf(text, room, "%s", arrow[type->rule].name);
 }
 
 static void set_decimal(long precision, long scale, tn_sqlite_type *ret) {
-  *ret = (tn_sqlite_type){.rule = TN_SQLITE_DECIMAL, .precision = (int32_t)precision, .scale = (int32_t)scale};
+  *ret = (tn_sqlite_type){.rule = TN_SQLITE_DECIMAL,
+                          .precision = (int32_t)precision,
+                          .scale = (int32_t)scale};
   snprintf(ret->format, sizeof ret->format, "d:%d,%d", ret->precision, ret->scale);
 }
 
@@ -146,12 +161,14 @@ static tenon_status set_numeric(const char *as, tn_sqlite_type *ret, tenon_error
     return TENON_OK;
   }
   if (strcmp(d.name, "DECIMAL") != 0 || d.count == 0 || !is_decimal(d.numbers[0], d.numbers[1]))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write float64 or decimal(38,10)", "numeric_as=%s is no type", as);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write float64 or decimal(38,10)",
+                      "numeric_as=%s is no type", as);
   set_decimal(d.numbers[0], d.numbers[1], ret);
   return TENON_OK;
 }
 
-static tenon_status set_type(const declared *d, const tenon_read *read, tn_sqlite_type *ret, tenon_error *err) {
+static tenon_status set_type(const declared *d, const tenon_read *read, tn_sqlite_type *ret,
+                             tenon_error *err) {
   tn_sqlite_rule rule = rule_of_name(d);
   if (rule == TN_SQLITE_NUMBER_TEXT) return set_numeric(read->numeric_as, ret, err);
   if (rule == TN_SQLITE_DECIMAL && is_decimal(d->numbers[0], d->numbers[1])) {
@@ -165,8 +182,8 @@ static tenon_status set_type(const declared *d, const tenon_read *read, tn_sqlit
   return TENON_OK;
 }
 
-tenon_status tn_sqlite_type_of(const char *text, bool strict, const tenon_read *read, tn_sqlite_type *ret,
-                               tenon_error *err) {
+tenon_status tn_sqlite_type_of(const char *text, bool strict, const tenon_read *read,
+                               tn_sqlite_type *ret, tenon_error *err) {
   declared d = parse(text ? text : "");
   tenon_status status = set_type(&d, read, ret, err);
   if (status || read->special_values != TENON_SPECIAL_TEXT || strict) return status;
@@ -187,5 +204,6 @@ void tn_sqlite_type_by_values(unsigned classes, int first, tn_sqlite_type *ret) 
                                          [SQLITE_BLOB] = TN_SQLITE_BLOB};
   bool has_real = classes & (1u << SQLITE_FLOAT);
   tn_sqlite_type_by_rule(first == SQLITE_INTEGER && has_real ? TN_SQLITE_REAL : rules[first], ret);
-  ret->remark = first ? "no declared type: by its first values" : "no declared type and no values: text";
+  ret->remark =
+      first ? "no declared type: by its first values" : "no declared type and no values: text";
 }
