@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/civil.h"
 #include "base/float.h"
 
 /* ---- Integers ---- */
@@ -169,21 +170,15 @@ static size_t put_year(char *to, int64_t year) {
   return 6;
 }
 
-/* Days since 1970 as a date of the Gregorian calendar. Years begin in March here, so that the leap
- * day is the last, and come in cycles of 400. */
 static size_t put_date(char *to, int64_t days) {
-  days += 719468;
-  int64_t cycle = floor_divide(days, 146097);
-  uint32_t day = (uint32_t)(days - cycle * 146097);
-  uint32_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-  uint32_t in_year = day - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
-  uint32_t in_month = in_year - (153 * month + 2) / 5 + 1;
-  month = month < 10 ? month + 3 : month - 9;
-  size_t n = put_year(to, cycle * 400 + year + (month <= 2));
+  int64_t year;
+  int month, day;
+  tn_civil_of_days(days, &year, &month, &day);
+  size_t n = put_year(to, year);
   to[n] = '-';
-  put_pair(to + n + 1, month);
+  put_pair(to + n + 1, (uint32_t)month);
   to[n + 3] = '-';
-  put_pair(to + n + 4, in_month);
+  put_pair(to + n + 4, (uint32_t)day);
   return n + 6;
 }
 

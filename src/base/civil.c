@@ -42,6 +42,18 @@ static bool days_of(int64_t year, int64_t month, int64_t day, int64_t *ret) {
   return true;
 }
 
+/* Years begin in March here, so that the leap day is the last, and come in cycles of 400. */
+void tn_civil_of_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day) {
+  days += 719468;
+  int64_t cycle = floor_divide(days, 146097);
+  uint32_t day = (uint32_t)(days - cycle * 146097);
+  uint32_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+  uint32_t in_year = day - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+  *ret_day = (int)(in_year - (153 * month + 2) / 5 + 1);
+  *ret_month = (int)(month < 10 ? month + 3 : month - 9);
+  *ret_year = cycle * 400 + year + (*ret_month <= 2);
+}
+
 /* Four digits, or a sign and five to seven. */
 static bool take_year(cursor *c, int64_t *ret) {
   bool negative = c->p < c->end && *c->p == '-';

@@ -16,4 +16,7 @@ bool tn_parse_time(const char *text, size_t size, int64_t *ret_us);     /* since
 /* Since 1970. with_zone: it must have one, and is turned to UTC; else it must have none. */
 bool tn_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *ret_us);
 
+/* The other way: the date of a day. */
+void tn_civil_of_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day);
+
 #endif

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/civil.h"
+
 /* ---- Quoting ---- */
 
 void tn_pg_put_name(tn_str *s, const char *name) {
@@ -218,24 +220,10 @@ static void put_operand(tn_str *s, const tn_pg_source *from, int i, comparable k
 
 /* ---- Values ---- */
 
-/* Days since 1970 as a date of the (proleptic Gregorian) calendar.
- * Source: Howard Hinnant, "chrono-compatible low-level date algorithms". */
-static void civil(int64_t days, int64_t *year, int *month, int *day) {
-  days += 719468;
-  int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-  int64_t of_era = days - era * 146097;
-  int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  int64_t shifted = (5 * of_year + 2) / 153;
-  *day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
-  *month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-  *year = year_of_era + era * 400 + (*month <= 2);
-}
-
 static void put_date(tn_str *s, int64_t days, const char *clock) {
   int64_t year;
   int month, day;
-  civil(days, &year, &month, &day);
+  tn_civil_of_days(days, &year, &month, &day);
   bool before = year <= 0;
   tn_str_printf(s, "%04" PRId64 "-%02d-%02d%s%s", before ? 1 - year : year, month, day, clock, before ? " BC" : "");
 }

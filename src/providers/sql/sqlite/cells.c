@@ -197,16 +197,6 @@ static int32_t days_of(int32_t y, int m, int d) {
   return whole_years + before[m - 1] + d - 1 - 719468 - 146097;
 }
 
-void tn_sqlite_civil(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day) {
-  days += 719468;
-  int64_t era = (days >= 0 ? days : days - 146096) / 146097, in_era = days - era * 146097;
-  int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-  int64_t in_year = in_era - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
-  *ret_day = (int)(in_year - (153 * month + 2) / 5 + 1);
-  *ret_month = (int)(month < 10 ? month + 3 : month - 9);
-  *ret_year = year + era * 400 + (*ret_month <= 2);
-}
-
 static bool scan_date(scanner *s, int32_t *ret_days) {
   int y, m, d;
   if (!scan_digits(s, 4, &y) || !scan_char(s, '-') || !scan_digits(s, 2, &m) ||

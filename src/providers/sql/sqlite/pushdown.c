@@ -27,6 +27,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/civil.h"
+
 enum { MAX_SQL = 4 << 20, MAX_IN = 1000, MAX_FILTERS = 64, DATE_ROOM = 40 };
 
 typedef struct maker {
@@ -83,7 +85,7 @@ static bool is_plain(const maker *m, const tn_sqlite_field *f) {
 static bool is_date_text(int64_t days) {
   int64_t year;
   int month, day;
-  tn_sqlite_civil(days, &year, &month, &day);
+  tn_civil_of_days(days, &year, &month, &day);
   return year >= 0 && year <= 9999;
 }
 
@@ -304,7 +306,7 @@ static bool put_day(maker *m, const tn_sqlite_field *f, const char *op, int64_t 
   char *text = tn_arena_alloc(m->arena, DATE_ROOM);
   tenon_value *v = tn_arena_alloc(m->arena, sizeof *v);
   if (!text || !v) return false;
-  tn_sqlite_civil(days + away, &year, &month, &of_month);
+  tn_civil_of_days(days + away, &year, &month, &of_month);
   snprintf(text, DATE_ROOM, "%04lld-%02d-%02d", (long long)year, month, of_month);
   *v = (tenon_value){.type = TENON_VALUE_TEXT, .data = text, .size = strlen(text)};
   tn_str_printf(&m->out->sql, "%s(", m->glue);
@@ -511,7 +513,7 @@ static int bind_printed(sqlite3_stmt *stmt, int index, const char *text) {
 static void print_date(int64_t days, char *text, size_t room) {
   int64_t year;
   int month, day;
-  tn_sqlite_civil(days, &year, &month, &day);
+  tn_civil_of_days(days, &year, &month, &day);
   snprintf(text, room, "%04lld-%02d-%02d", (long long)year, month, day);
 }
 

@@ -120,8 +120,6 @@ void tn_sqlite_show_value(sqlite3_value *, char *text, size_t room);
 
 /* n such that n / 10^scale is exactly this number; false: there is none. */
 bool tn_sqlite_unscaled(double v, int32_t scale, int64_t *ret);
-/* The date so many days after 1970-01-01. */
-void tn_sqlite_civil(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day);
 
 /* ---- catalog.c ---- */
 
