@@ -13,7 +13,8 @@ typedef struct kinds_arguments {
 } kinds_arguments;
 
 static const tn_cli_option options[] = {
-    {TN_FLAG(kinds_arguments, markdown), .name = "markdown", .help = "with KIND: as a page of docs/kinds"},
+    {TN_FLAG(kinds_arguments, markdown), .name = "markdown",
+     .help = "with KIND: as a page of docs/kinds"},
 };
 
 static const char *const examples[] = {
@@ -98,7 +99,8 @@ static void json_list(tn_cli *cli) {
   tn_document_close(j);
 }
 
-static tenon_status show_kind(tn_cli *cli, const tenon_provider *p, bool markdown, tenon_error *err) {
+static tenon_status show_kind(tn_cli *cli, const tenon_provider *p, bool markdown,
+                              tenon_error *err) {
   tn_str text;
   tn_str_init(&text, 1 << 20);
   bool ok;

@@ -100,13 +100,15 @@ static void add_facts(tn_str *out, const tenon_error *err) {
   tn_str_putc(out, '\n');
 }
 
+/* The label is coloured, or the text where there is no label. */
 static void print_line(const char *color, bool use_color, const char *label, const char *text,
                        size_t size) {
   tn_str shown;
   tn_str_init(&shown, MAX_SHOWN);
   tn_cli_show_text(&shown, text, size, -1);
-  fprintf(stderr, "%s%s%s%s\n", use_color ? color : "", label, use_color ? TN_PLAIN : "",
-          tn_str_text(&shown));
+  fprintf(stderr, "%s%s%s%s%s\n", use_color ? color : "", label,
+          use_color && *label ? TN_PLAIN : "", tn_str_text(&shown),
+          use_color && !*label ? TN_PLAIN : "");
   tn_str_release(&shown);
 }
 

@@ -214,6 +214,8 @@ tenon_status tn_cli_table_cell(tn_cli_table *t, const char *data, size_t size, t
   bool full =
       t->cell_count >= (size_t)ROWS_AT_ONCE * t->column_count || t->texts.size > BYTES_AT_ONCE;
   if (at == 0 && full) tn_cli_table_flush(t);
+  if (ferror(t->out))
+    return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, NULL, "cannot write to stdout");
   if (!make_room(t)) return tn_no_memory(err);
   cell c = {.offset = t->texts.size, .style = (uint8_t)(data ? style : TN_CELL_NULL)};
   c.width = (uint16_t)show(&t->texts, data, size);
