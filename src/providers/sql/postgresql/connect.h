@@ -56,7 +56,7 @@ bool tn_pg_is_loopback(const tenon_address *);
 /* Writes why the connection failed, at which stage, and the remedy. */
 tenon_status tn_pg_explain(tn_pg_dial *, tenon_error *err);
 /* The same for time that ran out at a stage. */
-tenon_status tn_pg_explain_timeout(const tn_pg_dial *, tenon_error *err);
+tenon_status tn_pg_explain_timeout(tn_pg_dial *, tenon_error *err);
 
 /* ---- test.c ---- */
 

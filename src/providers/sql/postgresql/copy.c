@@ -19,6 +19,7 @@ enum {
   OWN_BATCH_ROWS = 16384,
   PARTIAL_MS = 500,              /* rows that are there are given on when no more come for so long */
   MAX_DRAIN = 256 * 1024,
+  MAX_OTHER = 1 << 20,           /* of messages that are no rows */
   COPY_HEADER = 19
 };
 
@@ -144,13 +145,14 @@ static void take_tag(copy *c, const uint8_t *body, size_t size) {
 static tenon_status check_count(copy *c, tenon_error *err) {
   int64_t rows = c->rows + c->decoder.rows;
   if (c->failed || !c->expect.copies || (c->ended && c->announced == rows)) return TENON_OK;
+  if (!c->ended) return unexpected(c, "the end of an answer without the end of its data", err);
   char what[120];
-  snprintf(what, sizeof what, "%" PRId64 " rows, and the news that it were %" PRId64, rows, c->announced);
+  snprintf(what, sizeof what, "%" PRId64 " rows, and a count of %" PRId64, rows, c->announced);
   return unexpected(c, what, err);
 }
 
 static tenon_status take_ready(copy *c, const uint8_t *body, size_t size, tenon_error *err) {
-  if (size != 1) return unexpected(c, "a malformed ReadyForQuery", err);
+  if (size != 1 || !strchr("ITE", body[0]) || !body[0]) return unexpected(c, "a malformed ReadyForQuery", err);
   c->session->in_transaction = body[0] != 'I';
   if (--c->expect.ready_count > 0) return TENON_OK;
   c->done = true;
@@ -197,7 +199,8 @@ static tenon_status next_message(copy *c, int64_t since, bool *ret_there, tenon_
   *ret_there = tn_pg_wire_left(w) >= TN_PG_MESSAGE_HEADER;
   if (status || !*ret_there) return status;
   uint32_t size = tn_be32(tn_pg_wire_at(w) + 1);
-  if (size < 4 || size > INT32_MAX) return unexpected(c, "a message of impossible length", err);
+  bool row = *tn_pg_wire_at(w) == 'd' || *tn_pg_wire_at(w) == 'D';
+  if (size < 4 || size > (row ? INT32_MAX : MAX_OTHER)) return unexpected(c, "a message of impossible length", err);
   status = tn_pg_wire_fill(w, 1 + (size_t)size, wait_ms, err);
   *ret_there = tn_pg_wire_left(w) >= 1 + (size_t)size;
   return status;

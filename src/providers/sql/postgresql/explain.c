@@ -13,7 +13,7 @@
 #include "providers/sql/postgresql/connect.h"
 #include "providers/sql/postgresql/side.h"
 
-enum { LOOK_BUDGET_MS = 2000 };
+enum { LOOK_BUDGET_MS = 2000, LAST_LOOK_MS = 300 };
 
 /* ---- The server's refusal ---- */
 
@@ -167,12 +167,12 @@ static void look_at_certificate(tn_pg_dial *d, tn_pg_side *side, finding *f) {
   tn_ssl.X509_free(certificate);
 }
 
-static void look(tn_pg_dial *d, finding *f) {
+static void look(tn_pg_dial *d, tenon_ctx *ctx, int budget_ms, finding *f) {
   *f = (finding){.answer = NO_ANSWER};
   char said[64];
   tn_pg_side side;
   const void *bytes = d->address->sa.bytes;
-  if (tn_pg_side_open(&side, d->ctx, bytes, (socklen_t)d->address->sa_size, LOOK_BUDGET_MS) &&
+  if (tn_pg_side_open(&side, ctx, bytes, (socklen_t)d->address->sa_size, budget_ms) &&
       tn_pg_side_ask_tls(&side)) {
     size_t n = tn_pg_side_read(&side, said, sizeof said);
     f->answer = kind_of(said, n);
@@ -231,7 +231,16 @@ static tenon_status not_postgres(tn_pg_dial *d, const finding *f, tenon_error *e
                     f->said[0] ? " (it says: " : "", f->said, f->said[0] ? ")" : "");
 }
 
+/* These sentences are English only where libpq speaks English; elsewhere the general answer has to do. */
 static tenon_status closed_early(tn_pg_dial *d, const char *said, tenon_error *err) {
+  if (strstr(said, "server signature"))
+    return tenon_fail(err, TENON_UNAUTHENTICATED, d->stage,
+                      "what answers does not know the role's password: make sure that nothing stands in between",
+                      "%s could not prove who it is: %s", d->where, said);
+  if (strstr(said, "not supported"))
+    return tenon_fail(err, TENON_UNSUPPORTED, d->stage,
+                      "let the server's administrator allow scram-sha-256 or cert for this role (pg_hba.conf)", "%s: %s",
+                      d->where, said);
   return tenon_fail(err, TENON_UNREACHABLE, d->stage,
                     "check that the port is PostgreSQL's, and look at the server's log",
                     "%s gave no proper answer: %s", d->where, said);
@@ -260,19 +269,29 @@ tenon_status tn_pg_explain(tn_pg_dial *d, tenon_error *err) {
   tenon_status status = network_refused(d, text, err);
   if (status) return status;
   finding f;
-  look(d, &f);
+  look(d, d->ctx, LOOK_BUDGET_MS, &f);
   if (f.answer == STRANGER) return not_postgres(d, &f, err);
   if (d->stage == TENON_STAGE_TLS && (f.answer == NO_TLS || f.answer == OFFERS_TLS))
     return explain_tls(d, &f, own_words(text), err);
   return closed_early(d, own_words(text), err);
 }
 
-tenon_status tn_pg_explain_timeout(const tn_pg_dial *d, tenon_error *err) {
-  bool tcp = d->stage == TENON_STAGE_TCP;
+/* The context may have no time left: the last look takes its own. */
+static bool is_stranger(tn_pg_dial *d, finding *f) {
+  tenon_error why = TENON_ERROR_INIT;
+  if (tn_pg_host->check(d->ctx, &why) == TENON_CANCELLED) return false;
+  look(d, NULL, LAST_LOOK_MS, f);
+  return f->answer == STRANGER;
+}
+
+tenon_status tn_pg_explain_timeout(tn_pg_dial *d, tenon_error *err) {
+  finding f;
+  if (d->stage == TENON_STAGE_TCP)
+    return tenon_fail(err, TENON_TIMEOUT, d->stage,
+                      "a firewall may drop the packets: check host, port and the network, or give it more time "
+                      "(connect_timeout)", "nothing answered at %s in time", d->where);
+  if (is_stranger(d, &f)) return not_postgres(d, &f, err);
   return tenon_fail(err, TENON_TIMEOUT, d->stage,
-                    tcp ? "a firewall may drop the packets: check host, port and the network, or give it "
-                          "more time (connect_timeout)"
-                        : "check that the port is PostgreSQL's and that the server is not overloaded, or "
-                          "give it more time (connect_timeout)",
-                    tcp ? "nothing answered at %s in time" : "%s did not go on in time", d->where);
+                    "check that the port is PostgreSQL's and that the server is not overloaded, or give it more time "
+                    "(connect_timeout)", "%s was silent for too long", d->where);
 }

@@ -16,6 +16,11 @@ void tn_pg_abandon(tn_pg_session *s) {
   s->broken = true;
 }
 
+tenon_status tn_pg_waited_in_vain(tn_pg_session *s, const tenon_error *why, tenon_error *err) {
+  tn_pg_abandon(s);
+  return tenon_fail(err, why->code, TENON_STAGE_QUERY, why->remedy, "%s while waiting for %s", why->message, s->where);
+}
+
 tenon_status tn_pg_lost(tn_pg_session *s, tenon_error *err) {
   s->broken = true;
   const char *said = tn_pq.PQerrorMessage(s->conn);
@@ -27,11 +32,9 @@ tenon_status tn_pg_lost(tn_pg_session *s, tenon_error *err) {
 
 static tenon_status wait_for(tenon_ctx *ctx, tn_pg_session *s, short events, tenon_error *err) {
   struct pollfd fd = {.fd = tn_pq.PQsocket(s->conn), .events = events};
-  tenon_status status = tn_pg_host->wait(ctx, &fd, 1, -1, err);
-  if (status) {
-    tn_pg_abandon(s);
-    return status;
-  }
+  tenon_error own = TENON_ERROR_INIT;
+  tenon_status status = tn_pg_host->wait(ctx, &fd, 1, -1, &own);
+  if (status) return tn_pg_waited_in_vain(s, &own, err);
   if (fd.revents & (POLLIN | POLLERR | POLLHUP) && !tn_pq.PQconsumeInput(s->conn))
     return tn_pg_lost(s, err);
   return TENON_OK;
@@ -56,6 +59,12 @@ tenon_status tn_pg_next_result(tenon_ctx *ctx, tn_pg_session *s, PGresult **ret,
   return TENON_OK;
 }
 
+tenon_status tn_pg_refused(tn_pg_session *s, const PGresult *result, tenon_error *err) {
+  if (!tn_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE)) return tn_pg_lost(s, err);   /* libpq's own words */
+  if (tn_pq.PQstatus(s->conn) != CONNECTION_OK) s->broken = true;
+  return tn_pg_fail_result(err, result);
+}
+
 /* Reads to the end of a command; the first result is kept, or its error. */
 static tenon_status finish(tenon_ctx *ctx, tn_pg_session *s, PGresult **ret, tenon_error *err) {
   PGresult *first = NULL, *result = NULL;
@@ -65,10 +74,7 @@ static tenon_status finish(tenon_ctx *ctx, tn_pg_session *s, PGresult **ret, ten
     else first = result;
   }
   if (!status && !first) status = tn_pg_lost(s, err);
-  if (!status && tn_pq.PQresultStatus(first) == PGRES_FATAL_ERROR) {
-    status = tn_pg_fail_result(err, first);
-    if (tn_pq.PQstatus(s->conn) != CONNECTION_OK) s->broken = true;
-  }
+  if (!status && tn_pq.PQresultStatus(first) == PGRES_FATAL_ERROR) status = tn_pg_refused(s, first, err);
   if (status) {
     tn_pq.PQclear(first);
     return status;

@@ -76,6 +76,10 @@ tenon_status tn_pg_next_result(tenon_ctx *, tn_pg_session *, PGresult **ret, ten
 void tn_pg_abandon(tn_pg_session *);
 /* The connection failed: says so with libpq's words. */
 tenon_status tn_pg_lost(tn_pg_session *, tenon_error *err);
+/* A statement failed: the server's words, or libpq's where the connection did. */
+tenon_status tn_pg_refused(tn_pg_session *, const PGresult *, tenon_error *err);
+/* The context ended while waiting: cancels, and says what was waited for. */
+tenon_status tn_pg_waited_in_vain(tn_pg_session *, const tenon_error *why, tenon_error *err);
 
 /* ---- errors.c ---- */
 

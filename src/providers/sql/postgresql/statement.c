@@ -82,9 +82,9 @@ static void keep_nullability(tn_pg_statement *t, const PGresult *r) {
 /* The order of results is that of send_all. */
 enum { BEGUN, SET, PREPARED, DESCRIBED, COLUMNS };
 
-static tenon_status keep(tn_pg_statement *t, const PGresult *r, int which, tenon_error *err) {
+static tenon_status keep(tn_pg_statement *t, tn_pg_session *s, const PGresult *r, int which, tenon_error *err) {
   ExecStatusType status = tn_pq.PQresultStatus(r);
-  if (status == PGRES_FATAL_ERROR) return tn_pg_fail_result(err, r);
+  if (status == PGRES_FATAL_ERROR) return tn_pg_refused(s, r, err);
   if (which == DESCRIBED) return keep_fields(t, r, err);
   if (which == COLUMNS && status == PGRES_TUPLES_OK) keep_nullability(t, r);
   return TENON_OK;
@@ -99,7 +99,7 @@ static tenon_status receive(tn_pg_statement *t, tenon_ctx *ctx, tn_pg_session *s
     if (status) return status;
     nothing = r ? 0 : nothing + 1;
     bool synced = r && tn_pq.PQresultStatus(r) == PGRES_PIPELINE_SYNC;
-    if (!failed && r && !synced) failed = keep(t, r, which++, err);
+    if (!failed && r && !synced) failed = keep(t, s, r, which++, err);
     tn_pq.PQclear(r);
     if (synced) return failed || tn_pq.PQexitPipelineMode(s->conn) ? failed : tn_pg_lost(s, err);
   }

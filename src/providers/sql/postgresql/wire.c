@@ -105,10 +105,7 @@ static tenon_status wait_for(tn_pg_wire *w, short events, int wait_ms, bool *ret
   tenon_error own = TENON_ERROR_INIT;
   tenon_status status = tn_pg_host->wait(w->ctx, &fd, 1, wait_ms, &own);
   *ret_ready = fd.revents != 0;
-  if (!status) return TENON_OK;
-  tn_pg_abandon(w->session);
-  return tenon_fail(err, status, TENON_STAGE_QUERY, own.remedy, "%s while waiting for %s", own.message,
-                    w->session->where);
+  return status ? tn_pg_waited_in_vain(w->session, &own, err) : TENON_OK;
 }
 
 tenon_status tn_pg_wire_send(tn_pg_wire *w, const void *data, size_t size, tenon_error *err) {
