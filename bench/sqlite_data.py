@@ -37,6 +37,7 @@ def sums(path, table):
 
 def make(folder, rows=1_500_000):
     """Answers the path of the database, made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"lineitem-{rows}.sqlite"
     if path.exists():
         return path
