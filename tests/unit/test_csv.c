@@ -519,6 +519,19 @@ static void applies_columns_and_limit(void **state) {
   tn_str_release(&out);
 }
 
+/* Rows without columns can be counted. */
+static void reads_no_columns(void **state) {
+  (void)state;
+  const char *none[] = {NULL};
+  tenon_read read = TENON_READ_INIT;
+  tn_str out;
+  tn_str_init(&out, 10000);
+  read.columns = none;
+  assert_int_equal(read_people(&read, &out), TENON_APPLIED_COLUMNS | TENON_APPLIED_LIMIT);
+  assert_string_equal(tn_str_text(&out), " / / /");
+  tn_str_release(&out);
+}
+
 static void refuses_unknown_columns(void **state) {
   (void)state;
   const char *columns[] = {"scor"};
@@ -860,6 +873,7 @@ int main(void) {
       cmocka_unit_test(passes_on_failed_reads),
       cmocka_unit_test(survives_failing_allocations),
       cmocka_unit_test(applies_columns_and_limit),
+      cmocka_unit_test(reads_no_columns),
       cmocka_unit_test(refuses_unknown_columns),
       cmocka_unit_test(keeps_to_the_expected_schema),
       cmocka_unit_test(notices_a_cancel),
