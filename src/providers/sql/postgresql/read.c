@@ -7,6 +7,7 @@
 #include "providers/sql/postgresql/read.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "providers/sql/postgresql/copy.h"
@@ -24,7 +25,17 @@ typedef struct choice {
   size_t count;
 } choice;
 
-static tenon_status find_column(const tn_pg_statement *t, const char *name, int *ret, tenon_error *err) {
+static tenon_status no_column(tn_pg_statement *t, const char *name, tenon_error *err) {
+  char remedy[160] = "tenon describe lists the columns; names are case-sensitive";
+  const char **names = tn_arena_alloc(&t->arena, (t->field_count + 1) * sizeof *names);
+  for (size_t i = 0; names && i < t->field_count; i++) names[i] = t->fields[i].name;
+  const char *nearest = names ? tn_nearest(name, names, t->field_count) : NULL;
+  if (nearest) snprintf(remedy, sizeof remedy, "did you mean %s?", nearest);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "there is no column %s%s%s", name,
+                    t->table ? " in " : "", t->table ? t->table : "");
+}
+
+static tenon_status find_column(tn_pg_statement *t, const char *name, int *ret, tenon_error *err) {
   int found = -1;
   for (size_t i = 0; i < t->field_count; i++) {
     if (strcmp(t->fields[i].name, name) != 0) continue;
@@ -33,9 +44,7 @@ static tenon_status find_column(const tn_pg_statement *t, const char *name, int 
                         "more than one column is named %s", name);
     found = (int)i;
   }
-  if (found < 0)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "tenon describe lists the columns; names are case-sensitive",
-                      "there is no column %s%s%s", name, t->table ? " in " : "", t->table ? t->table : "");
+  if (found < 0) return no_column(t, name, err);
   *ret = found;
   return TENON_OK;
 }

@@ -101,7 +101,9 @@ static tenon_status receive(tn_pg_statement *t, tenon_ctx *ctx, tn_pg_session *s
     bool synced = r && tn_pq.PQresultStatus(r) == PGRES_PIPELINE_SYNC;
     if (!failed && r && !synced) failed = keep(t, s, r, which++, err);
     tn_pq.PQclear(r);
-    if (synced) return failed || tn_pq.PQexitPipelineMode(s->conn) ? failed : tn_pg_lost(s, err);
+    if (!synced) continue;
+    bool left = tn_pq.PQexitPipelineMode(s->conn);
+    return failed || left ? failed : tn_pg_lost(s, err);
   }
   return tn_pg_lost(s, err);
 }
