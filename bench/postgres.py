@@ -45,6 +45,7 @@ TABLES = {  # name: (query, rows)
     "ints": (INTS, 1_500_000),
     "texts": (TEXTS, 400_000),
 }
+TABLES_IN_CROWD, TYPES_IN_CROWD = 20_000, 5_000
 
 
 class Server:
@@ -64,6 +65,21 @@ class Server:
             self.db.execute(f"create unlogged table {name} as {query.format(rows=rows)}")
             self.db.execute(f"vacuum (freeze, analyze) {name}")
         return rows, self.sums(name)
+
+    def crowded(self):
+        """Makes a database with a big catalog if it is not there; answers its URL."""
+        url = self.url.removesuffix(self.db.info.dbname) + "crowded"
+        if self.one("select count(*) from pg_database where datname = 'crowded'"):
+            return url
+        say(f"making a database with {TABLES_IN_CROWD:,} tables and {TYPES_IN_CROWD:,} types")
+        self.db.execute("create database crowded")
+        with psycopg.connect(url, autocommit=True) as db:
+            for what, count in (("create table t%s (a int8, b text)", TABLES_IN_CROWD), ("create type e%s as enum (''x'')", TYPES_IN_CROWD)):
+                # commits now and then: each takes a lock, and the table of locks is small
+                db.execute(f"""do $$ begin for i in 1..{count} loop
+                    execute format('{what}', i); if i % 500 = 0 then commit; end if; end loop; end $$""")
+            db.execute("vacuum analyze")
+        return url
 
     def sums(self, name):
         """Sums as bench/read prints them: whole numbers, decimals without their point, days, bytes of text."""

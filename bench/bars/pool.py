@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A session out of the pool and back, at 8 threads with a session for each, beside a bare mutex locked and unlocked.
-
-Order of arrival is tested apart (tests/unit/test_pool.c).
-"""
+"""A session out of a pool and back, at 8 threads, beside a bare mutex; per pair of calls."""
 from compare import BUILD, Entrant, rounds
 
 BARS = ("B14a",)
+THREADS = 8
 
 
 def measure(bench):
-    pool = Entrant("pool", (BUILD / "pool", "pool"), own_clock=True)
-    mutex = Entrant("mutex", (BUILD / "pool", "mutex"), own_clock=True)
-    contest = rounds("acquire + release, 8 threads", [pool, mutex], max(bench.rounds, 9))
+    entrants = [Entrant(what, (BUILD / "pool", what, f"threads={THREADS}"), own_clock=True) for what in ("pool", "mutex")]
+    contest = rounds("acquire and release", entrants, bench.rounds)
     bench.results.keep(contest)
-    bench.results.bar("B14a", "acquire + release, lock + unlock of a mutex = 1", contest.ratios("pool", "mutex"), at_most=3)
+    bench.results.bar("B14a", f"{THREADS} threads: time, lock + unlock of a mutex = 1", contest.ratios("pool", "mutex"), at_most=3)
