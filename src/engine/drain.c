@@ -205,6 +205,45 @@ static tenon_status drain_fixed(const tn_lane *lane, const tn_span *s, tn_column
   return TENON_OK;
 }
 
+static tenon_status drain_int96(const tn_lane *lane, const tn_span *s, tn_column *c, tenon_error *err) {
+  enum { EPOCH_DAY = 2440588, DAY_S = 86400, SIZE = 12 };   /* the Julian day of 1970-01-01 */
+  const duckdb_string_t *from = (const duckdb_string_t *)(const void *)s->data + s->start;
+  int64_t nanos_a_tick = INT64_C(1000000000) / lane->factor;
+  for (int64_t i = 0; i < s->n; i++) {
+    uint32_t size = SIZE, day = EPOCH_DAY;
+    int64_t nanos = 0, value = 0;
+    if (is_valid(s, i)) {
+      const char *bytes = text_of(&from[i], &size);
+      if (size != SIZE) return misfit(lane, "a value is not of the size that its type says", err);
+      memcpy(&nanos, bytes, 8);
+      memcpy(&day, bytes + 8, 4);
+    }
+    if (nanos % nanos_a_tick) return misfit(lane, "a time has more digits than microseconds", err);
+    if (__builtin_mul_overflow(((int64_t)day - EPOCH_DAY) * DAY_S, lane->factor, &value) ||
+        __builtin_add_overflow(value, nanos / nanos_a_tick, &value))
+      return misfit(lane, "a time is beyond what its type can hold", err);
+    store(c, i, value);
+  }
+  return TENON_OK;
+}
+
+/* Two's complement, the big end first, in as many bytes as the file has for it. */
+static tenon_status drain_big_decimals(const tn_lane *lane, const tn_span *s, tn_column *c, tenon_error *err) {
+  enum { WIDTH = 32 };
+  const duckdb_string_t *from = (const duckdb_string_t *)(const void *)s->data + s->start;
+  for (int64_t i = 0; i < s->n; i++) {
+    uint8_t *to = c->data.data + (c->length + i) * WIDTH;
+    uint32_t size = 0;
+    const char *bytes = is_valid(s, i) ? text_of(&from[i], &size) : "";
+    int sign = size && bytes[0] < 0 ? 0xFF : 0;
+    for (; size > WIDTH && (uint8_t)bytes[0] == sign && (bytes[1] < 0) == (sign != 0); size--) bytes++;
+    if (size > WIDTH) return misfit(lane, "a decimal has more than 76 digits", err);
+    memset(to, sign, WIDTH);
+    for (uint32_t k = 0; k < size; k++) to[k] = (uint8_t)bytes[size - 1 - k];
+  }
+  return TENON_OK;
+}
+
 static bool drain_enums(const tn_lane *lane, const tn_span *s, tn_column *c) {
   for (int64_t i = 0; i < s->n; i++) {
     uint32_t k = 0;
@@ -294,6 +333,8 @@ static tenon_status drain_values(const tn_lane *lane, const tn_span *s, tn_colum
     case TN_CELL_LIST: return drain_lists(lane, s, c, err);
     case TN_CELL_ARRAY: return drain_arrays(lane, s, c, err);
     case TN_CELL_STRUCT: return drain_structs(lane, s, c, err);
+    case TN_CELL_INT96: return drain_int96(lane, s, c, err);
+    case TN_CELL_BIG_DECIMAL: return drain_big_decimals(lane, s, c, err);
     case TN_CELL_HALF_OF: break;
   }
   return TENON_OK;

@@ -70,6 +70,11 @@ static tenon_status say(const tn_engine *e, const char *message, tenon_error *er
   while (strncmp(message, kinds[i].prefix, strlen(kinds[i].prefix)) != 0) i++;
   const char *remedy = kinds[i].remedy;
   tenon_status code = kinds[i].code;
+  if (code == TENON_CONFIG && !e->for_users) {
+    /* our own SQL is right: it is the file that is not what its footer says */
+    code = TENON_DATA;
+    remedy = "look at the file: it is not what it says that it is";
+  }
   if (strstr(message, "No space left on device") || strstr(message, "File too large") || strstr(message, "Disk quota")) {
     code = TENON_LIMITED;
     remedy = "make room on the disk; what was there before is still there";
@@ -146,6 +151,7 @@ tenon_status tn_engine_new(tenon_ctx *ctx, const tn_engine_options *options, tn_
   tn_engine *e = tn_alloc(sizeof *e);
   if (!e) return tn_no_memory(err);
   e->ctx = tenon_ctx_ref(ctx);
+  e->for_users = options->for_users;
   tn_error_init(&e->source_error);
   tenon_status status = prepare(e, options, err);
   if (status) {

@@ -19,6 +19,7 @@ typedef struct tn_engine tn_engine;
 typedef struct tn_engine_options {
   int64_t memory;          /* bytes that it may use before it spills; 0: the default, at least 32 MiB */
   int64_t least_memory;    /* raises `memory` to this */
+  bool for_users;          /* SQL is theirs: what is wrong with it is theirs to mend */
   const char *shown_path;  /* in messages, this path of the machine's ... */
   const char *shown_name;  /* ... is called by this name; both NULL or copied */
 } tn_engine_options;

@@ -278,7 +278,8 @@ tenon_status tn_fill(const tn_duckdb *db, const tn_lane *lane, duckdb_vector v, 
     case TN_CELL_HALF_OF: fill_half_of(db, lane, v, a, start, n); return TENON_OK;
     case TN_CELL_LIST: case TN_CELL_ARRAY: return fill_lists(db, lane, v, a, start, n, err);
     case TN_CELL_STRUCT: return fill_structs(db, lane, v, a, start, n, err);
-    case TN_CELL_HUGE: case TN_CELL_INTERVAL: case TN_CELL_TIME_TZ: case TN_CELL_ENUM: break;
+    case TN_CELL_HUGE: case TN_CELL_INTERVAL: case TN_CELL_TIME_TZ: case TN_CELL_ENUM:
+    case TN_CELL_INT96: case TN_CELL_BIG_DECIMAL: break;
   }
   return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_DATA, "report this as a fault of Tenon", "column %s has no way in", lane->name);
 }

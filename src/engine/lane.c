@@ -104,8 +104,9 @@ static tenon_status decimal_in(const struct ArrowSchema *s, tn_lane *lane, tenon
   return TENON_OK;
 }
 
-/* ts?:ZONE, td?, tt?, tD?. With a zone seconds and milliseconds become microseconds, since DuckDB has
- * a zone at those alone; nanoseconds keep their number and lose the zone, which their reader knows. */
+/* ts?:ZONE, td?, tt?, tD?. With a zone seconds and milliseconds become microseconds, since DuckDB has a
+ * zone at those alone. Nanoseconds with a zone keep their number and lose the zone, times of nanoseconds
+ * become numbers: who writes them says in the file what they are (formats/parquet_patch.h). */
 static bool temporal_in(const char *f, tn_lane *lane) {
   bool zone = f[1] == 's' && f[2] && f[3] == ':' && f[4];
   if (strncmp(f, "ts", 2) == 0 && f[2] && f[3] == ':') {
@@ -122,8 +123,7 @@ static bool temporal_in(const char *f, tn_lane *lane) {
   else if (strcmp(f, "tts") == 0) set_scale(lane, DUCKDB_TYPE_TIME, 4, 8, 1000000);
   else if (strcmp(f, "ttm") == 0) set_scale(lane, DUCKDB_TYPE_TIME, 4, 8, 1000);
   else if (strcmp(f, "ttu") == 0) set_copy(lane, DUCKDB_TYPE_TIME, 8);
-  else if (strcmp(f, "ttn") == 0) set_scale(lane, DUCKDB_TYPE_TIME, 8, 8, -1000);
-  else if (f[1] == 'D' && f[2] && !f[3]) set_copy(lane, DUCKDB_TYPE_BIGINT, 8);
+  else if (strcmp(f, "ttn") == 0 || (f[1] == 'D' && f[2] && !f[3])) set_copy(lane, DUCKDB_TYPE_BIGINT, 8);
   else return false;
   return true;
 }
@@ -515,6 +515,25 @@ static bool text_out(duckdb_type type, const struct ArrowSchema *s, tn_lane *lan
   return true;
 }
 
+/* Parquet's own bytes of types that DuckDB would cut. */
+static bool bytes_out(const char *f, tn_lane *lane) {
+  long precision, scale;
+  int32_t width = 0;
+  if (strncmp(f, "ts", 2) == 0 && f[2] && f[3] == ':') {
+    lane->cell = TN_CELL_INT96;
+    lane->factor = arrow_ticks(f[2]);
+  } else if (parse_decimal(f, &precision, &scale, &width) && width == 32) {
+    lane->cell = TN_CELL_BIG_DECIMAL;
+    lane->precision = (uint8_t)(precision > 0 && precision <= 76 ? precision : 76);
+  } else {
+    return false;
+  }
+  lane->type = DUCKDB_TYPE_BLOB;
+  lane->width = width ? width : 8;
+  lane->inner = 16;
+  return true;
+}
+
 static tenon_status enum_out(const tn_duckdb *db, duckdb_logical_type logical, tn_lane *lane, tenon_error *err) {
   lane->cell = TN_CELL_ENUM;
   lane->type = DUCKDB_TYPE_ENUM;
@@ -558,6 +577,7 @@ static tenon_status flat_out(const tn_duckdb *db, duckdb_logical_type logical, c
     set_copy(lane, type, number.width);
     return TENON_OK;
   }
+  if (type == DUCKDB_TYPE_BLOB && bytes_out(f, lane)) return TENON_OK;
   if (f[0] == 'd' && decimal_out(db, logical, type, f, lane)) return TENON_OK;
   if (f[0] == 't' && temporal_out(type, f, lane)) return TENON_OK;
   return text_out(type, s, lane) ? TENON_OK : mismatch(lane, s, type, err);

@@ -30,6 +30,8 @@ typedef enum tn_cell {
   TN_CELL_TIME_TZ,    /* microseconds | microseconds with an offset, which must be none; out only */
   TN_CELL_ENUM,       /* text | a number of a dictionary; out only */
   TN_CELL_HALF_OF,    /* the upper or lower (width 16 or 0) 128 bits of a decimal of 256 | the same; in only */
+  TN_CELL_INT96,      /* a timestamp of `factor` ticks a second | 12 bytes: nanoseconds, Julian day; out only */
+  TN_CELL_BIG_DECIMAL,/* 32 bytes | a number's bytes, the big end first; out only */
   TN_CELL_LIST,       /* list and map; 32 or 64 bit offsets as width says; map has its entries' lanes below */
   TN_CELL_ARRAY,      /* fixed-size list (width values) | LIST in, ARRAY out */
   TN_CELL_STRUCT

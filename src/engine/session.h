@@ -19,6 +19,7 @@ struct tn_engine {
   duckdb_database database;
   duckdb_connection connection;
   tn_spool spool;
+  bool for_users;
   char *shown_path, *shown_name;
   int fds[TN_ENGINE_MAX_FDS];
   int fd_count;

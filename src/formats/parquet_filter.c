@@ -61,7 +61,6 @@ static bool values_sql(const char *f, const tenon_filter *filter, const char *be
 static bool condition_sql(const char *f, const char *name, const tenon_filter *filter, tn_str *sql) {
   static const char *const operators[] = {[TENON_EQ] = " = ", [TENON_NE] = " <> ", [TENON_LT] = " < ",
                                           [TENON_LE] = " <= ", [TENON_GT] = " > ", [TENON_GE] = " >= "};
-  if (filter->op == TENON_IN && filter->value_count == 0) return tn_str_puts(sql, "false");   /* none was a value of this type */
   if (filter->op == TENON_PREFIX) {
     tn_str_puts(sql, "starts_with(");
     tn_sql_name(sql, name);
@@ -84,7 +83,7 @@ static bool condition_sql(const char *f, const char *name, const tenon_filter *f
 bool tn_parquet_filter_sql(const tn_parquet_types *t, int64_t i, const tenon_filter *filter, tn_str *sql) {
   bool about_null = filter->op == TENON_IS_NULL || filter->op == TENON_IS_NOT_NULL;
   bool holds_never = filter->op == TENON_IN && filter->value_count == 0;   /* SQL has no way to say so */
-  if (t->columns[i].refused || holds_never || (!about_null && !t->columns[i].is_plain)) return false;
+  if (holds_never || (!about_null && !t->columns[i].is_plain)) return false;
   tn_str condition;
   tn_str_init(&condition, MAX_CONDITION);
   bool ok = condition_sql(t->schema.children[i]->format, t->columns[i].engine_name, filter, &condition) && !condition.failed &&

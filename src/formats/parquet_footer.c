@@ -160,15 +160,29 @@ static bool read_statistics(tn_thrift *t) {
   return old && !modern;
 }
 
-/* struct ColumnMetaData */
-static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *leaf) {
+/* The type is checked against the schema's, and its byte is remembered: it is one, as all types are small. */
+static void read_physical(tn_thrift *t, const tn_thrift_field *f, const tn_parquet_element *leaf, tn_parquet_chunk *c) {
+  c->type_at = t->at;
+  if (int32_of(t, f) != (int32_t)leaf->physical || t->at != c->type_at + 1) t->bad = true;
+}
+
+static int64_t place_of(tn_thrift *t, const tn_thrift_field *f, const tn_parquet_footer *p) {
+  int64_t place = tn_thrift_int(t, f);
+  if (place < 0 || place >= p->file_size) t->bad = true;
+  return place;
+}
+
+/* struct ColumnMetaData. A dictionary, where there is one, is in front of the data; some writers say 0 for none. */
+static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *leaf, tn_parquet_chunk *c) {
   tn_thrift_field f = {0};
+  int64_t data = 0, dictionary = 0;
   while (tn_thrift_next(t, &f)) {
-    int64_t v;
     switch (f.id) {
-      case 1: v = int32_of(t, &f); if (v != (int64_t)leaf->physical) t->bad = true; break;
-      case 5: case 6: case 7: if (tn_thrift_int(t, &f) < 0) t->bad = true; break;
-      case 9: case 11: v = tn_thrift_int(t, &f); if (v < 0 || v >= p->file_size) t->bad = true; break;
+      case 1: read_physical(t, &f, leaf, c); break;
+      case 5: case 6: if (tn_thrift_int(t, &f) < 0) t->bad = true; break;
+      case 7: c->size = tn_thrift_int(t, &f); if (c->size < 0) t->bad = true; break;
+      case 9: data = place_of(t, &f, p); break;
+      case 11: dictionary = place_of(t, &f, p); break;
       case 12:
         if (f.type != TN_THRIFT_STRUCT) t->bad = true;
         else if (read_statistics(t)) leaf->old_bounds = true;
@@ -176,22 +190,39 @@ static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *l
       default: tn_thrift_skip(t, f.type);
     }
   }
+  c->leaf = (uint32_t)(leaf - p->elements);
+  c->begin = dictionary > 0 && dictionary < data ? dictionary : data;
+}
+
+/* A footer of n bytes has fewer than n chunks. */
+static tn_parquet_chunk *add_chunk(tn_parquet_footer *p) {
+  if (p->chunk_count == p->chunk_capacity) {
+    size_t more = p->chunk_capacity ? p->chunk_capacity * 2 : 64;
+    tn_parquet_chunk *chunks = tn_resize(p->chunks, more * sizeof *chunks);
+    if (!chunks) return NULL;
+    p->chunks = chunks;
+    p->chunk_capacity = more;
+  }
+  return &p->chunks[p->chunk_count++];
 }
 
 /* struct ColumnChunk { 1: file_path, 2: file_offset, 3: meta_data, … } */
 static void read_column(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *leaf) {
   tn_thrift_field f = {0};
   bool has_data = false;
+  tn_parquet_chunk chunk = {0};
   while (tn_thrift_next(t, &f)) {
     if (f.id == 1) t->bad = true;   /* data in another file: nobody writes that, and it must not be followed */
     if (f.id == 3 && f.type == TN_THRIFT_STRUCT) {
-      read_chunk(t, p, leaf);
+      read_chunk(t, p, leaf, &chunk);
       has_data = true;
     } else {
       tn_thrift_skip(t, f.type);
     }
   }
-  if (!has_data) t->bad = true;
+  tn_parquet_chunk *kept = has_data && !t->bad ? add_chunk(p) : NULL;
+  if (kept) *kept = chunk;
+  else t->bad = true;
 }
 
 static tn_parquet_element *next_leaf(tn_parquet_footer *p, uint32_t *at) {
@@ -300,6 +331,7 @@ tenon_status tn_parquet_footer_init(int fd, const char *name, tn_parquet_footer 
 
 void tn_parquet_footer_release(tn_parquet_footer *p) {
   tn_free(p->data);
+  tn_free(p->chunks);
   tn_arena_release(&p->arena);
   *p = (tn_parquet_footer){0};
 }

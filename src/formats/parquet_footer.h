@@ -42,12 +42,21 @@ typedef struct tn_parquet_element {
   size_t begin, end;             /* of its bytes in the footer */
 } tn_parquet_element;
 
+/* Where one column of one row group is. */
+typedef struct tn_parquet_chunk {
+  uint32_t leaf;                 /* its element */
+  int64_t begin, size;           /* begin is within the file */
+  size_t type_at;                /* the byte of the footer that has its physical type */
+} tn_parquet_chunk;
+
 typedef struct tn_parquet_footer {
   uint8_t *data;
   size_t size;
   int64_t file_size;
   tn_parquet_element *elements;
   uint32_t element_count, leaf_count;
+  tn_parquet_chunk *chunks;
+  size_t chunk_count, chunk_capacity;
   int64_t rows;
   const uint8_t *arrow_schema;   /* the value of ARROW:schema: base64; NULL: none */
   size_t arrow_schema_size;

@@ -18,15 +18,15 @@
 #include "base/mem.h"
 #include "core/filters.h"
 #include "core/session.h"
+#include "core/stream.h"
 #include "engine/engine.h"
 #include "formats/parquet.h"
 #include "formats/parquet_filter.h"
 #include "formats/parquet_footer.h"
+#include "formats/parquet_patch.h"
 #include "formats/parquet_types.h"
 
-enum { MAX_SQL = 16 << 20, SPOOL_STEP = 1 << 20, MAX_ARENA = 16 << 20 };
-
-static const char *const drop_remedy = "leave the column out (columns), or have the file written with microseconds, or with fewer digits";
+enum { MAX_SQL = 16 << 20, MAX_FOOTER = 300 << 20, SPOOL_STEP = 1 << 20, MAX_ARENA = 16 << 20 };
 
 /* ---- The file as a descriptor of our own ---- */
 
@@ -64,28 +64,22 @@ static tenon_status own_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, te
 /* A file that was opened and understood. */
 typedef struct tn_parquet_file {
   int fd;
-  int64_t rows;
+  tn_parquet_footer footer;
   tn_parquet_types types;
 } tn_parquet_file;
 
 static void file_release(tn_parquet_file *f) {
   if (f->fd >= 0) close(f->fd);
   tn_parquet_types_release(&f->types);
+  tn_parquet_footer_release(&f->footer);
   f->fd = -1;
 }
 
 static tenon_status file_init(tenon_ctx *ctx, const tn_input *in, tn_parquet_file *ret, tenon_error *err) {
   tn_parquet_file f = {.fd = -1};
-  tn_parquet_footer footer;
   tenon_status status = own_file(ctx, in, &f.fd, err);
-  if (!status) status = tn_parquet_footer_init(f.fd, in->name, &footer, err);
-  if (status) {
-    file_release(&f);
-    return status;
-  }
-  f.rows = footer.rows;
-  status = tn_parquet_types_init(&footer, &f.types, err);
-  tn_parquet_footer_release(&footer);
+  if (!status) status = tn_parquet_footer_init(f.fd, in->name, &f.footer, err);
+  if (!status) status = tn_parquet_types_init(&f.footer, &f.types, err);
   if (status) file_release(&f);
   else *ret = f;
   return status;
@@ -147,14 +141,15 @@ static tenon_status check_expected(const char *file, const struct ArrowSchema *i
 typedef struct tn_parquet_plan {
   int64_t *columns;          /* of the file, in the order in which they come */
   int64_t count, asked;      /* the first are what was asked for, the others what filters still need */
+  bool is_raw;               /* one of them is */
   uint64_t filters_applied;
-  bool limited;
-  tn_str sql;
+  int64_t limit;             /* -1: not applied */
+  tn_str where;              /* conditions, or empty */
 } tn_parquet_plan;
 
 static void plan_release(tn_parquet_plan *p) {
   tn_free(p->columns);
-  tn_str_release(&p->sql);
+  tn_str_release(&p->where);
 }
 
 static bool has_column(const tn_parquet_plan *p, int64_t column) {
@@ -183,7 +178,7 @@ static void cut(tn_str *s, size_t size) {
 }
 
 /* Conditions for those that the engine decides; for the others their columns. */
-static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, tn_str *where, tenon_error *err) {
+static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, tenon_error *err) {
   tn_arena arena;
   tenon_filter *filters;
   tn_arena_init(&arena, MAX_ARENA);
@@ -191,12 +186,12 @@ static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t,
   for (size_t i = 0; !status && i < read->filter_count; i++) {
     int64_t column;
     if ((status = tn_column_find(&t->schema, filters[i].column, &column, err))) break;
-    size_t before = where->size;
-    tn_str_puts(where, before ? " AND " : " WHERE ");
-    if (tn_parquet_filter_sql(t, column, &filters[i], where)) {
+    size_t before = p->where.size;
+    tn_str_puts(&p->where, before ? " AND " : " WHERE ");
+    if (!p->is_raw && tn_parquet_filter_sql(t, column, &filters[i], &p->where)) {
       p->filters_applied |= UINT64_C(1) << i;
     } else {
-      cut(where, before);
+      cut(&p->where, before);
       if (!has_column(p, column)) p->columns[p->count++] = column;
     }
   }
@@ -204,46 +199,64 @@ static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t,
   return status;
 }
 
-static tenon_status check_readable(const tn_parquet_plan *p, const tn_parquet_types *t, const char *file, tenon_error *err) {
-  for (int64_t i = 0; i < p->count; i++) {
-    const char *why = t->columns[p->columns[i]].refused;
-    if (why)
-      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, drop_remedy, "%s: column %s: %s", file,
-                        t->schema.children[p->columns[i]]->name, why);
+static bool needs_raw(const tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read) {
+  for (int64_t i = 0; i < p->count; i++)
+    if (t->columns[p->columns[i]].is_raw) return true;
+  for (size_t i = 0; i < read->filter_count; i++)
+    for (int64_t k = 0; k < t->column_count; k++)
+      if (t->columns[k].is_raw && strcmp(t->schema.children[k]->name, read->filters[i].column) == 0) return true;
+  return false;
+}
+
+static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read, tn_parquet_plan *ret, tenon_error *err) {
+  tn_parquet_plan p = {.limit = -1};
+  tn_str_init(&p.where, MAX_SQL);
+  tenon_status status = choose_columns(&p, t, read, err);
+  p.is_raw = !status && needs_raw(&p, t, read);
+  if (!status) status = place_filters(&p, t, read, err);
+  if (!status && p.where.failed) status = tn_no_memory(err);
+  if (status) {
+    plan_release(&p);
+    return status;
   }
+  if (p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
+  uint64_t all = read->filter_count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << read->filter_count) - 1;
+  if (p.filters_applied == all && read->order_count == 0) p.limit = read->limit;
+  *ret = p;
   return TENON_OK;
 }
 
 /* can_have_nan: bounds of floats leave NaN out, so nothing is concluded from them. */
-static tenon_status write_sql(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, const char *path,
-                              const tn_str *where, tenon_error *err) {
-  tn_str_puts(&p->sql, "SELECT ");
+static tenon_status write_sql(const tn_parquet_plan *p, const tn_parquet_types *t, const char *path, tn_str *sql, tenon_error *err) {
+  tn_str_puts(sql, "SELECT ");
   for (int64_t i = 0; i < p->count; i++) {
-    if (i) tn_str_puts(&p->sql, ", ");
-    tn_sql_name(&p->sql, t->columns[p->columns[i]].engine_name);
+    if (i) tn_str_puts(sql, ", ");
+    tn_sql_name(sql, t->columns[p->columns[i]].engine_name);
   }
-  tn_str_printf(&p->sql, " FROM read_parquet('%s', can_have_nan = true)", path);
-  tn_str_puts(&p->sql, tn_str_text(where));
-  uint64_t all = read->filter_count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << read->filter_count) - 1;
-  p->limited = read->limit >= 0 && p->filters_applied == all && read->order_count == 0;
-  if (p->limited) tn_str_printf(&p->sql, " LIMIT %lld", (long long)read->limit);
-  return p->sql.failed || where->failed ? tn_no_memory(err) : TENON_OK;
+  tn_str_printf(sql, " FROM read_parquet('%s', can_have_nan = true)", path);
+  tn_str_puts(sql, tn_str_text(&p->where));
+  if (p->limit >= 0) tn_str_printf(sql, " LIMIT %lld", (long long)p->limit);
+  return sql->failed ? tn_no_memory(err) : TENON_OK;
 }
 
-static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read, const char *file, const char *path,
-                              tn_parquet_plan *ret, tenon_error *err) {
-  tn_parquet_plan p = {0};
-  tn_str where;
-  tn_str_init(&where, MAX_SQL);
-  tn_str_init(&p.sql, MAX_SQL);
-  tenon_status status = choose_columns(&p, t, read, err);
-  if (!status) status = place_filters(&p, t, read, &where, err);
-  if (!status && p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
-  if (!status) status = check_readable(&p, t, file, err);
-  if (!status) status = write_sql(&p, t, read, path, &where, err);
-  tn_str_release(&where);
-  if (status) plan_release(&p);
-  else *ret = p;
+/* What the engine would cut it is shown as bytes and numbers: in a copy that has what is to be read, and another footer. */
+static tenon_status make_raw(tenon_ctx *ctx, tn_parquet_file *f, const tn_parquet_plan *p, tenon_error *err) {
+  tn_str footer;
+  int copy = -1;
+  tn_str_init(&footer, MAX_FOOTER);
+  bool *wanted = tn_alloc_array(f->footer.element_count, sizeof *wanted);
+  tenon_status status = wanted ? tn_parquet_patch(&f->footer, f->types.patches, &footer, err) : tn_no_memory(err);
+  for (int64_t i = 0; !status && i < p->count; i++) {
+    const tn_parquet_column *c = &f->types.columns[p->columns[i]];
+    for (uint32_t e = c->begin; e < c->end; e++) wanted[e] = true;
+  }
+  if (!status) status = tn_parquet_copy(ctx, f->fd, &f->footer, wanted, &footer, &copy, err);
+  if (!status) {
+    close(f->fd);
+    f->fd = copy;
+  }
+  tn_free(wanted);
+  tn_str_release(&footer);
   return status;
 }
 
@@ -251,8 +264,9 @@ static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read,
 
 typedef struct tn_parquet_rows {
   tenon_ctx *ctx;
-  int fd;                    /* until the engine owns it */
-  char path[40], *name, *sql;
+  tn_parquet_file file;      /* until the first batch is asked for */
+  tn_parquet_plan plan;
+  char *name;
   int64_t memory;
   bool ended;                /* no row is wanted */
   struct ArrowSchema schema;
@@ -262,25 +276,41 @@ typedef struct tn_parquet_rows {
 
 static void rows_close(void *self) {
   tn_parquet_rows *r = self;
-  if (r->rows.close) {
-    r->rows.close(r->rows.self);
-    tn_schema_release(&r->rows.schema);
-  }
-  if (r->fd >= 0) close(r->fd);
+  tn_stream_close(&r->rows);
+  file_release(&r->file);
+  plan_release(&r->plan);
   tn_schema_release(&r->schema);
   tn_free(r->name);
-  tn_free(r->sql);
   tn_free(r);
 }
 
-static tenon_status rows_begin(tn_parquet_rows *r, tenon_error *err) {
+/* Takes sql as it is. The descriptor becomes the engine's. */
+static tenon_status ask(tn_parquet_rows *r, const char *path, const char *sql, tenon_error *err) {
   tn_engine *engine;
-  tn_engine_options options = {.memory = r->memory, .shown_path = r->path, .shown_name = r->name};
+  tn_engine_options options = {.memory = r->memory, .shown_path = path, .shown_name = r->name};
   tenon_status status = tn_engine_new(r->ctx, &options, &engine, err);
   if (status) return status;
-  tn_engine_own_fd(engine, r->fd);
-  r->fd = -1;
-  return tn_engine_query(engine, r->sql, &r->shape, NULL, NULL, &r->rows, err);
+  tn_engine_own_fd(engine, r->file.fd);
+  r->file.fd = -1;
+  /* geometries come as the bytes that they are, whatever the file's metadata say */
+  if ((status = tn_engine_run(engine, "SET enable_geoparquet_conversion = false", NULL, err))) {
+    tn_engine_free(engine);
+    return status;
+  }
+  return tn_engine_query(engine, sql, &r->shape, NULL, NULL, &r->rows, err);
+}
+
+static tenon_status rows_begin(tn_parquet_rows *r, tenon_error *err) {
+  char path[40];
+  tn_str sql;
+  tn_str_init(&sql, MAX_SQL);
+  tenon_status status = r->plan.is_raw ? make_raw(r->ctx, &r->file, &r->plan, err) : TENON_OK;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", r->file.fd);
+  if (!status) status = write_sql(&r->plan, &r->file.types, path, &sql, err);
+  if (!status) status = ask(r, path, tn_str_text(&sql), err);
+  tn_str_release(&sql);
+  file_release(&r->file);
+  return status;
 }
 
 static tenon_status rows_next(void *self, struct ArrowArray *ret, tenon_error *err) {
@@ -307,17 +337,18 @@ static tenon_status pick_schema(const tn_parquet_types *t, const tn_parquet_plan
   return status;
 }
 
-/* Takes the file's descriptor over. */
-static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_plan *p, const char *name, const tenon_read *read,
+/* Takes file and plan over. */
+static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_plan *plan, const tn_input *in, const tenon_read *read,
                              int64_t memory, tn_parquet_rows **ret, tenon_error *err) {
   tn_parquet_rows *r = tn_alloc(sizeof *r);
-  if (!r) return tn_no_memory(err);
-  *r = (tn_parquet_rows){.ctx = ctx, .fd = file->fd, .memory = memory, .ended = file->rows == 0 || (read->limit == 0 && p->limited)};
-  file->fd = -1;
-  snprintf(r->path, sizeof r->path, "/proc/self/fd/%d", r->fd);
-  r->name = tn_strdup(name);
-  r->sql = tn_str_move(&p->sql);
-  tenon_status status = r->name && r->sql ? pick_schema(&file->types, p, &r->schema, err) : tn_no_memory(err);
+  if (!r) {
+    file_release(file);
+    plan_release(plan);
+    return tn_no_memory(err);
+  }
+  *r = (tn_parquet_rows){.ctx = ctx, .file = *file, .plan = *plan, .memory = memory, .name = tn_strdup(in->name),
+                         .ended = file->footer.rows == 0 || plan->limit == 0};
+  tenon_status status = r->name ? pick_schema(&r->file.types, &r->plan, &r->schema, err) : tn_no_memory(err);
   if (status) {
     rows_close(r);
     return status;
@@ -327,28 +358,34 @@ static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_p
   return TENON_OK;
 }
 
-tenon_status tn_parquet_read(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,
-                             const struct ArrowSchema *expected, const tenon_read *read, tenon_rows *ret, tenon_error *err) {
+static tenon_status open_rows(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options, const struct ArrowSchema *expected,
+                              const tenon_read *read, tn_parquet_rows **ret, tenon_error *err) {
   tn_parquet_file file;
-  tn_parquet_plan plan = {0};
-  tn_parquet_rows *rows = NULL;
-  char path[40];
-  struct ArrowSchema schema;
+  tn_parquet_plan plan;
   tenon_status status = file_init(ctx, in, &file, err);
   if (status) return status;
-  snprintf(path, sizeof path, "/proc/self/fd/%d", file.fd);
   status = check_expected(in->name, &file.types.schema, expected, err);
-  if (!status) status = plan_init(&file.types, read, in->name, path, &plan, err);
-  if (!status) status = rows_new(ctx, &file, &plan, in->name, read, options->memory, &rows, err);
-  if (!status && (status = tn_schema_copy(&rows->schema, &schema, err))) rows_close(rows);
-  if (!status)
-    *ret = (tenon_rows){
-        .struct_size = sizeof *ret,
-        .stream = {.struct_size = sizeof ret->stream, .self = rows, .schema = schema, .next = rows_next, .close = rows_close},
-        .applied = (plan.count == plan.asked ? TENON_APPLIED_COLUMNS : 0) | (plan.limited ? TENON_APPLIED_LIMIT : 0),
-        .filters_applied = plan.filters_applied,
-    };
-  plan_release(&plan);
+  if (!status) status = plan_init(&file.types, read, &plan, err);
+  if (!status) return rows_new(ctx, &file, &plan, in, read, options->memory, ret, err);
   file_release(&file);
   return status;
+}
+
+tenon_status tn_parquet_read(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,
+                             const struct ArrowSchema *expected, const tenon_read *read, tenon_rows *ret, tenon_error *err) {
+  tn_parquet_rows *rows = NULL;
+  struct ArrowSchema schema;
+  tenon_status status = open_rows(ctx, in, options, expected, read, &rows, err);
+  if (status) return status;
+  if ((status = tn_schema_copy(&rows->schema, &schema, err))) {
+    rows_close(rows);
+    return status;
+  }
+  *ret = (tenon_rows){
+      .struct_size = sizeof *ret,
+      .stream = {.struct_size = sizeof ret->stream, .self = rows, .schema = schema, .next = rows_next, .close = rows_close},
+      .applied = (rows->plan.count == rows->plan.asked ? TENON_APPLIED_COLUMNS : 0) | (rows->plan.limit >= 0 ? TENON_APPLIED_LIMIT : 0),
+      .filters_applied = rows->plan.filters_applied,
+  };
+  return TENON_OK;
 }

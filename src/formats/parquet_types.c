@@ -2,7 +2,7 @@
 /*
  * The shape of nested columns follows DuckDB's reading of a file's schema (which leans on the converted
  * types, not the logical ones): its vectors are what is to be understood. Where a leaf is concerned the
- * file decides, and what DuckDB would cut is refused.
+ * file decides, and what DuckDB would cut or turn into something else is read raw.
  */
 #include "formats/parquet_types.h"
 
@@ -16,6 +16,7 @@
 #include "base/base64.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "formats/parquet_patch.h"
 
 enum { MAX_SCHEMA = 256 << 20, MAX_DECIMAL = 38 };
 
@@ -50,34 +51,39 @@ static const char *time_format(const tn_parquet_element *e) {
   }
 }
 
-/* The format of a leaf; *ret_refused: why its values would be changed, or NULL. */
-static void leaf_format(const tn_parquet_element *e, char format[40], const char **ret_refused) {
+static bool is_wide_decimal(const tn_parquet_element *e) { return e->converted == TN_DECIMAL && e->precision > MAX_DECIMAL; }
+
+/* Would DuckDB lose digits of it, or make something of it that Arrow has no type for? */
+static bool is_raw(const tn_parquet_element *e) {
+  bool nanos = (e->logical == TN_LOGICAL_TIMESTAMP && e->is_utc) || e->logical == TN_LOGICAL_TIME;
+  return (nanos && e->unit == 'n') || e->physical == TN_INT96 || is_wide_decimal(e) || e->logical == TN_LOGICAL_VARIANT ||
+         e->logical == TN_LOGICAL_GEOMETRY || e->logical == TN_LOGICAL_GEOGRAPHY || e->converted == TN_BSON;
+}
+
+static bool is_text(const tn_parquet_element *e) {
+  return e->converted == TN_UTF8 || e->converted == TN_ENUM || e->converted == TN_JSON;
+}
+
+/* 96 bits are what Impala and Spark used to write for timestamps. Spark means microseconds, which reach
+ * further than nanoseconds; with an Arrow schema in the file it is that which says what they are. */
+static void leaf_format(const tn_parquet_footer *p, const tn_parquet_element *e, char format[40]) {
   const char *f = time_format(e);
   if (e->logical == TN_LOGICAL_UNKNOWN) f = "n";
-  if (e->physical == TN_INT96) f = "tsn:";
-  if (!f && e->converted == TN_DECIMAL) {
-    snprintf(format, 40, "d:%d,%d%s", e->precision, e->scale, e->precision > MAX_DECIMAL ? ",256" : "");
-    f = format;
-  }
-  if (!f) switch (e->physical) {
+  else if (e->physical == TN_INT96) f = p->arrow_schema ? "tsn:" : "tsu:";
+  else if (e->logical == TN_LOGICAL_FLOAT16 && e->type_length == 2) f = "e";
+  else if (!f && e->converted == TN_INTERVAL) f = "tin";
+  else if (!f && is_text(e)) f = "u";
+  if (!f && e->converted != TN_DECIMAL) switch (e->physical) {
       case TN_BOOLEAN: f = "b"; break;
       case TN_INT32: case TN_INT64: f = int_format(e); break;
       case TN_FLOAT: f = "f"; break;
       case TN_DOUBLE: f = "g"; break;
-      case TN_BYTE_ARRAY: f = e->converted == TN_UTF8 || e->converted == TN_ENUM || e->converted == TN_JSON ? "u" : "z"; break;
+      case TN_BYTE_ARRAY: f = "z"; break;
       default: break;
     }
-  if (!f && e->logical == TN_LOGICAL_FLOAT16 && e->type_length == 2) f = "e";
-  if (!f && e->converted == TN_INTERVAL) f = "tin";
-  if (!f && (e->converted == TN_UTF8 || e->converted == TN_ENUM)) f = "u";
-  if (!f) snprintf(format, 40, "w:%d", e->type_length), f = format;
-  if (f != format) snprintf(format, 40, "%s", f);
-  if (strcmp(format, "tsn:UTC") == 0) *ret_refused = "timestamps of nanoseconds with a zone would lose digits";
-  else if (strcmp(format, "ttn") == 0) *ret_refused = "times of nanoseconds would lose digits";
-  else if (e->physical == TN_INT96) *ret_refused = "timestamps of 96 bits would lose digits";
-  else if (e->converted == TN_DECIMAL && e->precision > MAX_DECIMAL) *ret_refused = "decimals of more than 38 digits would become floats";
-  else if (e->logical == TN_LOGICAL_VARIANT || e->logical == TN_LOGICAL_GEOMETRY || e->logical == TN_LOGICAL_GEOGRAPHY || e->converted == TN_BSON)
-    *ret_refused = "this logical type of Parquet is not read";
+  if (f) snprintf(format, 40, "%s", f);
+  else if (e->converted == TN_DECIMAL) snprintf(format, 40, "d:%d,%d%s", e->precision, e->scale, is_wide_decimal(e) ? ",256" : "");
+  else snprintf(format, 40, "w:%d", e->type_length);
 }
 
 static bool is_uuid(const tn_parquet_element *e) {
@@ -89,7 +95,8 @@ static bool is_uuid(const tn_parquet_element *e) {
 typedef struct tn_converter {
   const tn_parquet_footer *footer;
   uint32_t at;               /* the next element */
-  const char *refused;       /* of the present column */
+  uint8_t *patches;
+  bool raw;                  /* the present column has something raw in it */
 } tn_converter;
 
 static tenon_status convert(tn_converter *c, const char *name, bool nullable, struct ArrowSchema *unset, tenon_error *err);
@@ -97,7 +104,11 @@ static tenon_status convert(tn_converter *c, const char *name, bool nullable, st
 static tenon_status convert_leaf(tn_converter *c, const tn_parquet_element *e, const char *name, bool nullable,
                                  struct ArrowSchema *unset, tenon_error *err) {
   char format[40];
-  leaf_format(e, format, &c->refused);
+  leaf_format(c->footer, e, format);
+  if (is_raw(e)) {
+    c->raw = true;
+    c->patches[e - c->footer->elements] = TN_PATCH_RAW;
+  }
   tenon_status status = tn_schema_set(unset, name, format, nullable, 0, err);
   if (!status && is_uuid(e)) status = tn_schema_annotate(unset, "ARROW:extension:name", "arrow.uuid", err);
   return status;
@@ -121,7 +132,10 @@ static bool is_entries(const tn_converter *c, uint32_t i) {
 static tenon_status convert_group(tn_converter *c, const tn_parquet_element *e, const char *name, bool nullable,
                                   struct ArrowSchema *unset, tenon_error *err) {
   bool repeated = e->repetition == TN_REPEATED, lifted = e->converted == TN_LIST_OF || e->converted == TN_MAP || repeated;
-  if (e->logical == TN_LOGICAL_VARIANT) c->refused = "this logical type of Parquet is not read";
+  if (is_raw(e)) {
+    c->raw = true;
+    c->patches[e - c->footer->elements] = TN_PATCH_RAW;
+  }
   if (e->child_count == 1 && lifted) return convert(c, name, nullable, unset, err);
   tenon_status status = tn_schema_set(unset, name, "+s", nullable, e->child_count, err);
   return status ? status : convert_children(c, e->child_count, unset, err);
@@ -171,7 +185,7 @@ static bool merge_timestamps(const char *file, const char *origin, char format[1
 
 /* Leaves of other types that a file's type stands for, without a value being changed. */
 static bool stands_for(const char *file, const char *origin) {
-  static const char *const pairs[][2] = {{"tdD", "tdm"}, {"ttu", "tts"}, {"ttu", "ttm"}, {"ttm", "tts"}, {"ttu", "ttn"}, {"f", "e"},
+  static const char *const pairs[][2] = {{"tdD", "tdm"}, {"ttu", "tts"}, {"ttu", "ttm"}, {"ttm", "tts"}, {"f", "e"},
                                          {"u", "U"},     {"z", "Z"},     {"l", "tDs"},   {"l", "tDm"},   {"l", "tDu"},   {"l", "tDn"}};
   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
     if (strcmp(file, pairs[i][0]) == 0 && strcmp(origin, pairs[i][1]) == 0) return true;
@@ -302,23 +316,26 @@ static bool is_plain(const tn_parquet_element *e, const struct ArrowSchema *s) {
 }
 
 static tenon_status convert_columns(const tn_parquet_footer *f, tn_parquet_types *t, struct ArrowSchema *file, tenon_error *err) {
-  tn_converter c = {.footer = f, .at = 1};
+  tn_converter c = {.footer = f, .at = 1, .patches = t->patches};
   for (int64_t i = 0; i < file->n_children; i++) {
     const tn_parquet_element *e = &f->elements[c.at];
-    c.refused = NULL;
+    c.raw = false;
+    t->columns[i].begin = c.at;
     tenon_status status = convert(&c, e->name, e->repetition != TN_REQUIRED, file->children[i], err);
     if (status) return status;
-    t->columns[i].refused = c.refused;
-    t->columns[i].is_plain = !c.refused && is_plain(e, file->children[i]);
+    t->columns[i].end = c.at;
+    t->columns[i].is_raw = c.raw;
+    t->columns[i].is_plain = !c.raw && is_plain(e, file->children[i]);
   }
   return TENON_OK;
 }
 
 tenon_status tn_parquet_types_init(const tn_parquet_footer *f, tn_parquet_types *ret, tenon_error *err) {
   int64_t n = f->elements[0].child_count;
-  tn_parquet_types t = {.columns = tn_alloc_array((size_t)n, sizeof *t.columns), .column_count = n};
+  tn_parquet_types t = {.columns = tn_alloc_array((size_t)n, sizeof *t.columns), .column_count = n,
+                        .patches = tn_alloc_array(f->element_count, sizeof *t.patches)};
   struct ArrowSchema file = {0}, origin = {0};
-  tenon_status status = t.columns ? tn_schema_struct(&file, n, err) : tn_no_memory(err);
+  tenon_status status = t.columns && t.patches ? tn_schema_struct(&file, n, err) : tn_no_memory(err);
   if (!status) status = convert_columns(f, &t, &file, err);
   if (!status) {
     read_origin(f, &origin);
@@ -335,6 +352,7 @@ tenon_status tn_parquet_types_init(const tn_parquet_footer *f, tn_parquet_types 
 void tn_parquet_types_release(tn_parquet_types *t) {
   for (int64_t i = 0; t->columns && i < t->column_count; i++) tn_free(t->columns[i].engine_name);
   tn_free(t->columns);
+  tn_free(t->patches);
   tn_schema_release(&t->schema);
   *t = (tn_parquet_types){0};
 }

@@ -12,16 +12,17 @@
 typedef struct tn_parquet_column {
   char *engine_name;       /* what DuckDB calls it: names that differ in case alone get numbers there */
   bool is_plain;           /* filters on it mean the same to the engine, whose statistics of it can be trusted */
-  const char *refused;     /* why it cannot be read, or NULL */
+  bool is_raw;             /* the engine is shown bytes and numbers, and their types are known here alone */
+  uint32_t begin, end;     /* its elements */
 } tn_parquet_column;
 
 typedef struct tn_parquet_types {
   struct ArrowSchema schema;
   tn_parquet_column *columns;
   int64_t column_count;
+  uint8_t *patches;        /* a tn_patch for each element, for the columns that are raw */
 } tn_parquet_types;
 
-/* A column that cannot be read is no failure here: it has its type, and a reason. */
 tenon_status tn_parquet_types_init(const tn_parquet_footer *, tn_parquet_types *ret, tenon_error *err);
 void tn_parquet_types_release(tn_parquet_types *);
 

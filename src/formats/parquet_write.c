@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "formats/parquet.h"
+#include "formats/parquet_patch.h"
 #include "formats/parquet_types.h"
 #include "formats/sink.h"
 
@@ -176,6 +177,66 @@ static tenon_status make_sql(const tn_encoder *w, tn_str *sql, tenon_error *err)
   return status;
 }
 
+/* ---- What the engine has no words for is said in the footer ---- */
+
+typedef struct tn_marking {
+  const tn_parquet_footer *footer;
+  uint8_t *patches;
+  uint32_t at;               /* the next element */
+} tn_marking;
+
+static tn_patch patch_of(const char *f) {
+  if (strncmp(f, "tsn:", 4) == 0 && f[4]) return TN_PATCH_TIMESTAMP_NS_UTC;
+  return strcmp(f, "ttn") == 0 ? TN_PATCH_TIME_NS : TN_PATCH_NONE;
+}
+
+/* Leaves come in the same order in both trees, whatever groups are between them. False: they do not. */
+static bool mark(tn_marking *m, const struct ArrowSchema *s) {
+  for (int64_t i = 0; i < s->n_children; i++)
+    if (!mark(m, s->children[i])) return false;
+  if (s->n_children) return true;
+  while (m->at < m->footer->element_count && m->footer->elements[m->at].child_count) m->at++;
+  if (m->at == m->footer->element_count) return false;
+  const tn_parquet_element *e = &m->footer->elements[m->at];
+  m->patches[m->at++] = (uint8_t)patch_of(s->format);
+  return !patch_of(s->format) || e->physical == TN_INT64;
+}
+
+static bool has_marks(const struct ArrowSchema *s) {
+  for (int64_t i = 0; i < s->n_children; i++)
+    if (has_marks(s->children[i])) return true;
+  return s->n_children == 0 && patch_of(s->format) != TN_PATCH_NONE;
+}
+
+static tenon_status put_marks(const tn_encoder *w, int fd, const tn_parquet_footer *footer, tenon_error *err) {
+  tn_marking m = {.footer = footer, .patches = tn_alloc_array(footer->element_count, 1)};
+  tn_str changed;
+  tn_str_init(&changed, MAX_SQL);
+  tenon_status status = m.patches ? TENON_OK : tn_no_memory(err);
+  if (!status && !mark(&m, &w->schema))
+    status = tenon_fail(err, TENON_INTERNAL, TENON_STAGE_WRITE, "report this as a fault of Tenon", "the written file has other columns");
+  if (!status) status = tn_parquet_patch(footer, m.patches, &changed, err);
+  if (!status) status = tn_parquet_replace_footer(fd, footer, &changed, err);
+  tn_free(m.patches);
+  tn_str_release(&changed);
+  return status;
+}
+
+/* The caller's descriptor may only be good for writing: this one is ours. */
+static tenon_status finish_footer(const tn_encoder *w, tenon_error *err) {
+  tn_parquet_footer footer;
+  if (!has_marks(&w->schema)) return TENON_OK;
+  int fd = open(w->path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "the written file");
+  tenon_status status = tn_parquet_footer_init(fd, "the written file", &footer, err);
+  if (!status) {
+    status = put_marks(w, fd, &footer, err);
+    tn_parquet_footer_release(&footer);
+  }
+  close(fd);
+  return status;
+}
+
 /* ---- The thread ---- */
 
 static tenon_status encode(tn_encoder *w, tenon_error *err) {
@@ -191,6 +252,7 @@ static void *run(void *arg) {
   tn_encoder *w = arg;
   tenon_error error = TENON_ERROR_INIT;
   tenon_status status = encode(w, &error);
+  if (!status) status = finish_footer(w, &error);
   pthread_mutex_lock(&w->lock);
   w->status = status;
   w->error = error;
