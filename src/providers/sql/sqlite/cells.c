@@ -35,10 +35,10 @@ static tn_sqlite_cell put_int(tn_column *c, const tn_sqlite_type *type, sqlite3_
 
 static tn_sqlite_cell put_real(tn_column *c, const tn_sqlite_type *type, sqlite3_value *v,
                                int storage) {
-  (void)type;
   if (storage == SQLITE_INTEGER) {
     int64_t i = sqlite3_value_int64(v);
-    if (i > (INT64_C(1) << 53) || i < -(INT64_C(1) << 53)) return TN_SQLITE_MISFIT;
+    bool exact = i <= (INT64_C(1) << 53) && i >= -(INT64_C(1) << 53);
+    if (!exact && !type->rounds) return TN_SQLITE_MISFIT;
   } else if (storage != SQLITE_FLOAT) {
     return TN_SQLITE_MISFIT;
   }

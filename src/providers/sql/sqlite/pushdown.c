@@ -18,7 +18,7 @@
  *     an index could know; but all spellings begin with the date, so the days around are said, too.
  *     Times with an offset have no such spelling: of them only the days are said, and the core
  *     looks at what remains.
- *   - NaN cannot be bound.
+ *   - NaN cannot be bound. Integers that are read as the nearest double compare as integers.
  *   - Decimals up to 2^53 units are stored as the nearest double, or as an integer. Rounding keeps
  *     their order and no two of them are one double, so doubles compare as the decimals do.
  */
@@ -102,7 +102,7 @@ static bool compares(const maker *m, const tn_sqlite_field *f, const tenon_value
   double unused;
   switch (f->type.rule) {
     case TN_SQLITE_INT: return v->type == TENON_VALUE_INT;
-    case TN_SQLITE_REAL: return v->type == TENON_VALUE_DOUBLE && !isnan(v->f);
+    case TN_SQLITE_REAL: return v->type == TENON_VALUE_DOUBLE && !isnan(v->f) && !f->type.rounds;
     case TN_SQLITE_BOOL: return v->type == TENON_VALUE_BOOL;
     case TN_SQLITE_BLOB: return v->type == TENON_VALUE_BYTES;
     case TN_SQLITE_TEXT: return v->type == TENON_VALUE_TEXT && (m->session->utf8 || !range);
@@ -126,7 +126,7 @@ static bool orders(const maker *m, const tn_sqlite_field *f) {
     case TN_SQLITE_BOOL:
     case TN_SQLITE_BLOB:
     case TN_SQLITE_DATE:
-    case TN_SQLITE_DECIMAL: return is_plain(m, f);
+    case TN_SQLITE_DECIMAL: return is_plain(m, f) && !f->type.rounds;
     case TN_SQLITE_TEXT:
     case TN_SQLITE_TIME:
     case TN_SQLITE_TIMESTAMP: return is_plain(m, f) && m->session->utf8;

@@ -85,6 +85,7 @@ typedef struct tn_sqlite_type {
   tn_sqlite_rule rule;
   int32_t precision, scale;   /* of decimals */
   char format[24];            /* Arrow's */
+  bool rounds;                /* reals that were asked for: integers become the nearest */
   bool annotated;             /* the Arrow type does not say what it is: tenon.type does */
   const char *remark;         /* why, or NULL */
 } tn_sqlite_type;

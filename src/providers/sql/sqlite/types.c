@@ -158,6 +158,7 @@ static tenon_status set_numeric(const char *as, tn_sqlite_type *ret, tenon_error
   }
   if (strcmp(d.name, "FLOAT64") == 0) {
     tn_sqlite_type_by_rule(TN_SQLITE_REAL, ret);
+    ret->rounds = true;
     return TENON_OK;
   }
   if (strcmp(d.name, "DECIMAL") != 0 || d.count == 0 || !is_decimal(d.numbers[0], d.numbers[1]))
