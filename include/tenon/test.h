@@ -14,7 +14,7 @@ extern "C" {
 typedef enum tenon_outcome { TENON_PASSED = 0, TENON_FAILED, TENON_SKIPPED, TENON_WARNED } tenon_outcome;
 
 typedef struct tenon_test_step {
-  char name[16];         /* dns, tcp, tls, auth, permission, probe */
+  char name[16];         /* dns, tcp, tls, auth, open (of a file), permission, probe */
   tenon_outcome outcome;
   double ms;
   char evidence[256];    /* what was seen: 2 addresses, TLSv1.3 verified, … */

@@ -38,6 +38,7 @@ static bool is_shared(const tn_session *s) { return s->connector->provider->trai
 
 void tn_session_failed(tn_session *s, tenon_error *err) {
   if (is_breaking(err->code)) atomic_store(&s->broken, true);
+  atomic_store(&s->suspect, true);
   tn_config_redact(s->generation->config, err);
 }
 
@@ -92,9 +93,19 @@ static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_op *op, int a
 
 /* ---- A call ---- */
 
+/* A good session: one whose last call failed is looked at before it is used again, since its kind
+ * may have given it up, and one that broke is opened anew. */
+static tenon_status make_ready(tenon_ctx *ctx, tn_session *s, tenon_error *err) {
+  tenon_error why = TENON_ERROR_INIT;
+  if (is_shared(s)) return TENON_OK;
+  bool is_lost = !s->native || atomic_load(&s->broken);
+  if (!is_lost && atomic_exchange(&s->suspect, false)) is_lost = s->connector->provider->check(ctx, s->native, &why) != TENON_OK;
+  atomic_store(&s->suspect, false);
+  return is_lost ? tn_session_reopen(ctx, s, err) : TENON_OK;
+}
+
 static tenon_status invoke(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
-  tenon_status status = TENON_OK;
-  if (!s->native || (atomic_load(&s->broken) && !is_shared(s))) status = tn_session_reopen(ctx, s, err);
+  tenon_status status = make_ready(ctx, s, err);
   if (!status) status = tn_fault_check(op->name, err);
   if (!status) status = op->invoke(s->connector->provider, ctx, s->native, call->request, call->reply, err);
   if (!status && call->first) status = call->first(call->arg, ctx, err);

@@ -34,6 +34,7 @@ struct tn_session {
   atomic_int streams;        /* open streams and plans */
   atomic_flag busy;          /* a call is under way, where one thread at a time is allowed */
   atomic_bool broken;        /* not to be used by anybody else */
+  atomic_bool suspect;       /* a call failed: it is checked before the next */
   atomic_bool used;          /* since it was last reset */
   int64_t opened_ms, idle_since_ms;
   tn_session *next;          /* in a list of those to be closed */

@@ -206,6 +206,26 @@ static void retries_have_a_budget(void **state) {
   tn_session_release(s);
 }
 
+static void what_failed_is_looked_at_before_it_is_used_again(void **state) {
+  (void)state;
+  tn_session *s = fake_session(connector);
+  struct ArrowArrayStream rows;
+  tenon_error err;
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 2, .code = TENON_NOT_FOUND}, 1);
+  assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_NOT_FOUND);
+  assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_NOT_FOUND);
+  assert_int_equal(fake.checks, 1);
+  assert_int_equal(fake.opens, 1);
+  fake.fail_checks = 1;   /* its kind has given it up */
+  assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_OK);
+  assert_int_equal(fake.opens, 2);
+  assert_int_equal(fake_drain(&rows, &err), 10);
+  assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_OK);
+  assert_int_equal(fake.checks, 2);
+  assert_int_equal(fake_drain(&rows, &err), 10);
+  tn_session_release(s);
+}
+
 /* ---- Time ---- */
 
 static void deadlines_hold(void **state) {
@@ -376,6 +396,7 @@ int main(void) {
       TEST(the_first_batch_belongs_to_the_attempt),
       TEST(the_system_may_say_when),
       TEST(retries_have_a_budget),
+      TEST(what_failed_is_looked_at_before_it_is_used_again),
       TEST(deadlines_hold),
       TEST(cancelling_reaches_the_provider),
       TEST(tests_say_what_failed),

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kinds that the conformance suite is run on, each with its fixture. The memory kind is there
+ * three times: as one that leaves all the work of a read to the core, a part of it, and none.
+ * PostgreSQL is there where $TENON_PG_URL names a server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "adapters/objects_tables.h"
+#include "arrow/build.h"
+#include "base/error.h"
+#include "contract/contract.h"
+#include "contract/memory.h"
+#include "contract/memory_store.h"
+#include "core/connectors.h"
+#include "core/registry.h"
+#include "providers/list.h"
+
+enum { ROWS = 240 };
+
+#define TN_PROVIDER(kind) extern const tenon_provider tn_provider_##kind;
+TN_PROVIDERS
+#undef TN_PROVIDER
+
+static tn_registry *registry;
+
+static const tenon_provider *registered(const tenon_provider *p) {
+  const tenon_provider *found = NULL, *adapted = NULL;
+  tenon_error err = TENON_ERROR_INIT;
+  if (tn_adapter_tables(p, &adapted, &err) || tn_registry_add(registry, adapted, &err) || tn_registry_find(registry, p->kind, &found, &err)) {
+    fprintf(stderr, "%s\n", err.message);
+    abort();
+  }
+  return found;
+}
+
+static void set(tn_settings *s, const char *key, const char *value) {
+  if (tn_settings_set(s, key, value, NULL)) abort();
+}
+
+/* ---- memory: every type that filters and orders know ---- */
+
+static const struct { const char *name, *format; } memory_columns[] = {
+    {"id", "l"},      {"i8", "c"},     {"u16", "S"},      {"u64", "L"},     {"f32", "f"},    {"f64", "g"},   {"dec", "d:12,3"},
+    {"wide", "d:60,2,256"}, {"txt", "u"}, {"bin", "z"},   {"fix", "w:4"},   {"flag", "b"},   {"day", "tdD"}, {"clock", "ttm"},
+    {"at", "tsu:UTC"}, {"local", "tsn:"}, {"seconds", "tss:"}, {"tags", "+l"}};
+enum { MEMORY_COLUMNS = sizeof memory_columns / sizeof memory_columns[0] };
+
+static bool add_value(tn_column *c, int column, int r) {
+  static const double odd[] = {-0.0, 0.0, 1.0 / 0.0, -1.0 / 0.0, 0.0 / 0.0};
+  int64_t n = (int64_t)r * 7919 % 101 - 50, wide[4] = {n * 31, n < 0 ? -1 : 0, n < 0 ? -1 : 0, n < 0 ? -1 : 0};
+  double d = r % 9 < 5 ? odd[r % 9] : (double)n / 3;
+  float f = (float)d;
+  char text[40];
+  snprintf(text, sizeof text, "%s%lld", (const char *[]){"", "a", "ab", "\xC3\xA9", "Zebra "}[r % 5], (long long)(r % 13));
+  switch (column) {
+    case 0: n = ROWS - r; return tn_append_i64(c, n);
+    case 4: return tn_append_fixed(c, &f);
+    case 5: return tn_append_f64(c, d);
+    case 8: case 9: return tn_append_text(c, r % 6 ? text : "");
+    case 10: return tn_append_fixed(c, text);
+    case 11: return tn_append_bool(c, n & 1);
+    case 14: n *= INT64_C(86400000123); break;
+    case 15: n *= INT64_C(1000000000001); break;
+    case 17:
+      for (int k = 0; k < r % 3; k++)
+        if (!tn_append_i64(&c->children[0], k)) return false;
+      return tn_append_list(c);
+    default: break;
+  }
+  if (column == 2 || column == 3) n = n < 0 ? (int64_t)((uint64_t)-n * UINT64_C(250000000000000000)) : n;
+  if (column == 2) n &= 0xFFFF;
+  if (column == 6) wide[0] = n * 125;
+  if (column == 6 || column == 7) return tn_append_fixed(c, wide);
+  return tn_append_fixed(c, &n);
+}
+
+static void fill_memory(const char *name) {
+  memory_store *store = memory_store_open(name);
+  memory_table *t = memory_table_new("items");
+  tn_builder *b;
+  struct ArrowArray batch;
+  t->key = strdup("id");
+  if (tn_schema_struct(&t->rows.schema, MEMORY_COLUMNS, NULL)) abort();
+  for (int i = 0; i < MEMORY_COLUMNS; i++)
+    if (tn_schema_set(t->rows.schema.children[i], memory_columns[i].name, memory_columns[i].format, i > 0, 0, NULL)) abort();
+  if (tn_schema_set(t->rows.schema.children[17]->children[0], "item", "l", true, 0, NULL)) abort();
+  if (tn_builder_new(&t->rows.schema, &b, NULL)) abort();
+  for (int r = 0; r < ROWS; r++)
+    for (int i = 0; i < MEMORY_COLUMNS; i++) {
+      bool is_null = i > 0 && (r * 13 + i * 5) % 11 == 0;
+      if (!(is_null ? tn_append_null(tn_builder_column(b, i)) : add_value(tn_builder_column(b, i), i, r))) abort();
+    }
+  if (tn_builder_finish(b, ROWS, &batch, NULL)) abort();
+  tn_builder_free(b);
+  t->rows.batches = malloc(sizeof batch);
+  t->rows.batches[0] = batch;
+  t->rows.batch_count = 1;
+  t->rows.rows = calloc(ROWS, sizeof *t->rows.rows);
+  for (int64_t i = 0; i < ROWS; i++) t->rows.rows[i].row = i;
+  t->rows.row_count = ROWS;
+  memory_lock(store);
+  memory_table_put(store, t);
+  memory_unlock(store);
+}
+
+static bool setup_memory(tn_settings *s, const char *pushdown) {
+  fill_memory(pushdown);
+  set(s, "store", pushdown);
+  set(s, "pushdown", pushdown);
+  set(s, "password", "canary-memory");
+  return true;
+}
+
+static bool setup_memory_none(tn_settings *s) { return setup_memory(s, "none"); }
+static bool setup_memory_some(tn_settings *s) { return setup_memory(s, "some"); }
+static bool setup_memory_all(tn_settings *s) { return setup_memory(s, "all"); }
+
+static const char *const all_operations[] = {
+    "tables.list", "tables.describe", "tables.plan", "tables.read", "tables.write", "tables.execute", "objects.list", "objects.stat",
+    "objects.get", "objects.put",     "objects.copy", "objects.remove", "objects.presign", NULL};
+
+#define MEMORY(how, orders)                                                                                                            \
+  {.name = "memory-" #how, .setup = setup_memory_##how, .teardown = memory_drop, .operations = all_operations,                          \
+   .broken = (const char *const[]){"password", "wrong-canary", NULL}, .secret = "canary", .broken_code = TENON_UNAUTHENTICATED,         \
+   .table = {.table = "items"}, .key_column = "id", .row_count = ROWS, .query = "all of items", .can_order = orders,                    \
+   .statement = "drop contract_written"}
+
+/* ---- A folder of temporary things ---- */
+
+static char folder[64];
+
+static void make_folder(void) {
+  snprintf(folder, sizeof folder, "/tmp/tenon-contract-XXXXXX");
+  if (!mkdtemp(folder)) abort();
+}
+
+static void drop_folder(void) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  if (system(command)) abort();
+}
+
+static const char *in_folder(const char *name) {
+  static char path[200];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return path;
+}
+
+/* ---- sqlite ---- */
+
+static bool setup_sqlite(tn_settings *s) {
+  sqlite3 *db;
+  make_folder();
+  const char *path = in_folder("shop.db");
+  if (sqlite3_open(path, &db)) abort();
+  static const char *const make =
+      "create table items (id integer primary key, n integer, price numeric(12,3), ratio real, name text, day date, at timestamp, "
+      "flag boolean, data blob);"
+      "with recursive r(i) as (select 1 union all select i + 1 from r where i < 240) insert into items select 241 - i, "
+      "case when i % 11 = 0 then null else i * 7919 % 101 - 50 end, case when i % 7 = 0 then null else (i * 7919 % 101 - 50) * 125 / 1000.0 end, "
+      "case when i % 5 = 0 then null when i % 9 = 1 then -0.0 else (i * 7919 % 101 - 50) / 3.0 end, "
+      "case when i % 6 = 0 then null when i % 6 = 1 then '' else substr('aäZ😀 b', 1 + i % 4) || (i % 13) end, "
+      "case when i % 8 = 0 then null else date('2024-01-01', (i * 37 % 500) || ' days') end, "
+      "case when i % 9 = 0 then null else strftime('%Y-%m-%d %H:%M:%S', '2024-01-01', (i * 7919 % 5000) || ' minutes') end, "
+      "case when i % 10 = 0 then null else i % 2 end, "
+      "case when i % 12 = 0 then null else cast(char(i % 90 + 33) || 'x' as blob) end from r;";
+  if (sqlite3_exec(db, make, NULL, NULL, NULL)) {
+    fprintf(stderr, "%s\n", sqlite3_errmsg(db));
+    abort();
+  }
+  sqlite3_close(db);
+  set(s, "path", path);
+  return true;
+}
+
+static const char *const sqlite_operations[] = {"tables.list", "tables.describe", "tables.read", NULL};
+
+/* ---- files: objects in a folder, and tables by the adapter ---- */
+
+static bool setup_files(tn_settings *s) {
+  make_folder();
+  FILE *f = fopen(in_folder("items.csv"), "w");
+  if (!f) abort();
+  fprintf(f, "id,n,ratio,name,day,flag\n");
+  for (int i = 1; i <= ROWS; i++) {
+    int n = i * 7919 % 101 - 50;
+    fprintf(f, "%d,", ROWS + 1 - i);
+    if (i % 11) fprintf(f, "%d", n);
+    if (i % 5) fprintf(f, ",%.3f", n / 4.0);
+    else fprintf(f, ",");
+    fprintf(f, ",\"%s%d\"", (const char *[]){"a", "b,c", "\"\"", "\xC3\xA9"}[i % 4], i % 13);
+    if (i % 8) fprintf(f, ",2024-%02d-%02d", i % 12 + 1, i % 28 + 1);
+    else fprintf(f, ",");
+    fprintf(f, ",%s\n", i % 3 ? "true" : "false");
+  }
+  fclose(f);
+  set(s, "root", folder);
+  return true;
+}
+
+static const char *const files_operations[] = {"tables.list", "tables.describe", "tables.read", "objects.list", "objects.stat",
+                                               "objects.get", "objects.put", "objects.copy", "objects.remove", NULL};
+
+/* ---- postgresql ---- */
+
+static bool run_psql(const char *url, const char *sql) {
+  char command[4000];
+  snprintf(command, sizeof command, "/usr/lib/postgresql/15/bin/psql -q -X -v ON_ERROR_STOP=1 -d '%s' -c \"%s\"", url, sql);
+  return system(command) == 0;
+}
+
+static const char *const make_postgresql =
+    "drop table if exists contract_items; create table contract_items (id int primary key, small int2, big int8, price numeric(12,3), "
+    "wide numeric(50,2), ratio float8, single float4, name text, code char(6), day date, clock time, at timestamptz, local timestamp, "
+    "flag boolean, data bytea, uid uuid, tags int[]); insert into contract_items select 241 - i, "
+    "case when i % 11 = 0 then null else i * 7919 % 101 - 50 end, (i * 7919 % 101 - 50) * 100000000000::int8, "
+    "case when i % 7 = 0 then null else (i * 7919 % 101 - 50) * 0.125 end, (i * 7919 % 101 - 50) * 1e40::numeric, "
+    "case when i % 9 = 0 then null when i % 9 = 1 then 'NaN' when i % 9 = 2 then 'Infinity' when i % 9 = 3 then -0.0 else (i * 7919 % 101 - 50) / 3.0 end, "
+    "(i * 7919 % 101 - 50) / 3.0, case when i % 6 = 0 then null when i % 6 = 1 then '' else substr(U&'a\\00E4Z b', 1 + i % 4) || (i % 13) end, "
+    "'c' || (i % 20), case when i % 8 = 0 then null else date '2024-01-01' + i * 37 % 500 end, time '00:00' + (i * 7919 % 86400) * interval '1 second', "
+    "case when i % 9 = 0 then null else timestamptz '2024-01-01 00:00:00Z' + (i * 7919 % 5000) * interval '1.000001 minutes' end, "
+    "timestamp '1999-12-31' + i * interval '1 hour', case when i % 10 = 0 then null else i % 2 = 0 end, "
+    "case when i % 12 = 0 then null else decode(lpad(to_hex(i), 4, '0'), 'hex') end, md5(i::text)::uuid, array[i, i % 3] from generate_series(1, 240) i; "
+    "analyze contract_items;";
+
+static bool setup_postgresql(tn_settings *s) {
+  const char *url = getenv("TENON_PG_URL");
+  const tenon_provider *p;
+  if (!url || !run_psql(url, make_postgresql)) return false;
+  tn_settings_release(s);
+  return tn_url_settings(registry, url, &p, s, NULL) == TENON_OK;
+}
+
+static void drop_postgresql(void) { run_psql(getenv("TENON_PG_URL"), "drop table contract_items"); }
+
+static const char *const postgresql_operations[] = {"tables.list", "tables.describe", "tables.read", NULL};
+
+int main(void) {
+  if (tn_registry_new(&registry, NULL)) abort();
+  contract_kind kinds[] = {
+      MEMORY(none, false),
+      MEMORY(some, true),
+      MEMORY(all, true),
+      {.name = "sqlite", .provider = &tn_provider_sqlite, .setup = setup_sqlite, .teardown = drop_folder, .operations = sqlite_operations,
+       .broken = (const char *const[]){"path", "/nowhere/at/all.db", NULL}, .broken_code = TENON_NOT_FOUND,
+       .table = {.table = "items"}, .key_column = "id", .row_count = ROWS, .query = "select * from items", .can_order = true},
+      {.name = "files", .provider = &tn_provider_files, .setup = setup_files, .teardown = drop_folder, .operations = files_operations,
+       .broken = (const char *const[]){"root", "/nowhere/at/all", NULL}, .broken_code = TENON_NOT_FOUND,
+       .table = {.table = "items.csv"}, .key_column = "id", .row_count = ROWS},
+      {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql, .teardown = drop_postgresql,
+       .operations = postgresql_operations, .broken = (const char *const[]){"password", "canary-wrong", NULL}, .secret = "canary",
+       .broken_code = TENON_UNAUTHENTICATED, .table = {.table = "contract_items"}, .key_column = "id", .row_count = ROWS,
+       .query = "select * from contract_items", .can_order = true},
+  };
+  const tenon_provider *memory = registered(&memory_kind);
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) kinds[i].provider = kinds[i].provider ? registered(kinds[i].provider) : memory;
+  const char *only = getenv("CONTRACT_KIND");
+  int failed = 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (!only || strcmp(only, kinds[i].name) == 0) failed += contract_run(&kinds[i], 1);
+  tn_registry_free(registry);
+  return failed;
+}
