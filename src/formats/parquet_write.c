@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parquet out. The caller hands over batches; a thread of the writer's own encodes them, so that the
- * next batch is read meanwhile. Between the two is a queue of at most two batches. The file carries
- * the Arrow schema (key ARROW:schema, as pyarrow writes it): zones, annotations and wide types that
- * Parquet has no word for come back.
+ * next ones are read meanwhile. Between the two is a queue of at most QUEUE_BYTES: about a row group,
+ * so that who sends the rows need not wait while one is written. The file carries the Arrow schema
+ * (key ARROW:schema, as pyarrow writes it): zones, annotations and wide types that Parquet has no word
+ * for come back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +28,9 @@
 #include "formats/parquet_types.h"
 #include "formats/sink.h"
 
-enum { QUEUE = 2, MAX_SQL = 64 << 20, GROUP_ROWS = 122880, LEAST_GROUP_ROWS = 2048 };
-static const int64_t GROUP_BYTES = INT64_C(128) << 20, SMALL_MEMORY = INT64_C(256) << 20;
+enum { QUEUE = 16, MAX_SQL = 64 << 20, GROUP_ROWS = 122880, LEAST_GROUP_ROWS = 2048 };
+static const int64_t GROUP_BYTES = INT64_C(128) << 20, SMALL_MEMORY = INT64_C(256) << 20,
+                     QUEUE_BYTES = INT64_C(32) << 20;
 
 typedef struct tn_encoder {
   tenon_ctx *ctx;
@@ -46,6 +48,7 @@ typedef struct tn_encoder {
   pthread_mutex_t lock;    /* of all below */
   pthread_cond_t changed;
   struct ArrowArray queue[QUEUE];
+  int64_t sizes[QUEUE], queued_bytes;
   int count, most;
   bool all_given, abandoned, ended;   /* by the caller, by the caller, by the thread */
   bool cancelled;
@@ -55,6 +58,20 @@ typedef struct tn_encoder {
 } tn_encoder;
 
 /* ---- The queue ---- */
+
+/* About what a row of the batch takes in memory. */
+static int64_t row_bytes(const struct ArrowSchema *schema, const struct ArrowArray *batch) {
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < schema->n_children; i++) {
+    const struct ArrowArray *a = batch->children[i];
+    bytes += 8;
+    if (strchr("uz", schema->children[i]->format[0]) && batch->length) {
+      const int32_t *offsets = (const int32_t *)a->buffers[1] + a->offset + batch->offset;
+      bytes += 8 + (offsets[batch->length] - offsets[0]) / batch->length;
+    }
+  }
+  return bytes;
+}
 
 static void wake(void *arg) {
   tn_encoder *w = arg;
@@ -74,7 +91,9 @@ static tenon_status take(void *self, struct ArrowArray *ret, tenon_error *err) {
   if (!stop && w->count > 0) {
     *ret = w->queue[0];
     w->count--;
+    w->queued_bytes -= w->sizes[0];
     memmove(w->queue, w->queue + 1, (size_t)w->count * sizeof w->queue[0]);
+    memmove(w->sizes, w->sizes + 1, (size_t)w->count * sizeof w->sizes[0]);
     pthread_cond_broadcast(&w->changed);
   }
   pthread_mutex_unlock(&w->lock);
@@ -83,12 +102,18 @@ static tenon_status take(void *self, struct ArrowArray *ret, tenon_error *err) {
   return status ? status : tenon_fail(err, TENON_CANCELLED, TENON_STAGE_WRITE, NULL, "the file was given up");
 }
 
+static bool has_room(const tn_encoder *w, int64_t bytes) {
+  return w->count == 0 || (w->count < w->most && w->queued_bytes + bytes <= QUEUE_BYTES);
+}
+
 /* Takes the batch over. */
 static tenon_status give(tn_encoder *w, struct ArrowArray *batch, tenon_error *err) {
+  int64_t bytes = batch->length * row_bytes(&w->schema, batch);
   pthread_mutex_lock(&w->lock);
-  while (w->count == w->most && !w->ended && !w->cancelled) pthread_cond_wait(&w->changed, &w->lock);
+  while (!has_room(w, bytes) && !w->ended && !w->cancelled) pthread_cond_wait(&w->changed, &w->lock);
   bool taken = !w->ended && !w->cancelled;
   if (taken) {
+    w->queued_bytes += w->sizes[w->count] = bytes;
     w->queue[w->count++] = *batch;
     batch->release = NULL;
     pthread_cond_broadcast(&w->changed);
@@ -139,20 +164,6 @@ static tenon_status add_schema(tn_str *sql, const struct ArrowSchema *schema, te
   tn_str_release(&message);
   tn_str_release(&text);
   return status;
-}
-
-/* About what a batch's rows take while a row group is gathered. */
-static int64_t row_bytes(const struct ArrowSchema *schema, const struct ArrowArray *batch) {
-  int64_t bytes = 0;
-  for (int64_t i = 0; i < schema->n_children; i++) {
-    const struct ArrowArray *a = batch->children[i];
-    bytes += 8;
-    if (strchr("uz", schema->children[i]->format[0]) && batch->length) {
-      const int32_t *offsets = (const int32_t *)a->buffers[1] + a->offset + batch->offset;
-      bytes += 8 + (offsets[batch->length] - offsets[0]) / batch->length;
-    }
-  }
-  return bytes;
 }
 
 /* Wide rows get smaller groups: a group is gathered in memory before it is written. */
