@@ -8,7 +8,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "arrow/build.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "core/literal.h"
@@ -129,11 +131,27 @@ static tenon_status check_count(const tenon_filter *f, tenon_error *err) {
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "filter on column %s: the wrong number of values", f->column);
 }
 
+/* Numbers that are read as text, since their type holds more than Arrow's: compared bytewise, 10
+ * would be less than 9. */
+static bool is_number_as_text(const struct ArrowSchema *column) {
+  static const char *const numbers[] = {"numeric", "decimal", "number", "dec", "double", "real", "float"};
+  char type[64];
+  if (!tn_schema_annotation(column, "tenon.type", type, sizeof type)) return false;
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    if (strncasecmp(type, numbers[i], strlen(numbers[i])) == 0) return !strchr(type, '[');
+  return false;
+}
+
 static tenon_status check_column(const struct ArrowSchema *column, const tenon_filter *f, tenon_error *err) {
   tn_family family = tn_column_type_of(column).family;
   if (family == TN_OTHER)
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "`is null` and `is not null` are there for it",
                       "filter on column %s: values of its type are not compared", column->name);
+  if (family == TN_TEXT && is_number_as_text(column))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "read it as a number to compare it: numeric_as=decimal(38,10) or numeric_as=float64, without special_values=text; "
+                      "or compare in a query",
+                      "filter on column %s: its numbers are read as text, which compares 10 before 9", column->name);
   if (f->op == TENON_PREFIX && family != TN_TEXT && family != TN_BYTES)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "filter on column %s: only text and binary begin with something",
                       column->name);

@@ -252,6 +252,27 @@ static void what_does_not_fit_is_said(void **state) {
   expect("ROW = 1", "NOT_FOUND: there is no column ROW");
 }
 
+static void numbers_that_are_text_are_not_compared(void **state) {
+  (void)state;
+  struct ArrowSchema s;
+  tenon_value nine = {.type = TENON_VALUE_TEXT, .data = "9", .size = 1};
+  tenon_filter filter = {.column = "n", .op = TENON_GT, .values = &nine, .value_count = 1}, *converted;
+  tenon_error err = TENON_ERROR_INIT;
+  tn_arena arena;
+  tn_arena_init(&arena, 1 << 16);
+  assert_int_equal(tn_schema_struct(&s, 1, NULL), TENON_OK);
+  assert_int_equal(tn_schema_set(s.children[0], "n", "u", true, 0, NULL), TENON_OK);
+  assert_int_equal(tn_filters_convert(&s, &filter, 1, &arena, &converted, &err), TENON_OK);
+  assert_int_equal(tn_schema_annotate(s.children[0], "tenon.type", "numeric(10,2)", NULL), TENON_OK);
+  assert_int_equal(tn_filters_convert(&s, &filter, 1, &arena, &converted, &err), TENON_CONFIG);
+  assert_non_null(strstr(err.remedy, "numeric_as"));
+  filter.op = TENON_IS_NULL;
+  filter.value_count = 0;
+  assert_int_equal(tn_filters_convert(&s, &filter, 1, &arena, &converted, NULL), TENON_OK);
+  s.release(&s);
+  tn_arena_release(&arena);
+}
+
 static void read_with(tenon_read *read, int64_t batches, uint32_t applied, char *text, size_t room, struct ArrowSchema *ret) {
   source s;
   tenon_error err = TENON_ERROR_INIT;
@@ -329,6 +350,7 @@ int main(void) {
       cmocka_unit_test(nulls_are_asked_for_by_name),      cmocka_unit_test(what_does_not_fit_is_said),
       cmocka_unit_test(columns_are_chosen_and_limits_kept), cmocka_unit_test(a_column_twice_is_refused),
       cmocka_unit_test(decimals_are_exact_to_256_bits),
+      cmocka_unit_test(numbers_that_are_text_are_not_compared),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

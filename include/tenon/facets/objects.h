@@ -47,7 +47,7 @@ typedef struct tenon_get {
   const char *if_match;    /* an etag: CONFLICT if it is another by now */
 } tenon_get;
 
-#define TENON_GET_INIT { .struct_size = sizeof(tenon_get), .length = -1 }
+#define TENON_GET_INIT { sizeof(tenon_get), { NULL, 0 }, 0, -1, NULL }
 
 typedef struct tenon_got {
   uint32_t struct_size;

@@ -54,7 +54,8 @@ typedef struct tenon_read {
   const char *numeric_as;            /* numeric without a scale: NULL annotated text, "float64", "decimal(38,10)" */
 } tenon_read;
 
-#define TENON_READ_INIT { .struct_size = sizeof(tenon_read), .limit = -1 }
+#define TENON_READ_INIT \
+  { sizeof(tenon_read), { NULL, NULL, NULL }, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, -1, NULL, 0, 0, 0, TENON_SPECIAL_ERROR, NULL }
 
 /* What the system itself applied. The stream has at least the columns asked for and those of filters
  * and order that were not applied; COLUMNS says that it has exactly those asked for, in their order.
