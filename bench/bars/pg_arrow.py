@@ -45,7 +45,9 @@ def measure(bench):
     pg = bench.postgres
     for table in ("lineitem", "lineitem6", "ints", "texts"):
         rows, sums = pg.table(table)
-        verify([ours(pg.url, table), adbc(pg.url, table), ours(pg.tls_url, table)], rows, sums)
+        verify([ours(pg.url, table), adbc(pg.url, table)], rows, sums)
         against_limits(bench, table, rows)
         against_adbc(bench, table, rows, pg.url, "unix socket")
-        against_adbc(bench, table, rows, pg.tls_url, "TLS")
+        if table != "lineitem6":  # a matter of bytes, not of their number
+            verify([ours(pg.tls_url, table), adbc(pg.tls_url, table)], rows, sums)
+            against_adbc(bench, table, rows, pg.tls_url, "TLS")
