@@ -50,20 +50,24 @@ static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_se
   if (!schema && !holds_objects(session)) schema = named.table;   /* `tenon ls shop:public` */
   tenon_tables_list all = {.struct_size = sizeof all,
                            .schema = schema,
-                           .with_system = a->all};
+                           .with_system = a->all || schema};
   return tenon_list_tables(cli->ctx, session, &all, ret, err);
 }
 
-/* A column in which nothing is known says nothing: it is left out, as far as the first batch tells. */
+/* Whether a column tells people anything: not the catalog, which is the one that was connected to, and
+ * not one that is NULL throughout, as far as the first batch knows. */
+static bool is_useful(const tn_cli_rows *rows, size_t c) {
+  const struct ArrowArray *values = rows->batch.release ? rows->batch.children[c] : NULL;
+  if (strcmp(tn_cli_rows_name(rows, c), "catalog") == 0) return false;
+  for (int64_t i = 0; values && i < rows->batch.length; i++)
+    if (!tn_is_null(values, rows->batch.offset + i)) return true;
+  return !values;
+}
+
 static size_t find_useful(const tn_cli_rows *rows, size_t *ret_columns, size_t room) {
   size_t count = 0;
-  for (size_t c = 0; c < tn_cli_rows_columns(rows) && count < room; c++) {
-    const struct ArrowArray *values = rows->batch.release ? rows->batch.children[c] : NULL;
-    bool known = !values;
-    for (int64_t i = 0; values && i < rows->batch.length && !known; i++)
-      known = !tn_is_null(values, rows->batch.offset + i);
-    if (known) ret_columns[count++] = c;
-  }
+  for (size_t c = 0; c < tn_cli_rows_columns(rows) && count < room; c++)
+    if (is_useful(rows, c)) ret_columns[count++] = c;
   return count;
 }
 
