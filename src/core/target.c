@@ -185,17 +185,18 @@ static bool is_secret_key(const char *key, size_t size) {
   return false;
 }
 
-static void redact_query(const char *query, tn_str *out) {
-  while (*query) {
-    size_t pair = strcspn(query, "&"), key = strcspn(query, "=&");
-    if (query[key] == '=' && is_secret_key(query, key)) {
-      tn_str_add(out, query, key + 1);
+/* key=value pairs behind ? & ; or a space, wherever they stand: jdbc:postgresql://h/db?user=a;password=b */
+static void redact_pairs(const char *text, tn_str *out) {
+  while (*text) {
+    size_t pair = strcspn(text, "?&; "), key = strcspn(text, "=?&; ");
+    if (text[key] == '=' && is_secret_key(text, key)) {
+      tn_str_add(out, text, key + 1);
       tn_str_puts(out, "***");
     } else {
-      tn_str_add(out, query, pair);
+      tn_str_add(out, text, pair);
     }
-    if (query[pair]) tn_str_putc(out, query[pair++]);
-    query += pair;
+    if (text[pair]) tn_str_putc(out, text[pair++]);
+    text += pair;
   }
 }
 
@@ -224,20 +225,24 @@ static size_t redact_authority(const char *text, tn_str *out) {
   return end;
 }
 
+/* What is almost a URL: scheme:user:password@host. A colon before an @ may stand before a password. */
+static size_t redact_before_at(const char *text, tn_str *out) {
+  size_t end = last_at(text, strlen(text)), colon = 0;
+  for (size_t i = 0; i < end; i++)
+    if (text[i] == ':') colon = i;
+  if (!colon) return 0;
+  tn_str_add(out, text, colon + 1);
+  tn_str_puts(out, "***");
+  return end;
+}
+
 char *tn_target_redacted(const char *text) {
   tn_str out;
   tn_str_init(&out, 4 * MAX_TARGET);
   size_t scheme = scheme_length(text);
-  if (scheme) {
-    tn_str_add(&out, text, scheme + 3);
-    text += scheme + 3;
-    text += redact_authority(text, &out);
-  }
-  size_t head = scheme ? strcspn(text, "?") : strlen(text);
-  tn_str_add(&out, text, head);
-  if (text[head]) {
-    tn_str_putc(&out, '?');
-    redact_query(text + head + 1, &out);
-  }
+  if (scheme) tn_str_add(&out, text, scheme + 3);
+  if (scheme) text += scheme + 3;
+  text += scheme ? redact_authority(text, &out) : redact_before_at(text, &out);
+  redact_pairs(text, &out);
   return tn_str_move(&out);
 }
