@@ -143,7 +143,8 @@ tenon_status tn_pg_parse_url(const char *url,
   if (strlen(rest) > MAX_URL) return bad_url(err, "more than 16,384 characters");
   size_t authority = strcspn(rest, "/?");
   if (has_raw_password(rest, authority)) return bad_url(err, "a / or ? in its password");
-  const char *at = memchr(rest, '@', authority);
+  /* the last one: a host has none, and a password may have been pasted as it is */
+  const char *at = memrchr(rest, '@', authority);
   tenon_status status = at ? set_user(&to, rest, (size_t)(at - rest)) : TENON_OK;
   const char *hosts = at ? at + 1 : rest;
   size_t host_size = authority - (size_t)(hosts - rest);
