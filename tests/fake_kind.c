@@ -25,10 +25,14 @@ typedef struct fake_config {
 } fake_config;
 
 static const tenon_param rows[] = {
-    {TENON_INTEGER(fake_config, pool_size), .key = "pool_size", .label = "Idle", .help = "sessions kept", .default_value = "5", .min = 0, .max = 100},
-    {TENON_INTEGER(fake_config, max_overflow), .key = "max_overflow", .label = "More", .help = "at most", .default_value = "15", .min = 0, .max = 100},
-    {TENON_DURATION(fake_config, pool_recycle), .key = "pool_recycle", .label = "Age", .help = "of sessions", .default_value = "0"},
-    {TENON_STRING(fake_config, password), .key = "password", .label = "Password", .help = "a secret", .flags = TENON_SECRET},
+    {TENON_INTEGER(fake_config, pool_size), .key = "pool_size", .label = "Idle",
+     .help = "sessions kept", .default_value = "5", .min = 0, .max = 100},
+    {TENON_INTEGER(fake_config, max_overflow), .key = "max_overflow", .label = "More",
+     .help = "at most", .default_value = "15", .min = 0, .max = 100},
+    {TENON_DURATION(fake_config, pool_recycle), .key = "pool_recycle", .label = "Age",
+     .help = "of sessions", .default_value = "0"},
+    {TENON_STRING(fake_config, password), .key = "password", .label = "Password",
+     .help = "a secret", .flags = TENON_SECRET},
 };
 
 typedef struct fake_session_state {
@@ -54,7 +58,8 @@ static bool fails(atomic_int *left) {
   return false;
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *t, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *t,
+                         tenon_error *err) {
   (void)p;
   const fake_config *c = config;
   atomic_fetch_add(&fake.tests, 1);
@@ -62,20 +67,23 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *co
   tenon_status status = take_time(ctx, err);
   if (status) return status;
   if (fails(&fake.fail_opens))
-    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, "start it", "nobody there for %s", c->password ? c->password : "anyone");
+    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, "start it", "nobody there for %s",
+                      c->password ? c->password : "anyone");
   host->step_end(t, TENON_PASSED, NULL, "hello %s", c->password ? c->password : "");
   host->step_begin(t, "probe");
   return TENON_OK;
 }
 
-static tenon_status open_it(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_it(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret,
+                            tenon_error *err) {
   (void)p;
   const fake_config *c = config;
   atomic_fetch_add(&fake.opens, 1);
   tenon_status status = take_time(ctx, err);
   if (status) return status;
   if (fails(&fake.fail_opens))
-    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, "start it", "nobody there for %s", c->password ? c->password : "anyone");
+    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, "start it", "nobody there for %s",
+                      c->password ? c->password : "anyone");
   fake_session_state *s = host->resize(NULL, sizeof *s);
   if (!s) return TENON_LIMITED;
   *s = (fake_session_state){.config = c};
@@ -93,13 +101,15 @@ static void close_it(void *session) {
 static tenon_status check(tenon_ctx *ctx, void *session, tenon_error *err) {
   (void)ctx, (void)session;
   atomic_fetch_add(&fake.checks, 1);
-  return fails(&fake.fail_checks) ? tenon_fail(err, TENON_GONE, TENON_STAGE_NONE, NULL, "dead") : TENON_OK;
+  return fails(&fake.fail_checks) ? tenon_fail(err, TENON_GONE, TENON_STAGE_NONE, NULL, "dead")
+      : TENON_OK;
 }
 
 static tenon_status reset(tenon_ctx *ctx, void *session, tenon_error *err) {
   (void)ctx, (void)session;
   atomic_fetch_add(&fake.resets, 1);
-  return fails(&fake.fail_resets) ? tenon_fail(err, TENON_GONE, TENON_STAGE_NONE, NULL, "dirty") : TENON_OK;
+  return fails(&fake.fail_resets) ? tenon_fail(err, TENON_GONE, TENON_STAGE_NONE, NULL, "dirty")
+      : TENON_OK;
 }
 
 /* ---- Rows ---- */
@@ -127,15 +137,18 @@ static tenon_status next(void *self, struct ArrowArray *ret, tenon_error *err) {
   fake_stream *s = self;
   tenon_status status = take_time(s->ctx, err);
   if (status) return status;
-  if (fails(&fake.fail_batches)) return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY, NULL, "the line broke");
+  if (fails(&fake.fail_batches))
+    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY, NULL, "the line broke");
   if (++s->batches == atomic_load(&fake.fail_at_batch))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "mend it", "a bad value, %s", s->session->config->password);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "mend it", "a bad value, %s",
+                      s->session->config->password);
   int64_t n = 0, most = atomic_load(&fake.batch);
   for (; n < most && s->next < s->rows; n++, s->next++) {
     char text[32];
     snprintf(text, sizeof text, "row %lld", (long long)s->next);
     if (!tn_append_i64(tn_builder_column(s->builder, 0), s->next)) return tn_append_failed(err);
-    bool ok = s->next % 3 == 2 ? tn_append_null(tn_builder_column(s->builder, 1)) : tn_append_text(tn_builder_column(s->builder, 1), text);
+    bool ok = s->next % 3 == 2 ? tn_append_null(tn_builder_column(s->builder, 1))
+        : tn_append_text(tn_builder_column(s->builder, 1), text);
     if (!ok) return tn_append_failed(err);
   }
   if (n == 0) {
@@ -152,7 +165,8 @@ static void close_stream(void *self) {
   host->resize(s, 0);
 }
 
-static tenon_status open_stream(tenon_ctx *ctx, void *session, tenon_stream *ret, tenon_error *err) {
+static tenon_status open_stream(tenon_ctx *ctx, void *session, tenon_stream *ret,
+                                tenon_error *err) {
   tenon_stream out = {.struct_size = sizeof out, .next = next, .close = close_stream};
   fake_stream *s = host->resize(NULL, sizeof *s);
   if (!s) return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, NULL, "out of memory");
@@ -170,12 +184,14 @@ static tenon_status open_stream(tenon_ctx *ctx, void *session, tenon_stream *ret
   return TENON_OK;
 }
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list *request, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list *request,
+                         tenon_stream *ret, tenon_error *err) {
   (void)request;
   return open_stream(ctx, session, ret, err);
 }
 
-static tenon_status read_rows(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_rows *ret, tenon_error *err) {
+static tenon_status read_rows(tenon_ctx *ctx, void *session, const tenon_read *request,
+                              tenon_rows *ret, tenon_error *err) {
   atomic_fetch_add(&fake.reads, 1);
   if (request->name.table && strcmp(request->name.table, "none") == 0)
     return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, NULL, "no table none");
@@ -189,9 +205,11 @@ static void release_table(tenon_table *t) {
   t->release = NULL;
 }
 
-static tenon_status describe(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_table *ret, tenon_error *err) {
+static tenon_status describe(tenon_ctx *ctx, void *session, const tenon_read *request,
+                             tenon_table *ret, tenon_error *err) {
   (void)ctx, (void)session, (void)request;
-  static const tenon_column columns[] = {{.name = "n", .type = "bigint"}, {.name = "t", .type = "text", .nullable = 1}};
+  static const tenon_column columns[] = {{.name = "n", .type = "bigint"},
+                                         {.name = "t", .type = "text", .nullable = 1}};
   struct ArrowSchema s;
   tenon_status status = make_schema(&s, err);
   if (status) return status;
@@ -203,7 +221,8 @@ static tenon_status describe(tenon_ctx *ctx, void *session, const tenon_read *re
   return TENON_OK;
 }
 
-static const tenon_tables_ops tables = {.struct_size = sizeof tables, .list = list, .describe = describe, .read = read_rows};
+static const tenon_tables_ops tables = {.struct_size = sizeof tables, .list = list,
+                                        .describe = describe, .read = read_rows};
 
 #define FAKE(name, its_traits)                                                                                              \
   const tenon_provider name = {.struct_size = sizeof name, .abi = TENON_ABI, .kind = #name, .category = "sql",               \
@@ -239,13 +258,16 @@ static tn_config *config_of(const tenon_provider *p, const char *const *settings
   tn_config *config = NULL;
   tenon_error err = TENON_ERROR_INIT;
   tn_settings_init(&s);
-  for (; settings && *settings; settings += 2) assert_int_equal(tn_settings_set(&s, settings[0], settings[1], NULL), TENON_OK);
+  for (; settings && *settings; settings += 2)
+    assert_int_equal(tn_settings_set(&s, settings[0], settings[1], NULL), TENON_OK);
   if (tn_config_new(registered(p), &s, &config, &err)) fail_msg("%s", err.message);
   tn_settings_release(&s);
   return config;
 }
 
-tn_config *fake_config_of(const tenon_provider *p, const char *const *settings) { return config_of(p, settings); }
+tn_config *fake_config_of(const tenon_provider *p, const char *const *settings) {
+  return config_of(p, settings);
+}
 
 tn_connector *fake_connector(const tenon_provider *p, const char *const *settings) {
   tn_connector *c = NULL;

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static bool is_group4(uint32_t address) { return IN_MULTICAST(address) || address == INADDR_BROADCAST; }
+static bool is_group4(uint32_t address) {
+  return IN_MULTICAST(address) || address == INADDR_BROADCAST;
+}
 
 static bool is_group6(const struct in6_addr *a) {
   uint32_t mapped;

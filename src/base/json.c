@@ -30,13 +30,16 @@ static bool is_too_deep(const char *text, size_t size) {
 
 tenon_status tn_json_parse(const char *text, size_t size, tn_json **ret, tenon_error *err) {
   if (size > TN_JSON_MAX_SIZE)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "JSON text of %zu bytes, more than %d", size, TN_JSON_MAX_SIZE);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
+                      "JSON text of %zu bytes, more than %d", size, TN_JSON_MAX_SIZE);
   if (is_too_deep(text, size))
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "JSON text is nested deeper than %d", TN_JSON_MAX_DEPTH);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
+                      "JSON text is nested deeper than %d", TN_JSON_MAX_DEPTH);
   json_error_t why;
   json_t *v = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
   if (!v)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DATA, NULL, "not JSON: line %d, column %d: %s", why.line, why.column, why.text);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DATA, NULL, "not JSON: line %d, column %d: %s",
+                      why.line, why.column, why.text);
   *ret = (tn_json *)(void *)v;
   return TENON_OK;
 }
@@ -64,10 +67,15 @@ size_t tn_json_count(const tn_json *v) {
   return json_is_array(value_of(v)) ? json_array_size(value_of(v)) : json_object_size(value_of(v));
 }
 
-const tn_json *tn_json_at(const tn_json *v, size_t i) { return as_value(json_array_get(value_of(v), i)); }
-const tn_json *tn_json_get(const tn_json *v, const char *key) { return as_value(json_object_get(value_of(v), key)); }
+const tn_json *tn_json_at(const tn_json *v, size_t i) {
+  return as_value(json_array_get(value_of(v), i));
+}
+const tn_json *tn_json_get(const tn_json *v, const char *key) {
+  return as_value(json_object_get(value_of(v), key));
+}
 
-bool tn_json_next(const tn_json *v, void **cursor, const char **ret_key, const tn_json **ret_value) {
+bool tn_json_next(const tn_json *v, void **cursor, const char **ret_key,
+                  const tn_json **ret_value) {
   json_t *object = (json_t *)(uintptr_t)v;
   *cursor = *cursor ? json_object_iter_next(object, *cursor) : json_object_iter(object);
   if (!*cursor) return false;

@@ -19,7 +19,8 @@ enum {
 typedef struct tn_json tn_json;
 
 typedef enum tn_json_type {
-  TN_JSON_NULL = 0, TN_JSON_BOOL, TN_JSON_INTEGER, TN_JSON_NUMBER, TN_JSON_STRING, TN_JSON_ARRAY, TN_JSON_OBJECT
+  TN_JSON_NULL =
+      0, TN_JSON_BOOL, TN_JSON_INTEGER, TN_JSON_NUMBER, TN_JSON_STRING, TN_JSON_ARRAY, TN_JSON_OBJECT
 } tn_json_type;
 
 /* Any one value with nothing behind it. Duplicate keys, invalid UTF-8, NUL characters and integers
@@ -32,7 +33,8 @@ int64_t tn_json_integer(const tn_json *);
 double tn_json_number(const tn_json *);          /* of integers, too */
 const char *tn_json_string(const tn_json *);     /* NULL: not a string */
 size_t tn_json_count(const tn_json *);           /* of an array or object, else 0 */
-const tn_json *tn_json_at(const tn_json *, size_t i);              /* of an array; NULL behind the last */
+/* of an array; NULL behind the last */
+const tn_json *tn_json_at(const tn_json *, size_t i);
 const tn_json *tn_json_get(const tn_json *, const char *key);      /* of an object; NULL: absent */
 /* The members of an object in the order of the text: cursor starts as NULL; false behind the last. */
 bool tn_json_next(const tn_json *, void **cursor, const char **ret_key, const tn_json **ret_value);
@@ -58,7 +60,8 @@ void tn_json_put_integer(tn_json_writer *, int64_t);
 void tn_json_put_number(tn_json_writer *, double);      /* NaN and infinities write null */
 void tn_json_put_bool(tn_json_writer *, bool);
 void tn_json_put_null(tn_json_writer *);
-void tn_json_put_raw(tn_json_writer *, const char *json);          /* a value that is JSON already */
+/* a value that is JSON already */
+void tn_json_put_raw(tn_json_writer *, const char *json);
 
 /* A string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 bool tn_json_quote(tn_str *out, const char *data, size_t size);

@@ -74,8 +74,9 @@ static tenon_status project(const applier *a, struct ArrowArray *batch, tenon_er
     p->pointers[i] = &p->children[i];
     from->release = NULL;
   }
-  struct ArrowArray out = {.length = batch->length, .null_count = 0, .offset = batch->offset, .n_buffers = 1,
-                           .n_children = a->column_count, .buffers = p->buffers, .children = p->pointers,
+  struct ArrowArray out = {.length = batch->length, .null_count = 0, .offset = batch->offset,
+                           .n_buffers = 1, .n_children = a->column_count,
+                           .buffers = p->buffers, .children = p->pointers,
                            .release = release_projected, .private_data = p};
   batch->release(batch);
   *batch = out;
@@ -120,7 +121,8 @@ static int64_t pick(applier *a, const struct ArrowArray *batch) {
 
 /* ---- Copies of picked rows ---- */
 
-static tenon_status copy_rows(applier *a, const struct ArrowArray *batch, int64_t count, tenon_error *err) {
+static tenon_status copy_rows(applier *a, const struct ArrowArray *batch, int64_t count,
+                              tenon_error *err) {
   if (!a->builder) {
     tenon_status status = tn_builder_new(&a->kept, &a->builder, err);
     if (status) return status;
@@ -129,7 +131,8 @@ static tenon_status copy_rows(applier *a, const struct ArrowArray *batch, int64_
   for (int64_t i = 0; i < a->kept.n_children; i++) {
     struct ArrowArray column = *batch->children[a->columns ? a->columns[i] : i];
     column.offset += batch->offset;
-    if (!tn_gather(tn_builder_column(a->builder, i), &column, a->rows, count)) return tn_append_failed(err);
+    if (!tn_gather(tn_builder_column(a->builder, i), &column, a->rows, count))
+      return tn_append_failed(err);
   }
   a->pending += count;
   return TENON_OK;
@@ -148,7 +151,7 @@ static bool is_enough(const applier *a) {
 
 /* ---- The stream ---- */
 
-/* Whether what passed of a batch is sent on in place, and not copied: all of it, or one long piece. */
+/* Whether what passed of a batch is sent on in place, not copied: all of it, or one long piece. */
 static bool stays_in_place(const applier *a, const struct ArrowArray *batch, int64_t count) {
   bool is_run = a->rows[count - 1] - a->rows[0] == count - 1;
   return is_run && count >= batch->length / 4;
@@ -222,7 +225,8 @@ typedef struct rest {
   bool after, limit, columns;
 } rest;
 
-static tenon_status find_rest(const tenon_read *read, const tenon_rows *rows, tn_arena *arena, rest *ret, tenon_error *err) {
+static tenon_status find_rest(const tenon_read *read, const tenon_rows *rows, tn_arena *arena,
+                              rest *ret, tenon_error *err) {
   rest r = {.filters = tn_arena_alloc(arena, (read->filter_count + 1) * sizeof *r.filters)};
   if (!r.filters) return tn_no_memory(err);
   for (size_t i = 0; i < read->filter_count; i++)
@@ -248,7 +252,8 @@ static tenon_status choose_columns(applier *a, const tenon_read *read, tenon_err
     same = same && places[i] == (int64_t)i;
     for (size_t k = 0; k < i; k++)
       if (places[k] == places[i])
-        return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name each column once", "column %s is asked for twice",
+        return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name each column once",
+                          "column %s is asked for twice",
                           read->columns[i]);
   }
   if (same) {
@@ -275,18 +280,25 @@ static tenon_status make_schema(applier *a, tenon_error *err) {
   return status ? status : tn_schema_copy(&a->schema, &a->kept, err);
 }
 
-static tenon_status make_matcher(applier *a, const tenon_read *read, const rest *r, tenon_error *err) {
+static tenon_status make_matcher(applier *a, const tenon_read *read, const rest *r,
+                                 tenon_error *err) {
   tenon_filter *filters = NULL;
   tenon_value *after = NULL;
   size_t keys = r->after ? read->order_count : 0;
   if (r->filter_count == 0 && keys == 0) return TENON_OK;
-  tenon_status status = tn_filters_convert(&a->in.schema, r->filters, r->filter_count, &a->arena, &filters, err);
-  if (!status) status = tn_after_convert(&a->in.schema, read->order, keys, read->after, &a->arena, &after, err);
-  if (!status) status = tn_matcher_new(&a->in.schema, filters, r->filter_count, read->order, after, keys, &a->matcher, err);
+  tenon_status status = tn_filters_convert(&a->in.schema, r->filters, r->filter_count, &a->arena,
+                                           &filters, err);
+  if (!status)
+    status = tn_after_convert(&a->in.schema, read->order, keys, read->after, &a->arena, &after,
+                              err);
+  if (!status)
+    status = tn_matcher_new(&a->in.schema, filters, r->filter_count, read->order, after, keys,
+                            &a->matcher, err);
   return status;
 }
 
-static tenon_status prepare(applier *a, const tenon_read *read, const tenon_rows *rows, bool *ret_nothing_to_do, tenon_error *err) {
+static tenon_status prepare(applier *a, const tenon_read *read, const tenon_rows *rows,
+                            bool *ret_nothing_to_do, tenon_error *err) {
   rest r = {0};
   tn_arena_init(&a->arena, 64 << 20);
   tenon_status status = find_rest(read, rows, &a->arena, &r, err);
@@ -303,7 +315,8 @@ tenon_status tn_rows_complete(const tenon_read *read, tenon_rows *rows, tenon_er
   tenon_status status = TENON_OK;
   if (!a) status = tn_no_memory(err);
   else if (read->order_count && !(rows->applied & TENON_APPLIED_ORDER))
-    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the order away", "this system cannot put rows in order");
+    status = tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the order away",
+                        "this system cannot put rows in order");
   if (status) {
     tn_stream_close(&rows->stream);
     tn_free(a);
@@ -320,7 +333,8 @@ tenon_status tn_rows_complete(const tenon_read *read, tenon_rows *rows, tenon_er
     apply_close(a);
     return status;
   }
-  rows->stream = (tenon_stream){.struct_size = sizeof rows->stream, .self = a, .schema = a->schema, .next = apply_next, .close = apply_close};
+  rows->stream = (tenon_stream){.struct_size = sizeof rows->stream, .self = a, .schema = a->schema,
+                                .next = apply_next, .close = apply_close};
   a->schema = (struct ArrowSchema){0};
   return TENON_OK;
 }
@@ -334,9 +348,12 @@ static bool has_column(const struct ArrowSchema *schema, const char *name) {
 }
 
 bool tn_rows_suffice(const tenon_read *read, const tenon_rows *rows) {
-  bool order = !(rows->applied & TENON_APPLIED_ORDER), after = read->after && !(rows->applied & TENON_APPLIED_AFTER);
-  for (size_t i = 0; i < read->filter_count; i++)
-    if (!(rows->filters_applied >> i & 1) && !has_column(&rows->stream.schema, read->filters[i].column)) return false;
+  bool order = !(rows->applied & TENON_APPLIED_ORDER);
+  bool after = read->after && !(rows->applied & TENON_APPLIED_AFTER);
+  for (size_t i = 0; i < read->filter_count; i++) {
+    bool is_left = !(rows->filters_applied >> i & 1);
+    if (is_left && !has_column(&rows->stream.schema, read->filters[i].column)) return false;
+  }
   for (size_t i = 0; i < read->order_count && (order || after); i++)
     if (!has_column(&rows->stream.schema, read->order[i].column)) return false;
   return true;

@@ -13,7 +13,10 @@
 #include "core/session_parts.h"
 #include "core/stream.h"
 
-enum { MAX_ATTEMPTS = 3, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 30000, RETRY_COST_MILLI = 1000, SUCCESS_GAIN_MILLI = 100 };
+enum {
+  MAX_ATTEMPTS = 3, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 30000, RETRY_COST_MILLI =
+      1000, SUCCESS_GAIN_MILLI = 100
+};
 
 tenon_status tn_pass_error(const tenon_error *from, tenon_error *to) {
   if (!to || to->code) return from->code;
@@ -28,7 +31,8 @@ tenon_status tn_pass_error(const tenon_error *from, tenon_error *to) {
 /* After these nobody knows what the other side still does or sends. */
 static bool is_breaking(tenon_status code) {
   switch (code) {
-    case TENON_UNREACHABLE: case TENON_TLS: case TENON_TIMEOUT: case TENON_CANCELLED: case TENON_GONE: case TENON_IO:
+    case TENON_UNREACHABLE: case TENON_TLS: case TENON_TIMEOUT: case TENON_CANCELLED:
+    case TENON_GONE: case TENON_IO:
     case TENON_INTERNAL: return true;
     default: return false;
   }
@@ -47,7 +51,8 @@ void tn_session_failed(tn_session *s, tenon_error *err) {
 static tenon_status enter(tn_session *s, const tn_op *op, tenon_error *err) {
   if (is_shared(s)) return TENON_OK;
   if (atomic_load(&s->streams) > 0)
-    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_NONE, "release the stream first, or take another session",
+    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_NONE,
+                      "release the stream first, or take another session",
                       "%s: %s while a stream of the session is open", s->connector->name, op->name);
   if (atomic_flag_test_and_set(&s->busy))
     return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_NONE, "take a session for each thread",
@@ -82,12 +87,14 @@ static void gain_budget(tn_connector *c) {
 }
 
 /* How long to wait before the next attempt, -1: there is none. */
-static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_op *op, int attempt, const tenon_error *why) {
+static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_op *op, int attempt,
+                           const tenon_error *why) {
   if (!(op->flags & TN_OP_IDEMPOTENT) || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
   int64_t longest = (int64_t)FIRST_DELAY_MS << (attempt - 1);
   int64_t delay = longest / 2 + jitter(longest);
   if (why->retry_after_ms > delay) delay = why->retry_after_ms;
-  if (delay > LONGEST_DELAY_MS || delay >= tn_ctx_remaining_ms(ctx) || !pay_for_retry(s->connector)) return -1;
+  if (delay > LONGEST_DELAY_MS || delay >= tn_ctx_remaining_ms(ctx) || !pay_for_retry(s->connector))
+    return -1;
   return delay;
 }
 
@@ -99,24 +106,29 @@ static tenon_status make_ready(tenon_ctx *ctx, tn_session *s, tenon_error *err) 
   tenon_error why = TENON_ERROR_INIT;
   if (is_shared(s)) return TENON_OK;
   bool is_lost = !s->native || atomic_load(&s->broken);
-  if (!is_lost && atomic_exchange(&s->suspect, false)) is_lost = s->connector->provider->check(ctx, s->native, &why) != TENON_OK;
+  if (!is_lost && atomic_exchange(&s->suspect, false))
+    is_lost = s->connector->provider->check(ctx, s->native, &why) != TENON_OK;
   atomic_store(&s->suspect, false);
   return is_lost ? tn_session_reopen(ctx, s, err) : TENON_OK;
 }
 
-static tenon_status invoke(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
+static tenon_status invoke(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call,
+                           tenon_error *err) {
   tenon_status status = make_ready(ctx, s, err);
   if (!status) status = tn_fault_check(op->name, err);
-  if (!status) status = op->invoke(s->connector->provider, ctx, s->native, call->request, call->reply, err);
+  if (!status)
+    status = op->invoke(s->connector->provider, ctx, s->native, call->request, call->reply, err);
   if (!status && call->first) status = call->first(call->arg, ctx, err);
   if (status && err && !err->code)
-    tenon_fail(err, status, TENON_STAGE_NONE, NULL, "%s: %s failed and nothing more was said", s->connector->name, op->name);
+    tenon_fail(err, status, TENON_STAGE_NONE, NULL, "%s: %s failed and nothing more was said",
+               s->connector->name, op->name);
   return status;
 }
 
 /* The system has as long for a first answer as for a batch, where nobody set a deadline. Writing has
  * no such limit: it waits for rows, too. */
-static tenon_status attempt_call(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
+static tenon_status attempt_call(tenon_ctx *ctx, tn_session *s, const tn_op *op,
+                                 const tn_call *call, tenon_error *err) {
   bool stalls = op->flags & TN_OP_IDEMPOTENT && !tn_ctx_has_deadline(ctx);
   if (stalls) tn_ctx_stall_begin(ctx, TN_STALL_MS);
   tenon_status status = invoke(ctx, s, op, call, err);
@@ -124,13 +136,15 @@ static tenon_status attempt_call(tenon_ctx *ctx, tn_session *s, const tn_op *op,
   return status;
 }
 
-static tenon_status attempt_until_done(tenon_ctx *ctx, tn_session *s, const tn_op *op, const tn_call *call, tenon_error *err) {
+static tenon_status attempt_until_done(tenon_ctx *ctx, tn_session *s, const tn_op *op,
+                                       const tn_call *call, tenon_error *err) {
   for (int attempt = 1;; attempt++) {
     int64_t began = tn_now_us();
     tenon_error why = TENON_ERROR_INIT;
     tenon_status status = tn_ctx_check(ctx, &why);
     if (!status) status = attempt_call(ctx, s, op, call, &why);
-    tn_ctx_log(ctx, TENON_LOG_DEBUG, "%s %s %s %.1f ms", op->name, s->connector->name, tenon_status_name(status),
+    tn_ctx_log(ctx, TENON_LOG_DEBUG, "%s %s %s %.1f ms", op->name, s->connector->name,
+               tenon_status_name(status),
                (double)(tn_now_us() - began) / 1000);
     if (!status) {
       gain_budget(s->connector);
@@ -144,12 +158,14 @@ static tenon_status attempt_until_done(tenon_ctx *ctx, tn_session *s, const tn_o
   }
 }
 
-tenon_status tn_call_run(tenon_ctx *ctx, tn_session *s, const tn_call *call, tenon_ctx **ret_ctx, tenon_error *err) {
+tenon_status tn_call_run(tenon_ctx *ctx, tn_session *s, const tn_call *call, tenon_ctx **ret_ctx,
+                         tenon_error *err) {
   const tn_op *op = tn_op_at(call->op);
   tenon_ctx *own = NULL;
   tenon_error why = TENON_ERROR_INIT;
   if (!tn_provider_has_op(s->connector->provider, call->op))
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE, "`tenon kinds` says what each kind can do",
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE,
+                      "`tenon kinds` says what each kind can do",
                       "kind %s has no operation %s", s->connector->provider->kind, op->name);
   tenon_status status = enter(s, op, err);
   if (status) return status;

@@ -15,7 +15,9 @@
 #include "base/json.h"
 #include "core/params.h"
 
-enum { MAX_CONFIG_BYTES = 8 << 20, MAX_FILE = 1 << 20, MAX_ROWS = 64, MAX_ITEMS = 10000, MAX_SHOWN = 40 };
+enum {
+  MAX_CONFIG_BYTES = 8 << 20, MAX_FILE = 1 << 20, MAX_ROWS = 64, MAX_ITEMS = 10000, MAX_SHOWN = 40
+};
 
 /* A value on its way from text to struct. */
 typedef struct text_value {
@@ -58,7 +60,9 @@ static const char *shown(const tenon_param *row, const text_value *v, char *room
 
 /* ---- Where a value comes from ---- */
 
-static bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+static bool starts_with(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
 
 static char *keep(checker *c, const char *data, size_t size) {
   char *copy = tn_arena_strndup(&c->config->arena, data, size);
@@ -88,7 +92,8 @@ static bool from_env(checker *c, const tenon_param *row, const char *name, text_
   return v->data != NULL;
 }
 
-static bool from_file(checker *c, const tenon_param *row, const char *base, const char *name, text_value *v) {
+static bool from_file(checker *c, const tenon_param *row, const char *base, const char *name,
+                      text_value *v) {
   const char *path = join(c, base, name);
   char *data = NULL;
   size_t size = 0;
@@ -109,7 +114,8 @@ static bool from_file(checker *c, const tenon_param *row, const char *base, cons
 }
 
 /* A reference followed, or the text as it stands. */
-static bool resolve(checker *c, const tenon_param *row, const char *base, const char *text, text_value *v) {
+static bool resolve(checker *c, const tenon_param *row, const char *base, const char *text,
+                    text_value *v) {
   if (starts_with(text, "$ENV:")) return from_env(c, row, text + 5, v);
   if (starts_with(text, "$FILE:")) return from_file(c, row, base, text + 6, v);
   if (starts_with(text, "$$ENV:") || starts_with(text, "$$FILE:")) text++;
@@ -191,7 +197,8 @@ static const char *split(checker *c, bool is_map, const char *text, items *ret) 
   return NULL;
 }
 
-static const char *add_json_text(checker *c, const tenon_param *row, const char *base, const tn_json *v, items *ret) {
+static const char *add_json_text(checker *c, const tenon_param *row, const char *base,
+                                 const tn_json *v, items *ret) {
   const char *text = tn_json_string(v);
   text_value item;
   if (!text) return "holds something that is not a text";
@@ -199,11 +206,13 @@ static const char *add_json_text(checker *c, const tenon_param *row, const char 
   return add_item(c, ret, item.data) ? NULL : "has more than 10,000 items";
 }
 
-static const char *unpack(checker *c, const tenon_param *row, const char *base, const tn_json *root, items *ret) {
+static const char *unpack(checker *c, const tenon_param *row, const char *base, const tn_json *root,
+                          items *ret) {
   const char *why = NULL;
   if (row->type == TENON_PARAM_LIST) {
     if (tn_json_type_of(root) != TN_JSON_ARRAY) return "is not a list";
-    for (size_t i = 0; !why && i < tn_json_count(root); i++) why = add_json_text(c, row, base, tn_json_at(root, i), ret);
+    for (size_t i = 0; !why && i < tn_json_count(root); i++)
+      why = add_json_text(c, row, base, tn_json_at(root, i), ret);
     return why;
   }
   if (tn_json_type_of(root) != TN_JSON_OBJECT) return "is not a map";
@@ -218,7 +227,8 @@ static const char *unpack(checker *c, const tenon_param *row, const char *base, 
 }
 
 /* Answers what is wrong, NULL if nothing is, "" if it was said already. */
-static const char *parse_items(checker *c, const tenon_param *row, const char *base, const text_value *v, tenon_strings *ret) {
+static const char *parse_items(checker *c, const tenon_param *row, const char *base,
+                               const text_value *v, tenon_strings *ret) {
   items found = {0};
   const char *why;
   if (v->is_structured || v->data[0] == '[' || v->data[0] == '{') {
@@ -231,7 +241,8 @@ static const char *parse_items(checker *c, const tenon_param *row, const char *b
   }
   if (why) return why;
   size_t step = row->type == TENON_PARAM_MAP ? 2 : 1;
-  for (size_t i = step - 1; row->flags & TENON_SECRET && i < found.count; i += step) add_secret(c, found.data[i]);
+  for (size_t i = step - 1; row->flags & TENON_SECRET && i < found.count; i += step)
+    add_secret(c, found.data[i]);
   *ret = (tenon_strings){found.data, found.count};
   return NULL;
 }
@@ -247,7 +258,8 @@ static bool in_range(checker *c, const tenon_param *row, const char *what, int64
   return false;
 }
 
-static bool parse_whole(checker *c, const tenon_param *row, const char *what, const text_value *v, void *at) {
+static bool parse_whole(checker *c, const tenon_param *row, const char *what, const text_value *v,
+                        void *at) {
   int64_t n = 0;
   const char *wanted = "a whole number";
   bool ok;
@@ -266,21 +278,24 @@ static bool parse_whole(checker *c, const tenon_param *row, const char *what, co
   return true;
 }
 
-static bool parse_number(checker *c, const tenon_param *row, const char *what, const text_value *v, void *at) {
+static bool parse_number(checker *c, const tenon_param *row, const char *what, const text_value *v,
+                         void *at) {
   double n = 0;
   if (!tn_parse_f64(v->data, v->size, &n) || !(n - n == 0)) {
     problem(c, row->key, "%s is not a number", what);
     return false;
   }
   if (row->min < row->max && !(n >= (double)row->min && n <= (double)row->max)) {
-    problem(c, row->key, "%s is not between %lld and %lld", what, (long long)row->min, (long long)row->max);
+    problem(c, row->key, "%s is not between %lld and %lld", what, (long long)row->min,
+            (long long)row->max);
     return false;
   }
   memcpy(at, &n, sizeof n);
   return true;
 }
 
-static bool parse_choice(checker *c, const tenon_param *row, const char *what, const text_value *v, void *at) {
+static bool parse_choice(checker *c, const tenon_param *row, const char *what, const text_value *v,
+                         void *at) {
   tn_str all;
   tn_str_init(&all, 400);
   size_t count = 0;
@@ -291,20 +306,25 @@ static bool parse_choice(checker *c, const tenon_param *row, const char *what, c
     tn_str_release(&all);
     return true;
   }
-  const char *nearest = row->flags & TENON_SECRET || v->is_referred ? NULL : tn_nearest(v->data, row->choices, count);
-  problem(c, row->key, "%s is none of %s%s%s%s", what, tn_str_text(&all), nearest ? " (did you mean " : "",
+  bool is_shown = !(row->flags & TENON_SECRET) && !v->is_referred;
+  const char *nearest = is_shown ? tn_nearest(v->data, row->choices, count) : NULL;
+  problem(c, row->key, "%s is none of %s%s%s%s", what, tn_str_text(&all),
+          nearest ? " (did you mean " : "",
           nearest ? nearest : "", nearest ? "?)" : "");
   tn_str_release(&all);
   return false;
 }
 
-static bool parse_text(checker *c, const tenon_param *row, const char *base, const char *what, const text_value *v, void *at) {
+static bool parse_text(checker *c, const tenon_param *row, const char *base, const char *what,
+                       const text_value *v, void *at) {
   const char *why = NULL;
   const char *text = v->data;
   size_t bad;
   if (strlen(text) != v->size) why = "has a NUL character";
-  else if (row->type != TENON_PARAM_PATH && !tn_utf8_valid(text, v->size, &bad)) why = "is not UTF-8";
-  else if (!*text && (row->flags & TENON_REQUIRED || row->type == TENON_PARAM_PATH)) why = "is empty";
+  else if (row->type != TENON_PARAM_PATH && !tn_utf8_valid(text, v->size, &bad))
+    why = "is not UTF-8";
+  else if (!*text && (row->flags & TENON_REQUIRED || row->type == TENON_PARAM_PATH))
+    why = "is empty";
   if (!why && row->type == TENON_PARAM_JSON) {
     tn_json *root = NULL;
     if (tn_json_parse(text, v->size, &root, NULL)) why = "is not JSON";
@@ -325,7 +345,8 @@ static bool parse_file(checker *c, const tenon_param *row, const text_value *v, 
   return true;
 }
 
-static bool parse_boolean(checker *c, const tenon_param *row, const char *what, const text_value *v, void *at) {
+static bool parse_boolean(checker *c, const tenon_param *row, const char *what, const text_value *v,
+                          void *at) {
   bool b = false;
   if (!tn_parse_boolean(v->data, &b)) {
     problem(c, row->key, "%s is neither true nor false", what);
@@ -335,7 +356,8 @@ static bool parse_boolean(checker *c, const tenon_param *row, const char *what, 
   return true;
 }
 
-static bool parse_list(checker *c, const tenon_param *row, const char *base, const char *what, const text_value *v, void *at) {
+static bool parse_list(checker *c, const tenon_param *row, const char *base, const char *what,
+                       const text_value *v, void *at) {
   tenon_strings strings = {0};
   const char *why = parse_items(c, row, base, v, &strings);
   if (why && *why) problem(c, row->key, "%s %s", what, why);
@@ -350,11 +372,13 @@ static bool parse_value(checker *c, const tenon_param *row, const char *base, co
   const char *what = shown(row, v, room, sizeof room);
   bool is_list = row->type == TENON_PARAM_LIST || row->type == TENON_PARAM_MAP;
   if (v->is_structured && !is_list && row->type != TENON_PARAM_JSON) {
-    problem(c, row->key, "a list or map stands where one value is wanted (%s)", tn_param_type_name(row->type));
+    problem(c, row->key, "a list or map stands where one value is wanted (%s)",
+            tn_param_type_name(row->type));
     return false;
   }
   switch (row->type) {
-    case TENON_PARAM_INTEGER: case TENON_PARAM_DURATION: case TENON_PARAM_SIZE: return parse_whole(c, row, what, v, at);
+    case TENON_PARAM_INTEGER: case TENON_PARAM_DURATION: case TENON_PARAM_SIZE:
+      return parse_whole(c, row, what, v, at);
     case TENON_PARAM_NUMBER: return parse_number(c, row, what, v, at);
     case TENON_PARAM_BOOLEAN: return parse_boolean(c, row, what, v, at);
     case TENON_PARAM_ENUM: return parse_choice(c, row, what, v, at);
@@ -384,7 +408,8 @@ static void find_rows(checker *c, const tn_settings *settings) {
     const char *nearest = tn_param_nearest(c->provider, s->key);
     char key[MAX_SHOWN + 1];
     snprintf(key, sizeof key, "%s", s->key);
-    problem(c, key, nearest ? "no such parameter (did you mean %s?)" : "no such parameter", nearest);
+    problem(c, key, nearest ? "no such parameter (did you mean %s?)" : "no such parameter",
+            nearest);
   }
 }
 
@@ -396,7 +421,8 @@ static const char *canonical_of(const tn_config *config, const tenon_param *row,
   return b ? "true" : "false";
 }
 
-static void store(checker *c, size_t i, const tenon_param *row, const char *base, const text_value *v) {
+static void store(checker *c, size_t i, const tenon_param *row, const char *base,
+                  const text_value *v) {
   uint64_t set;
   if (!parse_value(c, row, base, v)) {
     c->is_wrong[i] = true;
@@ -438,10 +464,13 @@ static void check_row(checker *c, size_t i) {
 
 static tenon_status report(checker *c, tenon_error *err) {
   char remedy[160];
-  if (c->out_of_memory || (c->problem_count && c->problems.failed && c->problems.size == 0)) return tn_no_memory(err);
+  if (c->out_of_memory || (c->problem_count && c->problems.failed && c->problems.size == 0))
+    return tn_no_memory(err);
   if (c->problem_count == 0) return TENON_OK;
-  snprintf(remedy, sizeof remedy, "`tenon kinds %s` lists the parameters with their values", c->provider->kind);
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: %s%s", c->provider->kind, tn_str_text(&c->problems),
+  snprintf(remedy, sizeof remedy, "`tenon kinds %s` lists the parameters with their values",
+           c->provider->kind);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: %s%s", c->provider->kind,
+                    tn_str_text(&c->problems),
                     c->problems.failed ? "; and more" : "");
 }
 
@@ -460,7 +489,8 @@ static tenon_status config_alloc(const tenon_provider *p, tn_config **ret, tenon
   return TENON_OK;
 }
 
-tenon_status tn_config_new(const tenon_provider *p, const tn_settings *settings, tn_config **ret, tenon_error *err) {
+tenon_status tn_config_new(const tenon_provider *p, const tn_settings *settings, tn_config **ret,
+                           tenon_error *err) {
   checker c = {.provider = p};
   tenon_status status = p->params.count > MAX_ROWS ? tn_params_check(p, err) : TENON_OK;
   if (!status) status = config_alloc(p, &c.config, err);
@@ -488,7 +518,8 @@ tenon_status tn_config_check_defaults(const tenon_provider *p, tenon_error *err)
   }
   if (c.out_of_memory) status = tn_no_memory(err);
   else if (c.problem_count)
-    status = tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, "mend the provider's parameter table",
+    status = tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG,
+                        "mend the provider's parameter table",
                         "kind %s: defaults: %s", p->kind, tn_str_text(&c.problems));
   tn_str_release(&c.problems);
   tn_config_free(c.config);

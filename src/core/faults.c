@@ -26,7 +26,8 @@ void tn_faults_set(const tn_fault *items, size_t count) {
 }
 
 static tenon_status strike(const tn_fault *f, tenon_error *err) {
-  tenon_fail(err, f->code, TENON_STAGE_QUERY, "turn the injected fault off", "injected fault in %s", f->operation);
+  tenon_fail(err, f->code, TENON_STAGE_QUERY, "turn the injected fault off", "injected fault in %s",
+             f->operation);
   if (err && f->retryable) err->retryable = 1;
   if (err && f->retry_after_ms) err->retry_after_ms = f->retry_after_ms;
   return f->code;

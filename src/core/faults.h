@@ -8,7 +8,8 @@
 #include "tenon/provider.h"
 
 typedef struct tn_fault {
-  const char *operation;     /* tables.read, open, test, check, reset; "next": a batch of any stream */
+  /* tables.read, open, test, check, reset; "next": a batch of any stream */
+  const char *operation;
   int64_t at;                /* the call that fails, from 1 */
   int64_t times;             /* and how many in a row */
   tenon_status code;

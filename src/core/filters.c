@@ -17,7 +17,8 @@
 
 /* ---- Columns ---- */
 
-static tenon_status no_column(const struct ArrowSchema *schema, const char *name, tenon_error *err) {
+static tenon_status no_column(const struct ArrowSchema *schema, const char *name,
+                              tenon_error *err) {
   const char **names = tn_alloc_array((size_t)schema->n_children + 1, sizeof *names), *near = NULL;
   size_t n = 0;
   for (int64_t i = 0; names && i < schema->n_children; i++)
@@ -29,12 +30,14 @@ static tenon_status no_column(const struct ArrowSchema *schema, const char *name
   return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "there is no column %s", name);
 }
 
-tenon_status tn_column_find(const struct ArrowSchema *schema, const char *name, int64_t *ret, tenon_error *err) {
+tenon_status tn_column_find(const struct ArrowSchema *schema, const char *name, int64_t *ret,
+                            tenon_error *err) {
   int64_t found = -1;
   for (int64_t i = 0; i < schema->n_children; i++) {
     if (!schema->children[i]->name || strcmp(schema->children[i]->name, name) != 0) continue;
     if (found >= 0)
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the columns different names (select … as …)",
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "give the columns different names (select … as …)",
                         "there are two columns %s", name);
     found = i;
   }
@@ -57,7 +60,8 @@ static void make_not_null(tenon_filter *f) {
   f->value_count = 0;
 }
 
-static tenon_status make_one(tenon_filter *f, tenon_filter_op op, tenon_value v, tn_arena *arena, tenon_error *err) {
+static tenon_status make_one(tenon_filter *f, tenon_filter_op op, tenon_value v, tn_arena *arena,
+                             tenon_error *err) {
   tenon_value *copy = tn_arena_alloc(arena, sizeof *copy);
   if (!copy) return tn_no_memory(err);
   *copy = v;
@@ -67,18 +71,21 @@ static tenon_status make_one(tenon_filter *f, tenon_filter_op op, tenon_value v,
   return TENON_OK;
 }
 
-static tenon_status convert_equal(tenon_filter *f, const tn_fit *fit, tn_arena *arena, tenon_error *err) {
+static tenon_status convert_equal(tenon_filter *f, const tn_fit *fit, tn_arena *arena,
+                                  tenon_error *err) {
   if (fit->place == TN_EXACT) return make_one(f, f->op, fit->value, arena, err);
   if (f->op == TENON_EQ) make_never(f);
   else make_not_null(f);
   return TENON_OK;
 }
 
-static tenon_status convert_order(tenon_filter *f, const tn_fit *fit, tn_arena *arena, tenon_error *err) {
+static tenon_status convert_order(tenon_filter *f, const tn_fit *fit, tn_arena *arena,
+                                  tenon_error *err) {
   bool less = f->op == TENON_LT || f->op == TENON_LE;
   switch (fit->place) {
     case TN_EXACT: return make_one(f, f->op, fit->value, arena, err);
-    case TN_BETWEEN: return make_one(f, less ? TENON_LE : TENON_GE, less ? fit->below : fit->above, arena, err);
+    case TN_BETWEEN:
+      return make_one(f, less ? TENON_LE : TENON_GE, less ? fit->below : fit->above, arena, err);
     case TN_BELOW_ALL:
     case TN_ABOVE_ALL: break;
   }
@@ -87,7 +94,8 @@ static tenon_status convert_order(tenon_filter *f, const tn_fit *fit, tn_arena *
   return TENON_OK;
 }
 
-static tenon_status convert_between(tenon_filter *f, const tn_fit *low, const tn_fit *high, tn_arena *arena, tenon_error *err) {
+static tenon_status convert_between(tenon_filter *f, const tn_fit *low, const tn_fit *high,
+                                    tn_arena *arena, tenon_error *err) {
   if (low->place == TN_ABOVE_ALL || high->place == TN_BELOW_ALL) {
     make_never(f);
     return TENON_OK;
@@ -108,7 +116,8 @@ static tenon_status convert_between(tenon_filter *f, const tn_fit *low, const tn
   return TENON_OK;
 }
 
-static tenon_status convert_in(const struct ArrowSchema *column, tenon_filter *f, tn_arena *arena, tenon_error *err) {
+static tenon_status convert_in(const struct ArrowSchema *column, tenon_filter *f, tn_arena *arena,
+                               tenon_error *err) {
   tenon_value *kept = tn_arena_alloc(arena, (f->value_count + 1) * sizeof *kept);
   size_t n = 0;
   if (!kept) return tn_no_memory(err);
@@ -125,16 +134,19 @@ static tenon_status convert_in(const struct ArrowSchema *column, tenon_filter *f
 }
 
 static tenon_status check_count(const tenon_filter *f, tenon_error *err) {
-  size_t want = f->op == TENON_BETWEEN ? 2 : f->op == TENON_IS_NULL || f->op == TENON_IS_NOT_NULL ? 0 : 1;
+  bool about_null = f->op == TENON_IS_NULL || f->op == TENON_IS_NOT_NULL;
+  size_t want = f->op == TENON_BETWEEN ? 2 : about_null ? 0 : 1;
   bool is_known = f->op >= TENON_EQ && f->op <= TENON_IS_NOT_NULL;
   if (is_known && (f->op == TENON_IN || f->value_count == want)) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "filter on column %s: the wrong number of values", f->column);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL,
+                    "filter on column %s: the wrong number of values", f->column);
 }
 
 /* Numbers that are read as text, since their type holds more than Arrow's: compared bytewise, 10
  * would be less than 9. */
 static bool is_number_as_text(const struct ArrowSchema *column) {
-  static const char *const numbers[] = {"numeric", "decimal", "number", "dec", "double", "real", "float"};
+  static const char *const numbers[] = {"numeric", "decimal", "number", "dec", "double", "real",
+                                        "float"};
   char type[64];
   if (!tn_schema_annotation(column, "tenon.type", type, sizeof type)) return false;
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -142,10 +154,12 @@ static bool is_number_as_text(const struct ArrowSchema *column) {
   return false;
 }
 
-static tenon_status check_column(const struct ArrowSchema *column, const tenon_filter *f, tenon_error *err) {
+static tenon_status check_column(const struct ArrowSchema *column, const tenon_filter *f,
+                                 tenon_error *err) {
   tn_family family = tn_column_type_of(column).family;
   if (family == TN_OTHER)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "`is null` and `is not null` are there for it",
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
+                      "`is null` and `is not null` are there for it",
                       "filter on column %s: values of its type are not compared", column->name);
   if (family == TN_TEXT && is_number_as_text(column))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
@@ -153,7 +167,8 @@ static tenon_status check_column(const struct ArrowSchema *column, const tenon_f
                       "or compare in a query",
                       "filter on column %s: its numbers are read as text, which compares 10 before 9", column->name);
   if (f->op == TENON_PREFIX && family != TN_TEXT && family != TN_BYTES)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "filter on column %s: only text and binary begin with something",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL,
+                      "filter on column %s: only text and binary begin with something",
                       column->name);
   return TENON_OK;
 }
@@ -165,7 +180,8 @@ static bool is_with_null(const struct ArrowSchema *column, const tenon_filter *f
   return tn_column_type_of(column).family == TN_NULL;
 }
 
-static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, tn_arena *arena, tenon_error *err) {
+static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, tn_arena *arena,
+                            tenon_error *err) {
   tn_fit fit[2];
   tenon_status status = check_count(f, err);
   if (status || f->op == TENON_IS_NULL || f->op == TENON_IS_NOT_NULL) return status;
@@ -176,7 +192,8 @@ static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, t
     return TENON_OK;
   }
   if (f->op == TENON_IN) return convert_in(column, f, arena, err);
-  for (size_t i = 0; i < f->value_count && !status; i++) status = tn_literal_fit(column, &f->values[i], arena, &fit[i], err);
+  for (size_t i = 0; i < f->value_count && !status; i++)
+    status = tn_literal_fit(column, &f->values[i], arena, &fit[i], err);
   if (status) return status;
   switch (f->op) {
     case TENON_EQ: case TENON_NE: return convert_equal(f, &fit[0], arena, err);
@@ -186,7 +203,8 @@ static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, t
   }
 }
 
-tenon_status tn_filters_convert(const struct ArrowSchema *schema, const tenon_filter *filters, size_t n, tn_arena *arena,
+tenon_status tn_filters_convert(const struct ArrowSchema *schema, const tenon_filter *filters,
+                                size_t n, tn_arena *arena,
                                 tenon_filter **ret, tenon_error *err) {
   tenon_filter *converted = tn_arena_alloc(arena, (n + 1) * sizeof *converted);
   if (!converted) return tn_no_memory(err);
@@ -201,7 +219,8 @@ tenon_status tn_filters_convert(const struct ArrowSchema *schema, const tenon_fi
   return TENON_OK;
 }
 
-tenon_status tn_after_convert(const struct ArrowSchema *schema, const tenon_order *order, size_t n, const tenon_value *after,
+tenon_status tn_after_convert(const struct ArrowSchema *schema, const tenon_order *order, size_t n,
+                              const tenon_value *after,
                               tn_arena *arena, tenon_value **ret, tenon_error *err) {
   tenon_value *converted = tn_arena_alloc(arena, (n + 1) * sizeof *converted);
   if (!converted) return tn_no_memory(err);
@@ -209,7 +228,8 @@ tenon_status tn_after_convert(const struct ArrowSchema *schema, const tenon_orde
     int64_t at = 0;
     tn_fit fit = {.place = TN_EXACT, .value = after[i]};
     tenon_status status = tn_column_find(schema, order[i].column, &at, err);
-    if (!status && after[i].type != TENON_VALUE_NULL) status = tn_literal_fit(schema->children[at], &after[i], arena, &fit, err);
+    if (!status && after[i].type != TENON_VALUE_NULL)
+      status = tn_literal_fit(schema->children[at], &after[i], arena, &fit, err);
     if (status) return status;
     if (fit.place != TN_EXACT)
       return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the last row's own value",

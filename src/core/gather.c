@@ -8,7 +8,8 @@ static bool is_valid(const struct ArrowArray *a, int64_t i) {
   return bits[(a->offset + i) >> 3] >> ((a->offset + i) & 7) & 1;
 }
 
-static bool gather_nulls(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_nulls(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                         int64_t count) {
   if (!from->buffers[0] || from->null_count == 0) return true;
   for (int64_t k = 0; k < count; k++)
     if (!is_valid(from, rows[k]) && !tn_mark_null(to, to->length + k)) return false;
@@ -22,7 +23,8 @@ static bool gather_nulls(tn_column *to, const struct ArrowArray *from, const int
     for (int64_t k = 0; k < count; k++) out[k] = in[rows[k]];                      \
   } while (0)
 
-static bool gather_fixed(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_fixed(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                         int64_t count) {
   if (!tn_reserve(to, count, 0)) return false;
   switch (to->width) {
     case 1: COPY_LOOP(uint8_t); return true;
@@ -38,14 +40,16 @@ static bool gather_fixed(tn_column *to, const struct ArrowArray *from, const int
   return true;
 }
 
-static bool gather_bits(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_bits(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                        int64_t count) {
   if (!tn_reserve(to, count, 0)) return false;
   const uint8_t *in = from->buffers[1];
   uint8_t *out = to->data.data;
   for (int64_t k = 0; k < count; k++) {
     int64_t i = from->offset + rows[k], at = to->length + k;
     uint8_t mask = (uint8_t)(1u << (at & 7));
-    out[at >> 3] = in[i >> 3] >> (i & 7) & 1 ? (uint8_t)(out[at >> 3] | mask) : (uint8_t)(out[at >> 3] & ~mask);
+    out[at >> 3] = in[i >> 3] >> (i & 7) & 1 ? (uint8_t)(out[at >> 3] | mask)
+        : (uint8_t)(out[at >> 3] & ~mask);
   }
   return true;
 }
@@ -66,14 +70,16 @@ static bool gather_bits(tn_column *to, const struct ArrowArray *from, const int6
     }                                                                                        \
   } while (0)
 
-static bool gather_data(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_data(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                        int64_t count) {
   const uint8_t *data = from->buffers[2];
   if (to->layout == TN_LARGE_BINARY) DATA_LOOPS(int64_t);
   else DATA_LOOPS(int32_t);
   return true;
 }
 
-static bool gather_list(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_list(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                        int64_t count) {
   const int32_t *in = (const int32_t *)from->buffers[1] + from->offset;
   int64_t total = 0, n = 0, end = to->children[0].length;
   for (int64_t k = 0; k < count; k++) total += in[rows[k] + 1] - in[rows[k]];
@@ -90,7 +96,8 @@ static bool gather_list(tn_column *to, const struct ArrowArray *from, const int6
   return ok;
 }
 
-static bool gather_fixed_list(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_fixed_list(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                              int64_t count) {
   int64_t *inner = tn_alloc_array((size_t)(count * to->width + 1), sizeof *inner), n = 0;
   if (!inner) return false;
   for (int64_t k = 0; k < count; k++)
@@ -100,7 +107,8 @@ static bool gather_fixed_list(tn_column *to, const struct ArrowArray *from, cons
   return ok;
 }
 
-static bool gather_struct(tn_column *to, const struct ArrowArray *from, const int64_t *rows, int64_t count) {
+static bool gather_struct(tn_column *to, const struct ArrowArray *from, const int64_t *rows,
+                          int64_t count) {
   bool ok = true;
   for (int32_t i = 0; ok && i < to->child_count; i++) {
     struct ArrowArray child = *from->children[i];

@@ -45,7 +45,8 @@ static tenon_status held_next(void *self, struct ArrowArray *ret, tenon_error *e
     tenon_error why = TENON_ERROR_INIT;
     tenon_status status = pull(&h->in, &batch, &why);
     if (status) {
-      tenon_fail(&why, status, TENON_STAGE_DATA, NULL, "%s: the rows ended and nothing more was said", h->session->connector->name);
+      tenon_fail(&why, status, TENON_STAGE_DATA, NULL,
+                 "%s: the rows ended and nothing more was said", h->session->connector->name);
       tn_session_failed(h->session, &why);
       return tn_pass_error(&why, err);
     }
@@ -60,17 +61,20 @@ static void held_close(void *self) {
   held *h = self;
   if (h->has_first) tn_array_release(&h->first);
   tn_stream_close(&h->in);
-  tn_ctx_log(h->ctx, TENON_LOG_DEBUG, "%s %s ended: %lld rows, %lld batches, %.1f ms", h->operation, h->session->connector->name,
+  tn_ctx_log(h->ctx, TENON_LOG_DEBUG, "%s %s ended: %lld rows, %lld batches, %.1f ms", h->operation,
+             h->session->connector->name,
              (long long)h->rows, (long long)h->batches, (double)(tn_now_us() - h->began_us) / 1000);
   tn_session_unhold(h->session);
   tenon_ctx_free(h->ctx);
   tn_free(h);
 }
 
-tenon_status tn_held_open(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request, void *reply, tenon_stream *in,
+tenon_status tn_held_open(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request,
+                          void *reply, tenon_stream *in,
                           tenon_stream *ret, tenon_ctx **ret_ctx, tenon_error *err) {
   first_step step = {.in = in};
-  const tn_call call = {.op = op, .request = request, .reply = reply, .first = first_batch, .arg = &step};
+  const tn_call call = {.op = op, .request = request, .reply = reply, .first = first_batch,
+                        .arg = &step};
   tenon_ctx *own = NULL;
   held *h = tn_alloc(sizeof *h);
   if (!h) return tn_no_memory(err);
@@ -88,7 +92,8 @@ tenon_status tn_held_open(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void
   h->has_first = true;
   tn_session_hold(s);
   *in = (tenon_stream){0};
-  *ret = (tenon_stream){.struct_size = sizeof *ret, .self = h, .schema = h->in.schema, .next = held_next, .close = held_close};
+  *ret = (tenon_stream){.struct_size = sizeof *ret, .self = h, .schema = h->in.schema,
+                        .next = held_next, .close = held_close};
   h->in.schema = (struct ArrowSchema){0};
   *ret_ctx = own;
   return TENON_OK;

@@ -24,16 +24,19 @@ static void *open_first(const char *const *names, char *why, size_t room) {
   return NULL;
 }
 
-static tenon_status open_library(const char *const *names, const char *const *symbols, void **slots, size_t count,
+static tenon_status open_library(const char *const *names, const char *const *symbols, void **slots,
+                                 size_t count,
                                  const char *remedy, tenon_error *err) {
   char why[300] = "no name was given";
   void *library = open_first(names, why, sizeof why);
   if (!library)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, remedy, "a library cannot be opened: %s", why);
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, remedy,
+                      "a library cannot be opened: %s", why);
   for (size_t i = 0; i < count; i++) {
     void *symbol = dlsym(library, symbols[i]);
     if (!symbol)
-      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, remedy, "the library %s has no %s: it is too old",
+      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, remedy,
+                        "the library %s has no %s: it is too old",
                         names[0], symbols[i]);
     slots[i] = symbol;
   }
@@ -63,7 +66,8 @@ static void close_step(tenon_test_step *step, tenon_outcome outcome, const char 
   if (remedy) snprintf(step->remedy, sizeof step->remedy, "%s", remedy);
 }
 
-static void step_end(tenon_test *test, tenon_outcome outcome, const char *remedy, const char *evidence, ...) {
+static void step_end(tenon_test *test, tenon_outcome outcome, const char *remedy,
+                     const char *evidence, ...) {
   tenon_test_step *step = open_step(test);
   if (!step) return;
   if (evidence) {
@@ -88,7 +92,8 @@ static void fact(tenon_test *test, const char *key, const char *value, ...) {
 void tn_test_settle(tenon_test *test, tenon_status status, const tenon_error *err) {
   tenon_test_step *step = open_step(test);
   if (!step) return;
-  snprintf(step->evidence, sizeof step->evidence, "%.*s", (int)sizeof step->evidence - 1, status ? err->message : "");
+  snprintf(step->evidence, sizeof step->evidence, "%.*s", (int)sizeof step->evidence - 1,
+           status ? err->message : "");
   close_step(step, status ? TENON_FAILED : TENON_PASSED, status ? err->remedy : NULL);
 }
 

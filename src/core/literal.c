@@ -22,8 +22,10 @@ static tn_column_type time_type(const char *f) {
   int64_t per_second = f[2] == 's' ? 1 : f[2] == 'm' ? 1000 : f[2] == 'u' ? 1000000 : 1000000000;
   if (strcmp(f, "tdD") == 0) t = (tn_column_type){.family = TN_DATE, .width = 4};
   else if (strcmp(f, "tdm") == 0) t = (tn_column_type){.family = TN_DATE, .width = 8};
-  else if (f[1] == 't') t = (tn_column_type){.family = TN_TIME, .width = f[2] == 's' || f[2] == 'm' ? 4 : 8};
-  else if (f[1] == 's' && f[2]) t = (tn_column_type){.family = TN_TIMESTAMP, .width = 8, .has_zone = f[3] && f[4]};
+  else if (f[1] == 't')
+    t = (tn_column_type){.family = TN_TIME, .width = f[2] == 's' || f[2] == 'm' ? 4 : 8};
+  else if (f[1] == 's' && f[2])
+    t = (tn_column_type){.family = TN_TIMESTAMP, .width = 8, .has_zone = f[3] && f[4]};
   if (t.family == TN_TIME || t.family == TN_TIMESTAMP) t.per_second = per_second;
   return t;
 }
@@ -35,7 +37,8 @@ static tn_column_type decimal_type(const char *f) {
   if (*at == ',') t.scale = (int)strtol(at + 1, &at, 10);
   if (*at == ',') t.width = (int)strtol(at + 1, &at, 10) / 8;
   bool known = t.width == 4 || t.width == 8 || t.width == 16 || t.width == 32;
-  if (!known || t.precision < 1 || t.precision > 76 || t.scale < -100 || t.scale > 100) t = (tn_column_type){0};
+  if (!known || t.precision < 1 || t.precision > 76 || t.scale < -100 || t.scale > 100)
+    t = (tn_column_type){0};
   return t;
 }
 
@@ -57,8 +60,11 @@ tn_column_type tn_column_type_of(const struct ArrowSchema *s) {
     case 'f': return (tn_column_type){.family = TN_FLOAT, .width = 4};
     case 'g': return (tn_column_type){.family = TN_FLOAT, .width = 8};
     case 'u': case 'U': return (tn_column_type){.family = TN_TEXT, .has_wide_offsets = f[0] == 'U'};
-    case 'z': case 'Z': return (tn_column_type){.family = TN_BYTES, .has_wide_offsets = f[0] == 'Z'};
-    case 'w': return (tn_column_type){.family = TN_BYTES, .width = f[1] == ':' ? (int)strtol(f + 2, NULL, 10) : 0};
+    case 'z': case 'Z':
+      return (tn_column_type){.family = TN_BYTES, .has_wide_offsets = f[0] == 'Z'};
+    case 'w':
+      return (tn_column_type){.family = TN_BYTES,
+                              .width = f[1] == ':' ? (int)strtol(f + 2, NULL, 10) : 0};
     case 'd': return decimal_type(f);
     case 't': return time_type(f);
     default: return (tn_column_type){0};
@@ -129,7 +135,8 @@ static bool whole_of_number(const tn_column_type *t, const tenon_value *v, whole
   char text[24];
   switch (v->type) {
     case TENON_VALUE_INT:
-      return whole_of_text(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v->i), t->scale, ret);
+      return whole_of_text(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v->i),
+                           t->scale, ret);
     case TENON_VALUE_DOUBLE:
       if (v->data) return whole_of_text(v->data, v->size, t->scale, ret);
       return whole_of_double(t, v->f, ret);
@@ -151,7 +158,9 @@ static whole whole_of_us(const tn_column_type *t, int64_t us, size_t ns) {
 
 static bool whole_of_date(const tenon_value *v, whole *ret) {
   int64_t days = v->i;
-  if (v->type != TENON_VALUE_DATE && !(v->type == TENON_VALUE_TEXT && tn_parse_date(v->data, v->size, &days))) return false;
+  bool is_text = v->type == TENON_VALUE_TEXT;
+  if (v->type != TENON_VALUE_DATE && !(is_text && tn_parse_date(v->data, v->size, &days)))
+    return false;
   *ret = (whole){.floor = tn_wide_of(days), .is_exact = true};
   return true;
 }
@@ -159,7 +168,8 @@ static bool whole_of_date(const tenon_value *v, whole *ret) {
 static bool whole_of_time(const tn_column_type *t, const tenon_value *v, whole *ret) {
   int64_t us = v->i;
   bool is_text = v->type == TENON_VALUE_TEXT;
-  if (v->type != TENON_VALUE_TIME && !(is_text && tn_parse_time(v->data, v->size, &us))) return false;
+  if (v->type != TENON_VALUE_TIME && !(is_text && tn_parse_time(v->data, v->size, &us)))
+    return false;
   *ret = whole_of_us(t, us, is_text ? 0 : v->size);
   return true;
 }
@@ -177,7 +187,9 @@ static bool whole_of_timestamp(const tn_column_type *t, const tenon_value *v, wh
   int64_t us = v->i;
   switch (v->type) {
     case TENON_VALUE_TIMESTAMP: *ret = whole_of_us(t, us, v->size); return true;
-    case TENON_VALUE_DATE: *ret = whole_of_ns((__int128)v->i * DAY_US * 1000, 1000000000 / t->per_second); return true;
+    case TENON_VALUE_DATE:
+      *ret = whole_of_ns((__int128)v->i * DAY_US * 1000, 1000000000 / t->per_second);
+      return true;
     case TENON_VALUE_TEXT:
       if (!parse_timestamp(v, t->has_zone, &us)) return false;
       *ret = whole_of_us(t, us, 0);
@@ -187,7 +199,8 @@ static bool whole_of_timestamp(const tn_column_type *t, const tenon_value *v, wh
 }
 
 static bool is_word(const tenon_value *v, const char *word) {
-  return v->type == TENON_VALUE_TEXT && v->size == strlen(word) && strncasecmp(v->data, word, v->size) == 0;
+  return v->type == TENON_VALUE_TEXT && v->size == strlen(word) &&
+      strncasecmp(v->data, word, v->size) == 0;
 }
 
 static bool whole_of_bool(const tenon_value *v, whole *ret) {
@@ -209,7 +222,8 @@ static bool whole_of(const tn_column_type *t, const tenon_value *v, whole *ret) 
 
 /* ---- Back into values ---- */
 
-static tenon_status decimal_value(const tn_column_type *t, tn_wide n, tn_arena *arena, tenon_value *ret, tenon_error *err) {
+static tenon_status decimal_value(const tn_column_type *t, tn_wide n, tn_arena *arena,
+                                  tenon_value *ret, tenon_error *err) {
   char text[200], *at = text + sizeof text;
   bool negative = tn_wide_negative(n);
   if (negative) n = tn_wide_negate(n);
@@ -233,12 +247,17 @@ static tenon_value time_value(const tn_column_type *t, tenon_value_type type, in
   return (tenon_value){.type = type, .i = (int64_t)us, .size = (size_t)((ns % 1000 + 1000) % 1000)};
 }
 
-static tenon_status value_of_whole(const tn_column_type *t, tn_wide n, tn_arena *arena, tenon_value *ret, tenon_error *err) {
+static tenon_status value_of_whole(const tn_column_type *t, tn_wide n, tn_arena *arena,
+                                   tenon_value *ret, tenon_error *err) {
   __int128 low = tn_wide_low(n);
   switch (t->family) {
     case TN_DECIMAL: return decimal_value(t, n, arena, ret, err);
-    case TN_BOOL: *ret = (tenon_value){.type = TENON_VALUE_BOOL, .i = (int64_t)low}; return TENON_OK;
-    case TN_DATE: *ret = (tenon_value){.type = TENON_VALUE_DATE, .i = (int64_t)low}; return TENON_OK;
+    case TN_BOOL:
+      *ret = (tenon_value){.type = TENON_VALUE_BOOL, .i = (int64_t)low};
+      return TENON_OK;
+    case TN_DATE:
+      *ret = (tenon_value){.type = TENON_VALUE_DATE, .i = (int64_t)low};
+      return TENON_OK;
     case TN_TIME: *ret = time_value(t, TENON_VALUE_TIME, (int64_t)low); return TENON_OK;
     case TN_TIMESTAMP: *ret = time_value(t, TENON_VALUE_TIMESTAMP, (int64_t)low); return TENON_OK;
     default: break;
@@ -253,13 +272,15 @@ static tenon_status value_of_whole(const tn_column_type *t, tn_wide n, tn_arena 
 
 /* ---- Fits ---- */
 
-static tenon_status fit_whole(const tn_column_type *t, const whole *w, tn_arena *arena, tn_fit *ret, tenon_error *err) {
+static tenon_status fit_whole(const tn_column_type *t, const whole *w, tn_arena *arena, tn_fit *ret,
+                              tenon_error *err) {
   tn_wide min, max;
   tn_fit fit = {.place = TN_EXACT};
   tn_whole_range(t, &min, &max);
   if (tn_wide_compare(w->floor, min) < 0) fit.place = TN_BELOW_ALL;
   else if (tn_wide_compare(w->floor, max) > 0) fit.place = TN_ABOVE_ALL;
-  else if (!w->is_exact) fit.place = tn_wide_compare(w->floor, max) == 0 ? TN_ABOVE_ALL : TN_BETWEEN;
+  else if (!w->is_exact)
+    fit.place = tn_wide_compare(w->floor, max) == 0 ? TN_ABOVE_ALL : TN_BETWEEN;
   tenon_status status = TENON_OK;
   if (fit.place == TN_EXACT) status = value_of_whole(t, w->floor, arena, &fit.value, err);
   if (fit.place == TN_BETWEEN) {
@@ -270,7 +291,9 @@ static tenon_status fit_whole(const tn_column_type *t, const whole *w, tn_arena 
   return status;
 }
 
-static tenon_value double_value(double v) { return (tenon_value){.type = TENON_VALUE_DOUBLE, .f = v}; }
+static tenon_value double_value(double v) {
+  return (tenon_value){.type = TENON_VALUE_DOUBLE, .f = v};
+}
 
 static double next_float(int width, double v, double towards) {
   return width == 8 ? nextafter(v, towards) : (double)nextafterf((float)v, (float)towards);
@@ -325,7 +348,8 @@ static int hex_digit(char c) {
 }
 
 /* '\x00ff', as binary is printed. */
-static tenon_status decode_hex(const tenon_value *v, tn_arena *arena, bool *ret_ok, tn_fit *ret, tenon_error *err) {
+static tenon_status decode_hex(const tenon_value *v, tn_arena *arena, bool *ret_ok, tn_fit *ret,
+                               tenon_error *err) {
   size_t n = v->size / 2 - 1;
   char *bytes = tn_arena_alloc(arena, n + 1);
   if (!bytes) return tn_no_memory(err);
@@ -335,12 +359,15 @@ static tenon_status decode_hex(const tenon_value *v, tn_arena *arena, bool *ret_
     *ret_ok = high >= 0 && low >= 0;
     bytes[i] = (char)((high & 15) << 4 | (low & 15));
   }
-  *ret = (tn_fit){.place = TN_EXACT, .value = {.type = TENON_VALUE_BYTES, .data = bytes, .size = n}};
+  *ret = (tn_fit){.place = TN_EXACT,
+                  .value = {.type = TENON_VALUE_BYTES, .data = bytes, .size = n}};
   return TENON_OK;
 }
 
-static tenon_status fit_data(const tn_column_type *t, const tenon_value *v, tn_arena *arena, bool *ret_ok, tn_fit *ret, tenon_error *err) {
-  bool is_hex = t->family == TN_BYTES && v->type == TENON_VALUE_TEXT && v->size >= 2 && memcmp(v->data, "\\x", 2) == 0;
+static tenon_status fit_data(const tn_column_type *t, const tenon_value *v, tn_arena *arena,
+                             bool *ret_ok, tn_fit *ret, tenon_error *err) {
+  bool is_hex = t->family == TN_BYTES && v->type == TENON_VALUE_TEXT && v->size >= 2 &&
+      memcmp(v->data, "\\x", 2) == 0;
   if (is_hex) return decode_hex(v, arena, ret_ok, ret, err);
   *ret_ok = v->type == TENON_VALUE_TEXT || (v->type == TENON_VALUE_BYTES && t->family == TN_BYTES);
   *ret = (tn_fit){.place = TN_EXACT, .value = *v};
@@ -369,18 +396,22 @@ static const char *wanted(const tn_column_type *t) {
     case TN_TIME: return "a time: write it '23:59:59.5', no finer than microseconds";
     case TN_TIMESTAMP:
       return t->has_zone ? "a time: write it '2024-12-31T23:59:59Z', no finer than microseconds"
-                         : "a time without a zone: write it '2024-12-31T23:59:59', no finer than microseconds";
+                         : "a time without a zone: write it '2024-12-31T23:59:59', "
+                           "no finer than microseconds";
     default: return "a number";
   }
 }
 
-static tenon_status no_value(const struct ArrowSchema *column, const tn_column_type *t, const tenon_value *v, tenon_error *err) {
+static tenon_status no_value(const struct ArrowSchema *column, const tn_column_type *t,
+                             const tenon_value *v, tenon_error *err) {
   char text[80];
   spell(v, text, sizeof text);
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "filter on column %s: %s is not %s", column->name, text, wanted(t));
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL,
+                    "filter on column %s: %s is not %s", column->name, text, wanted(t));
 }
 
-tenon_status tn_literal_fit(const struct ArrowSchema *column, const tenon_value *v, tn_arena *arena, tn_fit *ret, tenon_error *err) {
+tenon_status tn_literal_fit(const struct ArrowSchema *column, const tenon_value *v, tn_arena *arena,
+                            tn_fit *ret, tenon_error *err) {
   const tn_column_type t = tn_column_type_of(column);
   bool is_data = t.family == TN_TEXT || t.family == TN_BYTES, ok = false;
   tn_fit fit = {0};

@@ -39,7 +39,8 @@ typedef struct tn_fit {
 
 /* CONFIG names column, type and literal if it is no value of such a column at all: 'abc' of an
  * integer. Values that are made live in the arena. */
-tenon_status tn_literal_fit(const struct ArrowSchema *column, const tenon_value *, tn_arena *, tn_fit *ret, tenon_error *err);
+tenon_status tn_literal_fit(const struct ArrowSchema *column, const tenon_value *, tn_arena *,
+                            tn_fit *ret, tenon_error *err);
 
 /* What a value that fits exactly is inside of a column: for all families that are whole numbers
  * there (of the type's own unit and scale), and for floats as an order-keeping number. */

@@ -59,8 +59,12 @@ static int compare_pieces(piece a, piece b) {
   return c ? c : (a.size > b.size) - (a.size < b.size);
 }
 
-static int compare_pieces_at(const void *a, const void *b) { return compare_pieces(*(const piece *)a, *(const piece *)b); }
-static int compare_wides_at(const void *a, const void *b) { return tn_wide_compare(*(const tn_wide *)a, *(const tn_wide *)b); }
+static int compare_pieces_at(const void *a, const void *b) {
+  return compare_pieces(*(const piece *)a, *(const piece *)b);
+}
+static int compare_wides_at(const void *a, const void *b) {
+  return tn_wide_compare(*(const tn_wide *)a, *(const tn_wide *)b);
+}
 
 /* ---- Reading values out of columns ---- */
 
@@ -138,7 +142,8 @@ static tn_wide whole_at(const tn_column_type *t, const struct ArrowArray *a, int
 }
 
 static piece data_at(const tn_column_type *t, const struct ArrowArray *a, int64_t i) {
-  if (t->width) return (piece){(const char *)a->buffers[1] + (a->offset + i) * t->width, (size_t)t->width};
+  if (t->width)
+    return (piece){(const char *)a->buffers[1] + (a->offset + i) * t->width, (size_t)t->width};
   int64_t from, to;
   if (t->has_wide_offsets) {
     const int64_t *offsets = (const int64_t *)a->buffers[1] + a->offset;
@@ -178,13 +183,15 @@ static piece data_at(const tn_column_type *t, const struct ArrowArray *a, int64_
   } while (0)
 
 /* Bounds lie within the column's type: the conversion of filters saw to it. */
-static void match_numbers(const condition *c, const struct ArrowArray *a, int64_t rows, uint8_t *mask) {
+static void match_numbers(const condition *c, const struct ArrowArray *a, int64_t rows,
+                          uint8_t *mask) {
   __int128 lo = tn_wide_low(c->low), hi = tn_wide_low(c->high);
   if (c->test == IN_RANGE) WITH_TYPE(RANGE_LOOP);
   else WITH_TYPE(OTHER_LOOP);
 }
 
-static void match_floats(const condition *c, const struct ArrowArray *a, int64_t rows, uint8_t *mask) {
+static void match_floats(const condition *c, const struct ArrowArray *a, int64_t rows,
+                         uint8_t *mask) {
   int64_t lo = (int64_t)tn_wide_low(c->low), hi = (int64_t)tn_wide_low(c->high);
   const uint8_t *values = (const uint8_t *)a->buffers[1] + a->offset * c->type.width;
   for (int64_t i = 0; i < rows; i++) {
@@ -193,7 +200,8 @@ static void match_floats(const condition *c, const struct ArrowArray *a, int64_t
   }
 }
 
-static void match_decimals(const condition *c, const struct ArrowArray *a, int64_t rows, uint8_t *mask) {
+static void match_decimals(const condition *c, const struct ArrowArray *a, int64_t rows,
+                           uint8_t *mask) {
   __int128 lo = tn_wide_low(c->low), hi = tn_wide_low(c->high), v;
   const uint8_t *values = (const uint8_t *)a->buffers[1] + a->offset * 16;
   for (int64_t i = 0; i < rows; i++) {
@@ -203,7 +211,8 @@ static void match_decimals(const condition *c, const struct ArrowArray *a, int64
 }
 
 /* What is left: booleans, dates in milliseconds, 256 bits. */
-static void match_wides(const condition *c, const struct ArrowArray *a, int64_t rows, uint8_t *mask) {
+static void match_wides(const condition *c, const struct ArrowArray *a, int64_t rows,
+                        uint8_t *mask) {
   for (int64_t i = 0; i < rows; i++) {
     if (!mask[i]) continue;
     tn_wide v = whole_at(&c->type, a, i);
@@ -212,10 +221,12 @@ static void match_wides(const condition *c, const struct ArrowArray *a, int64_t 
   }
 }
 
-static void match_whole(const condition *c, const struct ArrowArray *a, int64_t rows, uint8_t *mask) {
+static void match_whole(const condition *c, const struct ArrowArray *a, int64_t rows,
+                        uint8_t *mask) {
   const tn_column_type *t = &c->type;
   if (t->family == TN_FLOAT) match_floats(c, a, rows, mask);
-  else if (t->family == TN_BOOL || t->width == 32 || (t->family == TN_DATE && t->width == 8)) match_wides(c, a, rows, mask);
+  else if (t->family == TN_BOOL || t->width == 32 || (t->family == TN_DATE && t->width == 8))
+    match_wides(c, a, rows, mask);
   else if (t->width == 16) match_decimals(c, a, rows, mask);
   else match_numbers(c, a, rows, mask);
 }
@@ -233,8 +244,11 @@ static void match_set(const condition *c, const struct ArrowArray *a, int64_t ro
 static bool data_holds(const condition *c, piece v) {
   switch (c->test) {
     case NOT_EQUAL_DATA: return v.size != c->from.size || compare_pieces(v, c->from) != 0;
-    case HAS_PREFIX: return v.size >= c->from.size && (c->from.size == 0 || memcmp(v.data, c->from.data, c->from.size) == 0);
-    case IN_DATA_SET: return bsearch(&v, c->data_set, c->set_count, sizeof v, compare_pieces_at) != NULL;
+    case HAS_PREFIX:
+      return v.size >= c->from.size &&
+             (c->from.size == 0 || memcmp(v.data, c->from.data, c->from.size) == 0);
+    case IN_DATA_SET:
+      return bsearch(&v, c->data_set, c->set_count, sizeof v, compare_pieces_at) != NULL;
     default: break;
   }
   if (c->has_from) {
@@ -246,7 +260,8 @@ static bool data_holds(const condition *c, piece v) {
   return order < 0 || (order == 0 && !c->without_to);
 }
 
-static void match_data(const condition *c, const struct ArrowArray *a, int64_t rows, uint8_t *mask) {
+static void match_data(const condition *c, const struct ArrowArray *a, int64_t rows,
+                       uint8_t *mask) {
   for (int64_t i = 0; i < rows; i++)
     if (mask[i]) mask[i] = data_holds(c, data_at(&c->type, a, i));
 }
@@ -272,7 +287,9 @@ static void match(const condition *c, const struct ArrowArray *a, int64_t rows, 
   switch (c->test) {
     case IN_RANGE: case NOT_EQUAL: match_whole(c, a, rows, mask); break;
     case IN_SET: match_set(c, a, rows, mask); break;
-    case IN_DATA_RANGE: case NOT_EQUAL_DATA: case IN_DATA_SET: case HAS_PREFIX: match_data(c, a, rows, mask); break;
+    case IN_DATA_RANGE: case NOT_EQUAL_DATA: case IN_DATA_SET: case HAS_PREFIX:
+      match_data(c, a, rows, mask);
+      break;
     case NEVER: case IS_NULL: case NOT_NULL: break;
   }
 }
@@ -284,7 +301,8 @@ static int compare_key(const key_column *k, const struct ArrowArray *a, int64_t 
   bool is_null = k->type.family == TN_NULL || !is_valid(a, i);
   if (is_null || k->is_null) return (int)is_null - (int)k->is_null;
   bool is_data = k->type.family == TN_TEXT || k->type.family == TN_BYTES;
-  int order = is_data ? compare_pieces(data_at(&k->type, a, i), k->data) : tn_wide_compare(whole_at(&k->type, a, i), k->whole);
+  int order = is_data ? compare_pieces(data_at(&k->type, a, i), k->data)
+      : tn_wide_compare(whole_at(&k->type, a, i), k->whole);
   return k->descending ? -order : order;
 }
 
@@ -318,7 +336,8 @@ static tenon_status take_piece(tn_matcher *m, const tenon_value *v, piece *ret, 
   return TENON_OK;
 }
 
-static tenon_status data_condition(tn_matcher *m, const tenon_filter *f, condition *c, tenon_error *err) {
+static tenon_status data_condition(tn_matcher *m, const tenon_filter *f, condition *c,
+                                   tenon_error *err) {
   tenon_status status = take_piece(m, &f->values[0], &c->from, err);
   c->to = c->from;
   if (!status && f->op == TENON_BETWEEN) status = take_piece(m, &f->values[1], &c->to, err);
@@ -354,13 +373,15 @@ static void whole_condition(const tenon_filter *f, condition *c) {
   if (f->op == TENON_LT || f->op == TENON_LE) c->low = min;
   if (f->op == TENON_GT || f->op == TENON_GE) c->high = max;
   if (f->op == TENON_BETWEEN) c->high = tn_value_whole(&c->type, &f->values[1]);
-  bool is_edge = (f->op == TENON_LT && tn_wide_compare(v, min) == 0) || (f->op == TENON_GT && tn_wide_compare(v, max) == 0);
+  bool is_edge = (f->op == TENON_LT && tn_wide_compare(v, min) == 0) ||
+      (f->op == TENON_GT && tn_wide_compare(v, max) == 0);
   if (is_edge) c->test = NEVER;
   else if (f->op == TENON_LT) c->high = tn_wide_add(v, -1);
   else if (f->op == TENON_GT) c->low = tn_wide_add(v, 1);
 }
 
-static tenon_status set_condition(tn_matcher *m, const tenon_filter *f, condition *c, tenon_error *err) {
+static tenon_status set_condition(tn_matcher *m, const tenon_filter *f, condition *c,
+                                  tenon_error *err) {
   bool is_data = c->type.family == TN_TEXT || c->type.family == TN_BYTES;
   c->test = is_data ? IN_DATA_SET : IN_SET;
   c->set_count = f->value_count;
@@ -377,7 +398,8 @@ static tenon_status set_condition(tn_matcher *m, const tenon_filter *f, conditio
   return TENON_OK;
 }
 
-static tenon_status make_condition(tn_matcher *m, const struct ArrowSchema *schema, const tenon_filter *f, condition *c, tenon_error *err) {
+static tenon_status make_condition(tn_matcher *m, const struct ArrowSchema *schema,
+                                   const tenon_filter *f, condition *c, tenon_error *err) {
   tenon_status status = tn_column_find(schema, f->column, &c->column, err);
   if (status) return status;
   c->type = tn_column_type_of(schema->children[c->column]);
@@ -385,26 +407,32 @@ static tenon_status make_condition(tn_matcher *m, const struct ArrowSchema *sche
   else if (f->op == TENON_IS_NOT_NULL) c->test = NOT_NULL;
   else if (tn_filter_is_never(f)) c->test = NEVER;
   else if (f->op == TENON_IN) return set_condition(m, f, c, err);
-  else if (c->type.family == TN_TEXT || c->type.family == TN_BYTES) return data_condition(m, f, c, err);
+  else if (c->type.family == TN_TEXT || c->type.family == TN_BYTES)
+    return data_condition(m, f, c, err);
   else whole_condition(f, c);
   return TENON_OK;
 }
 
-static tenon_status make_key(tn_matcher *m, const struct ArrowSchema *schema, const tenon_order *order, const tenon_value *v, key_column *k, tenon_error *err) {
+static tenon_status make_key(tn_matcher *m, const struct ArrowSchema *schema,
+                             const tenon_order *order, const tenon_value *v, key_column *k,
+                             tenon_error *err) {
   tenon_status status = tn_column_find(schema, order->column, &k->column, err);
   if (status) return status;
   k->type = tn_column_type_of(schema->children[k->column]);
   if (k->type.family == TN_OTHER)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "order by other columns", "column %s has no order", order->column);
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "order by other columns",
+                      "column %s has no order", order->column);
   k->descending = order->descending;
   k->is_null = v->type == TENON_VALUE_NULL;
   if (k->is_null) return TENON_OK;
-  if (k->type.family == TN_TEXT || k->type.family == TN_BYTES) return take_piece(m, v, &k->data, err);
+  if (k->type.family == TN_TEXT || k->type.family == TN_BYTES)
+    return take_piece(m, v, &k->data, err);
   k->whole = tn_value_whole(&k->type, v);
   return TENON_OK;
 }
 
-static tenon_status fill(tn_matcher *m, const struct ArrowSchema *schema, const tenon_filter *filters, size_t n, const tenon_order *order,
+static tenon_status fill(tn_matcher *m, const struct ArrowSchema *schema,
+                         const tenon_filter *filters, size_t n, const tenon_order *order,
                          const tenon_value *after, size_t order_count, tenon_error *err) {
   tenon_status status = TENON_OK;
   m->conditions = tn_arena_alloc(&m->arena, (n + 1) * sizeof *m->conditions);
@@ -421,8 +449,10 @@ static tenon_status fill(tn_matcher *m, const struct ArrowSchema *schema, const 
   return status;
 }
 
-tenon_status tn_matcher_new(const struct ArrowSchema *schema, const tenon_filter *filters, size_t n, const tenon_order *order,
-                            const tenon_value *after, size_t order_count, tn_matcher **ret, tenon_error *err) {
+tenon_status tn_matcher_new(const struct ArrowSchema *schema, const tenon_filter *filters, size_t n,
+                            const tenon_order *order,
+                            const tenon_value *after, size_t order_count, tn_matcher **ret,
+                            tenon_error *err) {
   tn_matcher *m = tn_alloc(sizeof *m);
   if (!m) return tn_no_memory(err);
   tn_arena_init(&m->arena, 64 << 20);

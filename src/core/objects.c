@@ -4,25 +4,29 @@
 #include "base/error.h"
 #include "core/held.h"
 
-static tenon_status call(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request, void *reply, tenon_error *err) {
+static tenon_status call(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request,
+                         void *reply, tenon_error *err) {
   const tn_call c = {.op = op, .request = request, .reply = reply};
   return tn_call_run(ctx, s, &c, NULL, err);
 }
 
-tenon_status tn_objects_list(tenon_ctx *ctx, tn_session *s, const tenon_objects_list *request, struct ArrowArrayStream *ret,
+tenon_status tn_objects_list(tenon_ctx *ctx, tn_session *s, const tenon_objects_list *request,
+                             struct ArrowArrayStream *ret,
                              tenon_error *err) {
   static const tenon_objects_list all = {.struct_size = sizeof all};
   tenon_stream reply = {.struct_size = sizeof reply}, rows;
   tenon_ctx *own;
   tenon_status status =
-      tn_held_open(ctx, s, TN_OP_objects_list, request ? request : &all, &reply, &reply, &rows, &own, err);
+      tn_held_open(ctx, s, TN_OP_objects_list, request ? request : &all, &reply, &reply, &rows,
+                   &own, err);
   if (status) return status;
   status = tn_stream_export(own, &rows, NULL, NULL, ret, err);
   tenon_ctx_free(own);
   return status;
 }
 
-tenon_status tn_objects_stat(tenon_ctx *ctx, tn_session *s, const tenon_key_bytes *key, tenon_object *ret, tenon_error *err) {
+tenon_status tn_objects_stat(tenon_ctx *ctx, tn_session *s, const tenon_key_bytes *key,
+                             tenon_object *ret, tenon_error *err) {
   tenon_object reply = {.struct_size = sizeof reply, .size = -1, .modified_us = INT64_MIN};
   tenon_status status = call(ctx, s, TN_OP_objects_stat, key, &reply, err);
   if (!status) *ret = reply;
@@ -37,7 +41,8 @@ typedef struct body {
   tenon_ctx *ctx;
 } body;
 
-static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
+static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_size,
+                              tenon_error *err) {
   body *b = self;
   tenon_error why = TENON_ERROR_INIT;
   bool stalls = !tn_ctx_has_deadline(b->ctx);
@@ -45,7 +50,8 @@ static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_s
   tenon_status status = b->in.read(b->in.self, data, size, ret_size, &why);
   if (stalls) tn_ctx_stall_end(b->ctx);
   if (!status) return TENON_OK;
-  tenon_fail(&why, status, TENON_STAGE_DATA, NULL, "%s: the bytes ended and nothing more was said", b->session->connector->name);
+  tenon_fail(&why, status, TENON_STAGE_DATA, NULL, "%s: the bytes ended and nothing more was said",
+             b->session->connector->name);
   tn_session_failed(b->session, &why);
   return tn_pass_error(&why, err);
 }
@@ -58,8 +64,10 @@ static void body_close(void *self) {
   tn_free(b);
 }
 
-tenon_status tn_objects_get(tenon_ctx *ctx, tn_session *s, const tenon_get *request, tenon_got *ret, tenon_error *err) {
-  tenon_got reply = {.struct_size = sizeof reply, .object = {.struct_size = sizeof reply.object, .size = -1, .modified_us = INT64_MIN}};
+tenon_status tn_objects_get(tenon_ctx *ctx, tn_session *s, const tenon_get *request, tenon_got *ret,
+                            tenon_error *err) {
+  tenon_got reply = {.struct_size = sizeof reply, .object = {.struct_size = sizeof reply.object,
+                                                             .size = -1, .modified_us = INT64_MIN}};
   const tn_call c = {.op = TN_OP_objects_get, .request = request, .reply = &reply};
   body *b = tn_alloc(sizeof *b);
   if (!b) return tn_no_memory(err);
@@ -85,9 +93,11 @@ typedef struct once {
   bool is_closed;
 } once;
 
-static tenon_status once_read(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
+static tenon_status once_read(void *self, void *data, size_t size, size_t *ret_size,
+                              tenon_error *err) {
   const once *o = self;
-  if (o->is_closed) return tenon_fail(err, TENON_GONE, TENON_STAGE_WRITE, NULL, "the bytes were closed already");
+  if (o->is_closed)
+    return tenon_fail(err, TENON_GONE, TENON_STAGE_WRITE, NULL, "the bytes were closed already");
   return o->in.read(o->in.self, data, size, ret_size, err);
 }
 
@@ -97,7 +107,8 @@ static void once_close(void *self) {
   o->is_closed = true;
 }
 
-tenon_status tn_objects_put(tenon_ctx *ctx, tn_session *s, const tenon_put *request, tenon_object *ret, tenon_error *err) {
+tenon_status tn_objects_put(tenon_ctx *ctx, tn_session *s, const tenon_put *request,
+                            tenon_object *ret, tenon_error *err) {
   tenon_object reply = {.struct_size = sizeof reply, .size = -1, .modified_us = INT64_MIN};
   once o = {.in = *request->body};
   tenon_bytes guarded = o.in;
@@ -112,21 +123,24 @@ tenon_status tn_objects_put(tenon_ctx *ctx, tn_session *s, const tenon_put *requ
   return status;
 }
 
-tenon_status tn_objects_copy(tenon_ctx *ctx, tn_session *s, const tenon_objects_copy *request, tenon_object *ret, tenon_error *err) {
+tenon_status tn_objects_copy(tenon_ctx *ctx, tn_session *s, const tenon_objects_copy *request,
+                             tenon_object *ret, tenon_error *err) {
   tenon_object reply = {.struct_size = sizeof reply, .size = -1, .modified_us = INT64_MIN};
   tenon_status status = call(ctx, s, TN_OP_objects_copy, request, &reply, err);
   if (!status) *ret = reply;
   return status;
 }
 
-tenon_status tn_objects_remove(tenon_ctx *ctx, tn_session *s, const tenon_delete *request, tenon_deleted *ret, tenon_error *err) {
+tenon_status tn_objects_remove(tenon_ctx *ctx, tn_session *s, const tenon_delete *request,
+                               tenon_deleted *ret, tenon_error *err) {
   tenon_deleted reply = {.struct_size = sizeof reply};
   tenon_status status = call(ctx, s, TN_OP_objects_remove, request, &reply, err);
   if (!status) *ret = reply;
   return status;
 }
 
-tenon_status tn_objects_presign(tenon_ctx *ctx, tn_session *s, const tenon_presign *request, tenon_presigned *ret, tenon_error *err) {
+tenon_status tn_objects_presign(tenon_ctx *ctx, tn_session *s, const tenon_presign *request,
+                                tenon_presigned *ret, tenon_error *err) {
   tenon_presigned reply = {.struct_size = sizeof reply};
   tenon_status status = call(ctx, s, TN_OP_objects_presign, request, &reply, err);
   if (!status) *ret = reply;

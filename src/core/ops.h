@@ -25,7 +25,8 @@ typedef struct tn_op {
   uint32_t flags;
   size_t reply_size;
   /* Calls it on a registered provider, whose slots are all filled. */
-  tenon_status (*invoke)(const tenon_provider *, tenon_ctx *, void *session, const void *request, void *reply,
+  tenon_status (*invoke)(const tenon_provider *, tenon_ctx *, void *session, const void *request,
+                         void *reply,
                          tenon_error *);
 } tn_op;
 

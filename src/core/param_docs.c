@@ -21,13 +21,15 @@ static const struct { uint32_t bit; const char *text; } trait_texts[] = {
 /* Min and max as a person would write them; nothing where there are none. */
 static void add_range(const tenon_param *row, tn_str *out) {
   if (row->min >= row->max) return;
-  const char *unit = row->type == TENON_PARAM_DURATION ? " ms" : row->type == TENON_PARAM_SIZE ? " bytes" : "";
+  const char *unit = row->type == TENON_PARAM_DURATION ? " ms" : row->type == TENON_PARAM_SIZE
+      ? " bytes" : "";
   if (row->max == INT64_MAX) tn_str_printf(out, "at least %lld%s", (long long)row->min, unit);
   else tn_str_printf(out, "%lld to %lld%s", (long long)row->min, (long long)row->max, unit);
 }
 
 static void add_choices(const tenon_param *row, const char *separator, tn_str *out) {
-  for (const char *const *c = row->choices; c && *c; c++) tn_str_printf(out, "%s%s", c == row->choices ? "" : separator, *c);
+  for (const char *const *c = row->choices; c && *c; c++)
+    tn_str_printf(out, "%s%s", c == row->choices ? "" : separator, *c);
 }
 
 static void add_fact(tn_str *facts, const char *format, ...) TENON_PRINTF(2, 3);
@@ -52,7 +54,8 @@ static void add_facts(const tenon_param *row, tn_str *facts) {
   add_range(row, &piece);
   if (piece.size) add_fact(facts, "%s", tn_str_text(&piece));
   tn_str_release(&piece);
-  if (row->default_value) add_fact(facts, "default %s", *row->default_value ? row->default_value : "empty");
+  if (row->default_value)
+    add_fact(facts, "default %s", *row->default_value ? row->default_value : "empty");
   if (row->flags & TENON_REQUIRED) add_fact(facts, "required");
   if (row->when) add_fact(facts, "with %s", row->when);
   if (row->flags & TENON_SECRET) add_fact(facts, "secret");
@@ -89,7 +92,8 @@ static void add_help_row(const tenon_param *row, int width, tn_str *out) {
   tn_str_puts(&line, row->help);
   if (facts.size) tn_str_printf(&line, " (%s)", tn_str_text(&facts));
   tn_str_printf(out, "  %-16s %-8s ", row->key, tn_param_type_name(row->type));
-  if (strlen(row->key) > 16 || strlen(tn_param_type_name(row->type)) > 8) tn_str_printf(out, "\n%*s", INDENT, "");
+  if (strlen(row->key) > 16 || strlen(tn_param_type_name(row->type)) > 8)
+    tn_str_printf(out, "\n%*s", INDENT, "");
   add_wrapped(tn_str_text(&line), INDENT, INDENT, width, out);
   tn_str_putc(out, '\n');
   tn_str_release(&line);
@@ -163,7 +167,8 @@ static void put_type(tn_json_writer *w, const tenon_param *row) {
   bool has_unit = row->type == TENON_PARAM_DURATION || row->type == TENON_PARAM_SIZE;
   if (has_unit) put_strings(w, "type", (const char *const[]){"string", "integer", NULL});
   else put_pair(w, "type", json_type(row->type));
-  if (has_unit || row->type == TENON_PARAM_PATH) put_pair(w, "x-type", tn_param_type_name(row->type));
+  if (has_unit || row->type == TENON_PARAM_PATH)
+    put_pair(w, "x-type", tn_param_type_name(row->type));
   if (row->type == TENON_PARAM_INTEGER || row->type == TENON_PARAM_NUMBER) put_range(w, row);
   if (row->type == TENON_PARAM_ENUM) put_strings(w, "enum", row->choices);
   if (row->type == TENON_PARAM_LIST) put_text_items(w, "items");
@@ -177,8 +182,10 @@ static void put_default(tn_json_writer *w, const tenon_param *row) {
   bool b;
   if (!row->default_value) return;
   tn_json_key(w, "default");
-  if (row->type == TENON_PARAM_INTEGER && tn_parse_integer(row->default_value, &n)) tn_json_put_integer(w, n);
-  else if (row->type == TENON_PARAM_BOOLEAN && tn_parse_boolean(row->default_value, &b)) tn_json_put_bool(w, b);
+  if (row->type == TENON_PARAM_INTEGER && tn_parse_integer(row->default_value, &n))
+    tn_json_put_integer(w, n);
+  else if (row->type == TENON_PARAM_BOOLEAN && tn_parse_boolean(row->default_value, &b))
+    tn_json_put_bool(w, b);
   else if (row->type == TENON_PARAM_NUMBER) tn_json_put_raw(w, row->default_value);
   else tn_json_put_string(w, row->default_value);
 }
@@ -209,7 +216,8 @@ static bool controls(const tenon_provider *p, const tenon_param *row) {
 
 /* One mode: this choice, what it requires, and what is not for it. A choice that is the default
  * holds also where the key is absent, which no other branch may. */
-static void put_branch(tn_json_writer *w, const tenon_provider *p, const tenon_param *by, const char *choice) {
+static void put_branch(tn_json_writer *w, const tenon_provider *p, const tenon_param *by,
+                       const char *choice) {
   bool is_default = by->default_value && strcmp(by->default_value, choice) == 0;
   tn_json_open(w, '{');
   put_pair(w, "title", choice);
@@ -233,7 +241,8 @@ static void put_branch(tn_json_writer *w, const tenon_provider *p, const tenon_p
   if (!is_default) tn_json_put_string(w, by->key);
   for (size_t i = 0; i < tn_param_count(p); i++) {
     const tenon_param *row = tn_param_at(p, i);
-    if (tn_param_controller(p, row) == by && row->flags & TENON_REQUIRED && tn_param_when_holds(row, choice))
+    if (tn_param_controller(p, row) == by && row->flags & TENON_REQUIRED &&
+        tn_param_when_holds(row, choice))
       tn_json_put_string(w, row->key);
   }
   tn_json_close(w);
@@ -281,7 +290,8 @@ bool tn_params_json_schema(const tenon_provider *p, tn_str *out) {
   tn_json_key(&w, "required");
   tn_json_open(&w, '[');
   for (size_t i = 0; i < tn_param_count(p); i++)
-    if (tn_param_at(p, i)->flags & TENON_REQUIRED && !tn_param_at(p, i)->when) tn_json_put_string(&w, tn_param_at(p, i)->key);
+    if (tn_param_at(p, i)->flags & TENON_REQUIRED && !tn_param_at(p, i)->when)
+      tn_json_put_string(&w, tn_param_at(p, i)->key);
   tn_json_close(&w);
   tn_json_key(&w, "additionalProperties");
   tn_json_put_bool(&w, false);
@@ -324,15 +334,19 @@ static void add_operations(const tenon_provider *p, tn_str *out) {
 
 bool tn_params_markdown(const tenon_provider *p, tn_str *out) {
   const char *group = NULL;
-  tn_str_printf(out, "<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- Generated from the kind's parameter table; do not edit. -->\n"
+  tn_str_printf(out,
+                "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+                "<!-- Generated from the kind's parameter table; do not edit. -->\n"
                      "# %s\n\n%s\n\nKind `%s`, category `%s`", p->label, p->summary, p->kind, p->category);
-  for (const char *const *a = p->aliases; a && *a; a++) tn_str_printf(out, "%s`%s`", a == p->aliases ? ", also called " : ", ", *a);
+  for (const char *const *a = p->aliases; a && *a; a++)
+    tn_str_printf(out, "%s`%s`", a == p->aliases ? ", also called " : ", ", *a);
   tn_str_puts(out, ".\n\n## Parameters\n");
   for (size_t i = 0; i < tn_param_count(p); i++) {
     const tenon_param *row = tn_param_at(p, i);
     const char *own = row->group ? row->group : "";
     if (!group || strcmp(group, own) != 0)
-      tn_str_printf(out, "\n%s%s%s| key | type | meaning | values |\n|---|---|---|---|\n", *own ? "### " : "", own, *own ? "\n\n" : "");
+      tn_str_printf(out, "\n%s%s%s| key | type | meaning | values |\n|---|---|---|---|\n",
+                    *own ? "### " : "", own, *own ? "\n\n" : "");
     group = own;
     add_markdown_row(row, out);
   }

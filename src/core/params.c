@@ -67,7 +67,8 @@ const tenon_param *tn_param_controller(const tenon_provider *p, const tenon_para
 
 bool tn_param_when_holds(const tenon_param *row, const char *controller_value) {
   if (!row->when) return true;
-  return controller_value && has_word(row->when + when_key_size(row->when) + 1, '|', controller_value);
+  return controller_value && has_word(row->when + when_key_size(row->when) + 1, '|',
+                                      controller_value);
 }
 
 /* ---- Types ---- */
@@ -111,8 +112,10 @@ static bool is_choice(const tenon_param *row, const char *value) {
 static const char *check_place(const tenon_provider *p, const tenon_param *row, size_t i) {
   if (!is_type(row->type)) return "has an unknown type";
   size_t size = types[row->type].size;
-  if (row->offset < sizeof(uint64_t) || row->offset % types[row->type].align) return "has no place in the config struct";
-  if (row->offset > p->config_size || size > p->config_size - row->offset) return "lies outside of the config struct";
+  if (row->offset < sizeof(uint64_t) || row->offset % types[row->type].align)
+    return "has no place in the config struct";
+  if (row->offset > p->config_size || size > p->config_size - row->offset)
+    return "lies outside of the config struct";
   for (size_t k = 0; k < i; k++) {
     const tenon_param *other = tn_param_at(p, k);
     if (row->offset < other->offset + types[other->type].size && other->offset < row->offset + size)
@@ -127,7 +130,8 @@ static const char *check_when(const tenon_provider *p, const tenon_param *row, s
   for (size_t k = 0; by && k < i; k++) {
     if (tn_param_at(p, k) != by) continue;
     if (by->type == TENON_PARAM_BOOLEAN) return NULL;
-    if (by->type != TENON_PARAM_ENUM) return "depends on a row that is neither a choice nor a boolean";
+    if (by->type != TENON_PARAM_ENUM)
+      return "depends on a row that is neither a choice nor a boolean";
     const char *at = row->when + when_key_size(row->when) + 1, *word;
     for (size_t n; next_word(&at, '|', &word, &n);) {
       char choice[64] = "";
@@ -146,7 +150,8 @@ static const char *check_names(const tenon_provider *p, const tenon_param *row) 
   for (size_t n; next_word(&at, ',', &word, &n);) {
     char alias[64] = "";
     if (n < sizeof alias) memcpy(alias, word, n);
-    if (alias[0] == 0 || tn_param_find(p, alias) != row) return "has an alias that is empty or another row's";
+    if (alias[0] == 0 || tn_param_find(p, alias) != row)
+      return "has an alias that is empty or another row's";
   }
   return NULL;
 }
@@ -157,7 +162,8 @@ static const char *check_row(const tenon_provider *p, const tenon_param *row, si
   if (!why) why = check_when(p, row, i);
   if (why) return why;
   if (!row->label || !row->help) return "has no label or no help";
-  if ((row->type == TENON_PARAM_ENUM) != (row->choices && row->choices[0])) return "has choices and is no choice, or the other way";
+  if ((row->type == TENON_PARAM_ENUM) != (row->choices && row->choices[0]))
+    return "has choices and is no choice, or the other way";
   if (row->default_value && row->flags & TENON_REQUIRED) return "is required and has a default";
   if (row->default_value && row->flags & TENON_SECRET) return "is secret and has a default";
   if (row->default_value && row->type == TENON_PARAM_ENUM && !is_choice(row, row->default_value))
@@ -174,7 +180,8 @@ tenon_status tn_params_check(const tenon_provider *p, tenon_error *err) {
     const tenon_param *row = tn_param_at(p, i);
     const char *why = check_row(p, row, i);
     if (why)
-      return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, remedy, "kind %s: parameter %s %s", p->kind,
+      return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, remedy, "kind %s: parameter %s %s",
+                        p->kind,
                         row->key ? row->key : "(none)", why);
   }
   return TENON_OK;
@@ -188,7 +195,8 @@ bool tn_parse_integer(const char *text, int64_t *ret) {
   if (*text < '0' || *text > '9') return false;
   int64_t v = 0;
   for (; *text >= '0' && *text <= '9'; text++)
-    if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, *text - '0', &v)) return false;
+    if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, *text - '0', &v))
+      return false;
   if (*text || (!negative && v == INT64_MIN)) return false;
   *ret = negative ? v : -v;
   return true;
@@ -231,7 +239,8 @@ static bool parse_with_unit(const char *text, const unit *units, size_t count, i
   for (size_t i = 0; i < count; i++) {
     if (strcasecmp(text, units[i].name) != 0) continue;
     __int128 product;
-    if (__builtin_mul_overflow(v, (__int128)units[i].size, &product) || product % 1000000000) return false;
+    if (__builtin_mul_overflow(v, (__int128)units[i].size, &product) || product % 1000000000)
+      return false;
     product /= 1000000000;
     if (product > INT64_MAX) return false;
     *ret = (int64_t)product;
@@ -250,7 +259,9 @@ bool tn_parse_size(const char *text, int64_t *ret_bytes) {
   enum { K = 1024 };
   static const unit units[] = {
       {"", 1},          {"B", 1},           {"K", K},          {"KB", K},          {"KiB", K},
-      {"M", K * K},     {"MB", K * K},      {"MiB", K * K},    {"G", K * K * K},   {"GB", K * K * K},
-      {"GiB", K * K * K}, {"T", (int64_t)K * K * K * K}, {"TB", (int64_t)K * K * K * K}, {"TiB", (int64_t)K * K * K * K}};
+      {"M", K * K},     {"MB", K * K},      {"MiB", K * K},    {"G", K * K * K},   {"GB",
+                                                                                    K * K * K},
+      {"GiB", K * K * K}, {"T", (int64_t)K * K * K * K}, {"TB", (int64_t)K * K * K * K}, {"TiB",
+              (int64_t)K * K * K * K}};
   return parse_with_unit(text, units, sizeof units / sizeof units[0], ret_bytes);
 }

@@ -55,7 +55,8 @@ typedef struct tn_config {
 } tn_config;
 
 /* Checks everything and names every wrong field at once (unknown keys with the nearest known one). */
-tenon_status tn_config_new(const tenon_provider *, const tn_settings *, tn_config **ret, tenon_error *err);
+tenon_status tn_config_new(const tenon_provider *, const tn_settings *, tn_config **ret,
+                           tenon_error *err);
 void tn_config_free(tn_config *);          /* wipes */
 /* A row's value as it stands in data, or NULL if the kind has no such row or it is not set. */
 const void *tn_config_value(const tn_config *, const char *key, tenon_param_type type);

@@ -39,7 +39,8 @@ static void discard(tn_session *s);
 static unsigned first_place(unsigned count) {
   static atomic_uint threads;
   static _Thread_local uint32_t own;
-  if (own == 0) own = (atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) + 1) * 2654435769u;
+  if (own == 0)
+    own = (atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) + 1) * 2654435769u;
   return (unsigned)((uint64_t)own * count >> 32);
 }
 
@@ -53,7 +54,8 @@ static tn_session *take_parked(tn_connector *c) {
   for (unsigned i = 0, at = first_place(count); i < count; i++, at = next_place(at, count)) {
     atomic_uintptr_t *place = &c->places[at].session;
     uintptr_t v = atomic_load(place);
-    if (v && !(v & TN_PARKING) && atomic_compare_exchange_strong(place, &v, 0)) return as_session(v);
+    if (v && !(v & TN_PARKING) && atomic_compare_exchange_strong(place, &v, 0))
+      return as_session(v);
   }
   return NULL;
 }
@@ -66,7 +68,8 @@ static bool park(tn_session *s) {
   for (unsigned i = 0, at = first_place(count); i < count; i++, at = next_place(at, count)) {
     atomic_uintptr_t *place = &c->places[at].session;
     uintptr_t none = 0;
-    if (atomic_load_explicit(place, memory_order_relaxed) || !atomic_compare_exchange_strong(place, &none, (uintptr_t)s | TN_PARKING))
+    if (atomic_load_explicit(place, memory_order_relaxed) ||
+        !atomic_compare_exchange_strong(place, &none, (uintptr_t)s | TN_PARKING))
       continue;
     bool may_stay = atomic_load(&c->state) == s->generation->state;
     atomic_store_explicit(place, may_stay ? (uintptr_t)s : 0, memory_order_release);
@@ -193,16 +196,19 @@ static tenon_status take(tenon_ctx *ctx, tn_session *s, tn_session **ret, tenon_
   return TENON_OK;
 }
 
-static tenon_status nobody_came(tn_connector *c, tenon_status status, tenon_error *why, tenon_error *err) {
+static tenon_status nobody_came(tn_connector *c, tenon_status status, tenon_error *why,
+                                tenon_error *err) {
   if (status != TENON_TIMEOUT) return tn_pass_error(why, err);
   pthread_mutex_lock(&c->lock);
   long long most = (long long)c->total_max;
   pthread_mutex_unlock(&c->lock);
-  return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_NONE, "release sessions sooner, or raise max_overflow",
+  return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_NONE,
+                    "release sessions sooner, or raise max_overflow",
                     "%s: all %lld sessions are in use", c->name, most);
 }
 
-static tenon_status wait_until_served(tenon_ctx *ctx, tn_connector *c, const tn_waiter *w, tenon_error *err) {
+static tenon_status wait_until_served(tenon_ctx *ctx, tn_connector *c, const tn_waiter *w,
+                                      tenon_error *err) {
   struct pollfd served = {.fd = w->fd, .events = POLLIN};
   tenon_status status = TENON_OK;
   while (!status && !served.revents) status = tn_ctx_wait(ctx, &served, 1, -1, err);
@@ -223,10 +229,12 @@ static void give_up(tn_connector *c, tn_waiter *w) {
   else if (was_served) give_right(c);
 }
 
-static tenon_status serve_in_turn(tenon_ctx *ctx, tn_connector *c, tn_waiter *w, tn_session **ret, tenon_error *err) {
+static tenon_status serve_in_turn(tenon_ctx *ctx, tn_connector *c, tn_waiter *w, tn_session **ret,
+                                  tenon_error *err) {
   tenon_ctx *own = NULL;
   tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own, &why);
+  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own,
+                                      &why);
   if (!status) status = wait_until_served(own, c, w, &why);
   if (status) {
     give_up(c, w);
@@ -247,13 +255,16 @@ static void serve_parked(tn_connector *c) {
 }
 
 /* Called with the lock held, which it gives back. */
-static tenon_status stand_in_line(tenon_ctx *ctx, tn_connector *c, tn_session **ret, tenon_error *err) {
+static tenon_status stand_in_line(tenon_ctx *ctx, tn_connector *c, tn_session **ret,
+                                  tenon_error *err) {
   tn_waiter w = {.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   int errnum = errno;
   if (w.fd >= 0) join_line(c, &w);
   if (w.fd >= 0) serve_parked(c);
   pthread_mutex_unlock(&c->lock);
-  if (w.fd < 0) return tn_fail_errno(err, errnum, TENON_STAGE_NONE, "raise the limit on open files (ulimit -n)", "eventfd");
+  if (w.fd < 0)
+    return tn_fail_errno(err, errnum, TENON_STAGE_NONE, "raise the limit on open files (ulimit -n)",
+                         "eventfd");
   tenon_status status = serve_in_turn(ctx, c, &w, ret, err);
   close(w.fd);
   return status;
@@ -261,7 +272,8 @@ static tenon_status stand_in_line(tenon_ctx *ctx, tn_connector *c, tn_session **
 
 tenon_status tn_pool_acquire(tenon_ctx *ctx, tn_connector *c, tn_session **ret, tenon_error *err) {
   tn_session *s = NULL;
-  if (!(atomic_load(&c->state) & TN_STATE_WAITING) && (s = take_parked(c))) return take(ctx, s, ret, err);
+  if (!(atomic_load(&c->state) & TN_STATE_WAITING) && (s = take_parked(c)))
+    return take(ctx, s, ret, err);
   pthread_mutex_lock(&c->lock);
   if (!c->first_waiter) s = take_parked(c);
   if (!s && (c->first_waiter || c->total >= c->total_max)) return stand_in_line(ctx, c, ret, err);

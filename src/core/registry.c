@@ -24,13 +24,16 @@
 enum { TABLES_SLOTS = TN_OP_objects_list, OBJECTS_SLOTS = TN_OP_COUNT - TN_OP_objects_list };
 
 typedef void (*any_slot)(void);
-_Static_assert((sizeof(tenon_tables_ops) - offsetof(tenon_tables_ops, list)) / sizeof(any_slot) == TABLES_SLOTS,
+_Static_assert((sizeof(tenon_tables_ops) - offsetof(tenon_tables_ops,
+                                                    list)) / sizeof(any_slot) == TABLES_SLOTS,
                "tenon_tables_ops and ops.def differ");
-_Static_assert((sizeof(tenon_objects_ops) - offsetof(tenon_objects_ops, list)) / sizeof(any_slot) == OBJECTS_SLOTS,
+_Static_assert((sizeof(tenon_objects_ops) - offsetof(tenon_objects_ops,
+                                                     list)) / sizeof(any_slot) == OBJECTS_SLOTS,
                "tenon_objects_ops and ops.def differ");
 
 static tenon_status absent(const char *operation, tenon_error *err) {
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "`tenon kinds` says what each kind can do",
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY,
+                    "`tenon kinds` says what each kind can do",
                     "this kind has no operation %s", operation);
 }
 
@@ -107,20 +110,23 @@ struct tn_registry {
 };
 
 static tenon_status refuse(const tenon_provider *p, tenon_error *err, const char *why) {
-  return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, "mend the provider", "kind %s: %s", p->kind ? p->kind : "(none)", why);
+  return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, "mend the provider", "kind %s: %s",
+                    p->kind ? p->kind : "(none)", why);
 }
 
 static tenon_status check_abi(const tenon_provider *p, tenon_error *err) {
   if (p->struct_size < offsetof(tenon_provider, objects) + sizeof p->objects || !p->kind)
     return refuse(p, err, "it is not a tenon_provider of this contract (struct_size)");
-  if (p->abi != TENON_ABI) return refuse(p, err, "it was made for another version of the contract (abi)");
+  if (p->abi != TENON_ABI)
+    return refuse(p, err, "it was made for another version of the contract (abi)");
   if (p->params.count && p->params.item_size < offsetof(tenon_param, aliases) + sizeof(char *))
     return refuse(p, err, "its parameter table is not one of this contract (item_size)");
   return TENON_OK;
 }
 
 static tenon_status check_lifecycle(const tenon_provider *p, tenon_error *err) {
-  if (!p->category || !p->label || !p->summary) return refuse(p, err, "it has no category, label or summary");
+  if (!p->category || !p->label || !p->summary)
+    return refuse(p, err, "it has no category, label or summary");
   if (!p->test) return refuse(p, err, "it has no operation test, which is mandatory");
   if (!p->open) return refuse(p, err, "it has no operation open, which is mandatory");
   if (!p->close) return refuse(p, err, "it has no operation close, which is mandatory");
@@ -133,7 +139,8 @@ static bool has_facet(const tenon_provider *p, tn_op_id id) {
 
 static tenon_status check_mandatory(const tenon_provider *p, tenon_error *err) {
   for (int i = 0; i < TN_OP_COUNT; i++)
-    if (ops[i].flags & TN_OP_MANDATORY && has_facet(p, (tn_op_id)i) && !tn_provider_has_op(p, (tn_op_id)i))
+    if (ops[i].flags & TN_OP_MANDATORY && has_facet(p, (tn_op_id)i) &&
+        !tn_provider_has_op(p, (tn_op_id)i))
       return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, "mend the provider",
                         "kind %s: it has no operation %s, which is mandatory", p->kind, ops[i].name);
   return TENON_OK;
@@ -157,8 +164,11 @@ static void fill_slots(entry *e) {
 
 static void fill_entry(entry *e, const tenon_provider *p) {
   copy_known(&e->provider, sizeof e->provider, p, p->struct_size);
-  if (e->provider.tables) copy_known(&e->tables, sizeof e->tables, e->provider.tables, e->provider.tables->struct_size);
-  if (e->provider.objects) copy_known(&e->objects, sizeof e->objects, e->provider.objects, e->provider.objects->struct_size);
+  if (e->provider.tables)
+    copy_known(&e->tables, sizeof e->tables, e->provider.tables, e->provider.tables->struct_size);
+  if (e->provider.objects)
+    copy_known(&e->objects, sizeof e->objects, e->provider.objects,
+               e->provider.objects->struct_size);
   for (size_t i = 0; i < p->params.count; i++)
     copy_known(&e->rows[i], sizeof e->rows[i], tn_param_at(p, i), p->params.item_size);
   e->tables.struct_size = sizeof e->tables;
@@ -178,14 +188,16 @@ static struct {
   size_t count;
 } inited = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static tenon_status init_once(const tenon_provider *original, const tenon_provider *p, tenon_error *err) {
+static tenon_status init_once(const tenon_provider *original, const tenon_provider *p,
+                              tenon_error *err) {
   tenon_status status = TENON_OK;
   pthread_mutex_lock(&inited.lock);
   size_t i = 0;
   while (i < inited.count && inited.done[i] != original) i++;
   if (i == inited.count) {
     status = p->init(tn_host(), err);
-    if (!status && i < sizeof inited.done / sizeof inited.done[0]) inited.done[inited.count++] = original;
+    if (!status && i < sizeof inited.done / sizeof inited.done[0])
+      inited.done[inited.count++] = original;
   }
   pthread_mutex_unlock(&inited.lock);
   return status;
@@ -261,7 +273,8 @@ static size_t all_names(const tn_registry *r, const char **names, size_t room) {
   return n;
 }
 
-tenon_status tn_registry_find(const tn_registry *r, const char *kind, const tenon_provider **ret, tenon_error *err) {
+tenon_status tn_registry_find(const tn_registry *r, const char *kind, const tenon_provider **ret,
+                              tenon_error *err) {
   const tenon_provider *p = find(r, kind);
   if (p) {
     *ret = p;
@@ -270,7 +283,8 @@ tenon_status tn_registry_find(const tn_registry *r, const char *kind, const teno
   const char *names[1024];
   const char *nearest = tn_nearest(kind, names, all_names(r, names, 1024));
   return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, "`tenon kinds` lists the kinds",
-                    "there is no kind %.64s%s%s%s", kind, nearest ? " (did you mean " : "", nearest ? nearest : "",
+                    "there is no kind %.64s%s%s%s", kind, nearest ? " (did you mean " : "", nearest
+                        ? nearest : "",
                     nearest ? "?)" : "");
 }
 

@@ -13,7 +13,8 @@
 
 /* ---- Configurations ---- */
 
-static int64_t whole_or(const tn_config *config, const char *key, tenon_param_type type, int64_t otherwise) {
+static int64_t whole_or(const tn_config *config, const char *key, tenon_param_type type,
+                        int64_t otherwise) {
   const int64_t *v = tn_config_value(config, key, type);
   return v && *v >= 0 ? *v : otherwise;
 }
@@ -43,7 +44,8 @@ static void set_limits(tn_connector *c, const tn_config *config) {
   int64_t idle = whole_or(config, "pool_size", TENON_PARAM_INTEGER, 5);
   int64_t most = idle + whole_or(config, "max_overflow", TENON_PARAM_INTEGER, 15);
   c->total_max = !c->places ? INT64_MAX : most < 1 ? 1 : most;
-  atomic_store(&c->place_count, !c->places ? 0 : idle > TN_MOST_IDLE ? TN_MOST_IDLE : (unsigned)idle);
+  atomic_store(&c->place_count, !c->places ? 0 : idle > TN_MOST_IDLE ? TN_MOST_IDLE
+               : (unsigned)idle);
 }
 
 /* ---- Connectors ---- */
@@ -63,7 +65,8 @@ static void connector_destroy(tn_connector *c) {
   tn_free(c);
 }
 
-tenon_status tn_connector_new(const char *name, tn_config *config, tn_connector **ret, tenon_error *err) {
+tenon_status tn_connector_new(const char *name, tn_config *config, tn_connector **ret,
+                              tenon_error *err) {
   const tenon_provider *p = config->provider;
   bool is_pooled = p->traits & TENON_POOLED;
   tn_generation *g = NULL;
@@ -131,7 +134,8 @@ const char *tn_connector_name(const tn_connector *c) { return c->name; }
 
 tenon_status tn_connector_replace(tn_connector *c, tn_config *config, tenon_error *err) {
   if (config->provider != c->provider) {
-    tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "make another connector for another kind", "%s is of kind %s, not %s", c->name,
+    tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "make another connector for another kind",
+               "%s is of kind %s, not %s", c->name,
                c->provider->kind, config->provider->kind);
     tn_config_free(config);
     return TENON_CONFIG;
@@ -152,12 +156,15 @@ tenon_status tn_connector_replace(tn_connector *c, tn_config *config, tenon_erro
 
 /* ---- Opening and closing the provider's sessions ---- */
 
-static void trace(tenon_ctx *ctx, const char *what, const tn_connector *c, tenon_status status, int64_t began_us) {
-  tn_ctx_log(ctx, TENON_LOG_DEBUG, "%s %s %s %.1f ms", what, c->name, tenon_status_name(status), (double)(tn_now_us() - began_us) / 1000);
+static void trace(tenon_ctx *ctx, const char *what, const tn_connector *c, tenon_status status,
+                  int64_t began_us) {
+  tn_ctx_log(ctx, TENON_LOG_DEBUG, "%s %s %s %.1f ms", what, c->name, tenon_status_name(status),
+             (double)(tn_now_us() - began_us) / 1000);
 }
 
 /* One try more for what may pass by itself: a server that is just starting. */
-static tenon_status open_native(tenon_ctx *ctx, tn_connector *c, const tn_generation *g, void **ret, tenon_error *err) {
+static tenon_status open_native(tenon_ctx *ctx, tn_connector *c, const tn_generation *g, void **ret,
+                                tenon_error *err) {
   for (int attempt = 1;; attempt++) {
     tenon_error why = TENON_ERROR_INIT;
     int64_t began = tn_now_us();
@@ -165,16 +172,21 @@ static tenon_status open_native(tenon_ctx *ctx, tn_connector *c, const tn_genera
     if (!status) status = c->provider->open(ctx, c->provider, g->config->data, ret, &why);
     trace(ctx, "open", c, status, began);
     if (!status) return TENON_OK;
-    if (!why.code) tenon_fail(&why, status, TENON_STAGE_NONE, NULL, "%s: opening failed and nothing more was said", c->name);
+    if (!why.code)
+      tenon_fail(&why, status, TENON_STAGE_NONE, NULL,
+                 "%s: opening failed and nothing more was said", c->name);
     tn_config_redact(g->config, &why);
-    if (attempt == 2 || !why.retryable || tn_ctx_wait(ctx, NULL, 0, 50, NULL)) return tn_pass_error(&why, err);
+    if (attempt == 2 || !why.retryable || tn_ctx_wait(ctx, NULL, 0, 50, NULL))
+      return tn_pass_error(&why, err);
   }
 }
 
 /* Within the default deadline, where there is none. */
-static tenon_status open_in_time(tenon_ctx *ctx, tn_connector *c, const tn_generation *g, void **ret, tenon_error *err) {
+static tenon_status open_in_time(tenon_ctx *ctx, tn_connector *c, const tn_generation *g,
+                                 void **ret, tenon_error *err) {
   tenon_ctx *own;
-  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own, err);
+  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own,
+                                      err);
   if (status) return status;
   status = tn_ctx_check(own, err);
   if (!status) status = open_native(own, c, g, ret, err);
@@ -183,7 +195,8 @@ static tenon_status open_in_time(tenon_ctx *ctx, tn_connector *c, const tn_gener
 }
 
 /* Takes over a reference to the generation, also on failure. */
-tenon_status tn_session_open(tenon_ctx *ctx, tn_connector *c, tn_generation *g, tn_session **ret, tenon_error *err) {
+tenon_status tn_session_open(tenon_ctx *ctx, tn_connector *c, tn_generation *g, tn_session **ret,
+                             tenon_error *err) {
   void *native = NULL;
   tn_session *s = tn_alloc(sizeof *s);
   tenon_status status = s ? open_in_time(ctx, c, g, &native, err) : tn_no_memory(err);
@@ -217,7 +230,8 @@ void tn_session_close(tn_session *s) {
 
 /* ---- Sessions ---- */
 
-tenon_status tn_session_acquire(tenon_ctx *ctx, tn_connector *c, tn_session **ret, tenon_error *err) {
+tenon_status tn_session_acquire(tenon_ctx *ctx, tn_connector *c, tn_session **ret,
+                                tenon_error *err) {
   tenon_status status = ctx ? tn_ctx_check(ctx, err) : TENON_OK;
   return status ? status : tn_pool_acquire(ctx, c, ret, err);
 }
@@ -261,7 +275,8 @@ static void redact_test(const tn_config *config, tenon_test *t) {
     redact_text(config, t->steps[i].evidence, sizeof t->steps[i].evidence);
     redact_text(config, t->steps[i].remedy, sizeof t->steps[i].remedy);
   }
-  for (uint32_t i = 0; i < t->fact_count; i++) redact_text(config, t->facts[i].value, sizeof t->facts[i].value);
+  for (uint32_t i = 0; i < t->fact_count; i++)
+    redact_text(config, t->facts[i].value, sizeof t->facts[i].value);
 }
 
 static tn_generation *current_generation(tn_connector *c) {
@@ -277,12 +292,15 @@ tenon_status tn_connector_test(tenon_ctx *ctx, tn_connector *c, tenon_test *ret,
   tenon_error why = TENON_ERROR_INIT;
   tenon_test t = {.struct_size = sizeof t};
   int64_t began = tn_now_us();
-  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own, err);
+  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own,
+                                      err);
   if (status) return status;
   tn_generation *g = current_generation(c);
   status = tn_fault_check("test", &why);
   if (!status) status = c->provider->test(own, c->provider, g->config->data, &t, &why);
-  if (status && !why.code) tenon_fail(&why, status, TENON_STAGE_NONE, NULL, "%s: the test failed and nothing more was said", c->name);
+  if (status && !why.code)
+    tenon_fail(&why, status, TENON_STAGE_NONE, NULL,
+               "%s: the test failed and nothing more was said", c->name);
   tn_config_redact(g->config, &why);
   tn_test_settle(&t, status, &why);
   redact_test(g->config, &t);

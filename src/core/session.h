@@ -14,7 +14,8 @@
 #include "tenon/provider.h"
 
 typedef struct tn_connector tn_connector;   /* counted; any thread */
-typedef struct tn_session tn_session;       /* one thread at a time, unless the kind is TENON_SHARED */
+/* one thread at a time, unless the kind is TENON_SHARED */
+typedef struct tn_session tn_session;
 
 /* Takes the config over, also on failure. name is for messages. Pooled kinds read pool_size,
  * max_overflow and pool_recycle from their parameters. */
@@ -38,29 +39,43 @@ tn_connector *tn_session_connector(tn_session *);
 
 /* ---- The facets' operations. Streams come out as Arrow streams that hold session and context. ---- */
 
-tenon_status tn_tables_list(tenon_ctx *, tn_session *, const tenon_tables_list *, struct ArrowArrayStream *ret, tenon_error *);
-tenon_status tn_tables_describe(tenon_ctx *, tn_session *, const tenon_read *, tenon_table *ret, tenon_error *);
-tenon_status tn_tables_plan(tenon_ctx *, tn_session *, const tenon_plan_request *, tenon_plan *ret, tenon_error *);
+tenon_status tn_tables_list(tenon_ctx *, tn_session *, const tenon_tables_list *,
+                            struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_tables_describe(tenon_ctx *, tn_session *, const tenon_read *, tenon_table *ret,
+                                tenon_error *);
+tenon_status tn_tables_plan(tenon_ctx *, tn_session *, const tenon_plan_request *, tenon_plan *ret,
+                            tenon_error *);
 /* The whole request is met: what the system did not apply is applied here. *ret_applied (may be NULL)
  * says what the system did. An order that it cannot give is UNSUPPORTED unless core/order.h has a sorter. */
 typedef struct tn_applied {
   uint32_t applied;
   uint64_t filters_applied;
 } tn_applied;
-tenon_status tn_tables_read(tenon_ctx *, tn_session *, const tenon_read *, struct ArrowArrayStream *ret, tn_applied *ret_applied, tenon_error *);
-tenon_status tn_tables_write(tenon_ctx *, tn_session *, const tenon_write *, tenon_written *ret, tenon_error *);
-tenon_status tn_tables_execute(tenon_ctx *, tn_session *, const tenon_execute *, tenon_executed *ret, tenon_error *);
+tenon_status tn_tables_read(tenon_ctx *, tn_session *, const tenon_read *,
+                            struct ArrowArrayStream *ret, tn_applied *ret_applied, tenon_error *);
+tenon_status tn_tables_write(tenon_ctx *, tn_session *, const tenon_write *, tenon_written *ret,
+                             tenon_error *);
+tenon_status tn_tables_execute(tenon_ctx *, tn_session *, const tenon_execute *,
+                               tenon_executed *ret, tenon_error *);
 
-tenon_status tn_objects_list(tenon_ctx *, tn_session *, const tenon_objects_list *, struct ArrowArrayStream *ret, tenon_error *);
-tenon_status tn_objects_stat(tenon_ctx *, tn_session *, const tenon_key_bytes *, tenon_object *ret, tenon_error *);
-tenon_status tn_objects_get(tenon_ctx *, tn_session *, const tenon_get *, tenon_got *ret, tenon_error *);
-tenon_status tn_objects_put(tenon_ctx *, tn_session *, const tenon_put *, tenon_object *ret, tenon_error *);
-tenon_status tn_objects_copy(tenon_ctx *, tn_session *, const tenon_objects_copy *, tenon_object *ret, tenon_error *);
-tenon_status tn_objects_remove(tenon_ctx *, tn_session *, const tenon_delete *, tenon_deleted *ret, tenon_error *);
-tenon_status tn_objects_presign(tenon_ctx *, tn_session *, const tenon_presign *, tenon_presigned *ret, tenon_error *);
+tenon_status tn_objects_list(tenon_ctx *, tn_session *, const tenon_objects_list *,
+                             struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_objects_stat(tenon_ctx *, tn_session *, const tenon_key_bytes *, tenon_object *ret,
+                             tenon_error *);
+tenon_status tn_objects_get(tenon_ctx *, tn_session *, const tenon_get *, tenon_got *ret,
+                            tenon_error *);
+tenon_status tn_objects_put(tenon_ctx *, tn_session *, const tenon_put *, tenon_object *ret,
+                            tenon_error *);
+tenon_status tn_objects_copy(tenon_ctx *, tn_session *, const tenon_objects_copy *,
+                             tenon_object *ret, tenon_error *);
+tenon_status tn_objects_remove(tenon_ctx *, tn_session *, const tenon_delete *, tenon_deleted *ret,
+                               tenon_error *);
+tenon_status tn_objects_presign(tenon_ctx *, tn_session *, const tenon_presign *,
+                                tenon_presigned *ret, tenon_error *);
 
 /* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
-typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *, size_t n,
+typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *,
+                                   size_t n,
                                    struct ArrowArrayStream *ret, tenon_error *err);
 void tn_set_sorter(tn_sort_fn);
 

@@ -77,7 +77,8 @@ struct tn_connector {
 };
 
 /* session.c: the provider's session, opened within the default deadline, closed. */
-tenon_status tn_session_open(tenon_ctx *, tn_connector *, tn_generation *, tn_session **ret, tenon_error *err);
+tenon_status tn_session_open(tenon_ctx *, tn_connector *, tn_generation *, tn_session **ret,
+                             tenon_error *err);
 tenon_status tn_session_reopen(tenon_ctx *, tn_session *, tenon_error *err);
 void tn_session_close(tn_session *);
 /* One use less; the last one gives the session back. */
@@ -108,7 +109,8 @@ typedef struct tn_call {
   void *arg;
 } tn_call;
 
-tenon_status tn_call_run(tenon_ctx *, tn_session *, const tn_call *, tenon_ctx **ret_ctx, tenon_error *err);
+tenon_status tn_call_run(tenon_ctx *, tn_session *, const tn_call *, tenon_ctx **ret_ctx,
+                         tenon_error *err);
 /* The same bookkeeping for failures outside of a call: redacts, and marks a session that broke. */
 void tn_session_failed(tn_session *, tenon_error *err);
 /* Copies a failure to whoever asked, unless they have one. */

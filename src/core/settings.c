@@ -19,7 +19,8 @@ void tn_settings_release(tn_settings *s) {
 }
 
 static tenon_status too_much(tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, NULL, "settings of more than %d bytes, or more than %d of them",
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, NULL,
+                    "settings of more than %d bytes, or more than %d of them",
                     MAX_BYTES, MAX_SETTINGS);
 }
 

@@ -19,8 +19,10 @@ void tn_stream_close(tenon_stream *s) {
 /* ---- Codes: the standard's streams can only say errno ---- */
 
 static const struct { tenon_status status; int errnum; } codes[] = {
-    {TENON_CANCELLED, ECANCELED}, {TENON_TIMEOUT, ETIMEDOUT},     {TENON_NOT_FOUND, ENOENT}, {TENON_FORBIDDEN, EACCES},
-    {TENON_LIMITED, ENOMEM},      {TENON_UNSUPPORTED, ENOTSUP},   {TENON_DATA, EINVAL},      {TENON_CONFLICT, EEXIST},
+    {TENON_CANCELLED, ECANCELED}, {TENON_TIMEOUT, ETIMEDOUT},     {TENON_NOT_FOUND,
+            ENOENT}, {TENON_FORBIDDEN, EACCES},
+    {TENON_LIMITED, ENOMEM},      {TENON_UNSUPPORTED, ENOTSUP},   {TENON_DATA,
+            EINVAL},      {TENON_CONFLICT, EEXIST},
     {TENON_UNREACHABLE, ENETUNREACH}, {TENON_IO, EIO},
 };
 
@@ -82,7 +84,8 @@ static int export_next(struct ArrowArrayStream *stream, struct ArrowArray *ret) 
     tenon_status status = next_batch(e, &batch, &e->error);
     if (stalls) tn_ctx_stall_end(e->ctx);
     if (status && !e->error.code)
-      tenon_fail(&e->error, status, TENON_STAGE_DATA, NULL, "the rows ended with %s and nothing more was said", tenon_status_name(status));
+      tenon_fail(&e->error, status, TENON_STAGE_DATA, NULL,
+                 "the rows ended with %s and nothing more was said", tenon_status_name(status));
     if (e->error.code) return answer_error(e);
     e->ended = !batch.release;
   }
@@ -139,9 +142,11 @@ tenon_status tn_stream_error(struct ArrowArrayStream *stream, int code, tenon_er
       return e->error.code;
     }
   }
-  const char *says = stream->release && stream->get_last_error ? stream->get_last_error(stream) : NULL;
+  const char *says = stream->release && stream->get_last_error ? stream->get_last_error(stream)
+      : NULL;
   char reason[128];
-  return tenon_fail(err, status_of(code), TENON_STAGE_DATA, NULL, "%s", says ? says : strerror_r(code, reason, sizeof reason));
+  return tenon_fail(err, status_of(code), TENON_STAGE_DATA, NULL, "%s",
+                    says ? says : strerror_r(code, reason, sizeof reason));
 }
 
 /* ---- In ---- */

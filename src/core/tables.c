@@ -15,37 +15,43 @@
 
 enum { MAX_FILTERS = 64, MAX_ORDER = 64 };
 
-static tenon_status call(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request, void *reply, tenon_error *err) {
+static tenon_status call(tenon_ctx *ctx, tn_session *s, tn_op_id op, const void *request,
+                         void *reply, tenon_error *err) {
   const tn_call c = {.op = op, .request = request, .reply = reply};
   return tn_call_run(ctx, s, &c, NULL, err);
 }
 
 /* ---- list, describe, execute, write ---- */
 
-static tenon_status export_rows(tenon_ctx *own, tenon_stream *rows, struct ArrowArrayStream *ret, tenon_error *err) {
+static tenon_status export_rows(tenon_ctx *own, tenon_stream *rows, struct ArrowArrayStream *ret,
+                                tenon_error *err) {
   return tn_stream_export(own, rows, NULL, NULL, ret, err);
 }
 
-tenon_status tn_tables_list(tenon_ctx *ctx, tn_session *s, const tenon_tables_list *request, struct ArrowArrayStream *ret,
+tenon_status tn_tables_list(tenon_ctx *ctx, tn_session *s, const tenon_tables_list *request,
+                            struct ArrowArrayStream *ret,
                             tenon_error *err) {
   static const tenon_tables_list all = {.struct_size = sizeof all};
   tenon_stream reply = {.struct_size = sizeof reply}, rows;
   tenon_ctx *own;
-  tenon_status status = tn_held_open(ctx, s, TN_OP_tables_list, request ? request : &all, &reply, &reply, &rows, &own, err);
+  tenon_status status = tn_held_open(ctx, s, TN_OP_tables_list, request ? request : &all, &reply,
+                                     &reply, &rows, &own, err);
   if (status) return status;
   status = export_rows(own, &rows, ret, err);
   tenon_ctx_free(own);
   return status;
 }
 
-tenon_status tn_tables_execute(tenon_ctx *ctx, tn_session *s, const tenon_execute *request, tenon_executed *ret, tenon_error *err) {
+tenon_status tn_tables_execute(tenon_ctx *ctx, tn_session *s, const tenon_execute *request,
+                               tenon_executed *ret, tenon_error *err) {
   tenon_executed reply = {.struct_size = sizeof reply, .rows = -1};
   tenon_status status = call(ctx, s, TN_OP_tables_execute, request, &reply, err);
   if (!status) *ret = reply;
   return status;
 }
 
-tenon_status tn_tables_write(tenon_ctx *ctx, tn_session *s, const tenon_write *request, tenon_written *ret, tenon_error *err) {
+tenon_status tn_tables_write(tenon_ctx *ctx, tn_session *s, const tenon_write *request,
+                             tenon_written *ret, tenon_error *err) {
   tenon_written reply = {.struct_size = sizeof reply};
   tenon_status status = call(ctx, s, TN_OP_tables_write, request, &reply, err);
   /* consumed, whoever stopped before */
@@ -75,10 +81,12 @@ static tenon_status check_read(const tenon_read *r, tenon_error *err) {
   if (r->filter_count > MAX_FILTERS) why = "there are more than 64 filters";
   if (r->order_count > MAX_ORDER) why = "the order has more than 64 columns";
   if (!why) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "name one table, such as TARGET:schema.table, or one query", "the read cannot be: %s", why);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY,
+                    "name one table, such as TARGET:schema.table, or one query", "the read cannot be: %s", why);
 }
 
-tenon_status tn_tables_describe(tenon_ctx *ctx, tn_session *s, const tenon_read *request, tenon_table *ret, tenon_error *err) {
+tenon_status tn_tables_describe(tenon_ctx *ctx, tn_session *s, const tenon_read *request,
+                                tenon_table *ret, tenon_error *err) {
   const tenon_read read = normal_read(request);
   tenon_table reply = {.struct_size = sizeof reply, .rows_estimate = -1, .bytes_estimate = -1};
   tenon_status status = check_read(&read, err);
@@ -94,7 +102,8 @@ static _Atomic(tn_sort_fn) sorter;
 void tn_set_sorter(tn_sort_fn fn) { atomic_store(&sorter, fn); }
 
 /* Filters and key in the columns' own types. */
-static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_arena *arena, tenon_error *err) {
+static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_arena *arena,
+                            tenon_error *err) {
   tenon_read whole = *r;
   tenon_table table;
   tenon_filter *filters = NULL;
@@ -106,7 +115,9 @@ static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_are
   tenon_status status = tn_tables_describe(ctx, s, &whole, &table, err);
   if (status) return status;
   status = tn_filters_convert(&table.schema, r->filters, r->filter_count, arena, &filters, err);
-  if (!status && r->after) status = tn_after_convert(&table.schema, r->order, r->order_count, r->after, arena, &after, err);
+  if (!status && r->after)
+    status = tn_after_convert(&table.schema, r->order, r->order_count, r->after, arena, &after,
+                              err);
   if (table.release) table.release(&table);
   if (status) return status;
   r->filters = filters;
@@ -137,7 +148,8 @@ static bool has_name(const char *const *names, size_t n, const char *name) {
 /* The columns asked for, and behind them those that filters and order look at. */
 static tenon_status with_needed(tenon_read *r, tn_arena *arena, tenon_error *err) {
   size_t n = r->column_count;
-  const char **names = tn_arena_alloc(arena, (n + r->filter_count + r->order_count) * sizeof *names);
+  const char **names = tn_arena_alloc(arena,
+                                      (n + r->filter_count + r->order_count) * sizeof *names);
   if (!names) return tn_no_memory(err);
   memcpy(names, r->columns, n * sizeof *names);
   for (size_t i = 0; i < r->filter_count; i++)
@@ -149,10 +161,12 @@ static tenon_status with_needed(tenon_read *r, tn_arena *arena, tenon_error *err
   return TENON_OK;
 }
 
-static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, const tenon_read *asked, tenon_rows *ret, tenon_ctx **ret_ctx, tenon_error *err) {
+static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, const tenon_read *asked,
+                              tenon_rows *ret, tenon_ctx **ret_ctx, tenon_error *err) {
   tenon_rows reply = {.struct_size = sizeof reply};
   tenon_stream rows;
-  tenon_status status = tn_held_open(ctx, s, TN_OP_tables_read, asked, &reply, &reply.stream, &rows, ret_ctx, err);
+  tenon_status status = tn_held_open(ctx, s, TN_OP_tables_read, asked, &reply, &reply.stream, &rows,
+                                     ret_ctx, err);
   if (status) return status;
   *ret = reply;
   ret->stream = rows;
@@ -160,7 +174,8 @@ static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, const tenon_read *a
 }
 
 /* A system may leave a filter on a column that it was not asked for: then it is asked again. */
-static tenon_status open_sufficient(tenon_ctx *ctx, tn_session *s, const tenon_read *r, tn_arena *arena, tenon_rows *ret,
+static tenon_status open_sufficient(tenon_ctx *ctx, tn_session *s, const tenon_read *r,
+                                    tn_arena *arena, tenon_rows *ret,
                                     tenon_ctx **ret_ctx, tenon_error *err) {
   tenon_read asked = *r;
   ask_nothing_if_never(&asked);
@@ -172,7 +187,8 @@ static tenon_status open_sufficient(tenon_ctx *ctx, tn_session *s, const tenon_r
   return status ? status : open_rows(ctx, s, &asked, ret, ret_ctx, err);
 }
 
-static tenon_status sort_rows(tenon_ctx *own, const tenon_read *r, tenon_rows *rows, tenon_error *err) {
+static tenon_status sort_rows(tenon_ctx *own, const tenon_read *r, tenon_rows *rows,
+                              tenon_error *err) {
   tn_sort_fn sort = atomic_load(&sorter);
   tenon_read filters_only = *r;
   struct ArrowArrayStream unsorted, sorted;
@@ -182,7 +198,8 @@ static tenon_status sort_rows(tenon_ctx *own, const tenon_read *r, tenon_rows *r
   filters_only.limit = -1;
   if (!sort) {
     tn_stream_close(&rows->stream);
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the order away", "this system cannot put rows in order");
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the order away",
+                      "this system cannot put rows in order");
   }
   tenon_status status = tn_rows_complete(&filters_only, rows, err);
   if (!status) status = export_rows(own, &rows->stream, &unsorted, err);
@@ -193,7 +210,8 @@ static tenon_status sort_rows(tenon_ctx *own, const tenon_read *r, tenon_rows *r
   return status;
 }
 
-static tenon_status complete(tenon_ctx *own, const tenon_read *r, tenon_rows *rows, struct ArrowArrayStream *ret, tenon_error *err) {
+static tenon_status complete(tenon_ctx *own, const tenon_read *r, tenon_rows *rows,
+                             struct ArrowArrayStream *ret, tenon_error *err) {
   tenon_read rest = *r;
   tenon_status status = TENON_OK;
   if (holds_never(r)) {
@@ -208,7 +226,8 @@ static tenon_status complete(tenon_ctx *own, const tenon_read *r, tenon_rows *ro
   return status ? status : export_rows(own, &rows->stream, ret, err);
 }
 
-tenon_status tn_tables_read(tenon_ctx *ctx, tn_session *s, const tenon_read *request, struct ArrowArrayStream *ret,
+tenon_status tn_tables_read(tenon_ctx *ctx, tn_session *s, const tenon_read *request,
+                            struct ArrowArrayStream *ret,
                             tn_applied *ret_applied, tenon_error *err) {
   tenon_read read = normal_read(request);
   tenon_rows rows;
@@ -244,9 +263,11 @@ static void release_plan(tenon_plan *plan) {
   plan->release = NULL;
 }
 
-tenon_status tn_tables_plan(tenon_ctx *ctx, tn_session *s, const tenon_plan_request *request, tenon_plan *ret, tenon_error *err) {
+tenon_status tn_tables_plan(tenon_ctx *ctx, tn_session *s, const tenon_plan_request *request,
+                            tenon_plan *ret, tenon_error *err) {
   tenon_read read = normal_read(request->read);
-  const tenon_plan_request own = {.struct_size = sizeof own, .read = &read, .partitions = request->partitions};
+  const tenon_plan_request own = {.struct_size = sizeof own, .read = &read,
+                                  .partitions = request->partitions};
   tn_arena arena;
   held_plan *h = tn_alloc(sizeof *h);
   if (!h) return tn_no_memory(err);

@@ -40,8 +40,10 @@ static tenon_status decode(url_reader *r, const char *text, size_t size, tn_str 
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
     if (c == '%') {
-      int high = size - i > 2 ? hex_of(text[i + 1]) : -1, low = size - i > 2 ? hex_of(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return wrong(r, "has a % that is not followed by two hexadecimal digits");
+      int high = size - i > 2 ? hex_of(text[i + 1]) : -1, low = size - i > 2 ? hex_of(text[i + 2])
+          : -1;
+      if (high < 0 || low < 0)
+        return wrong(r, "has a % that is not followed by two hexadecimal digits");
       c = (char)(high << 4 | low);
       if (c == 0) return wrong(r, "has a NUL character");
       i += 2;
@@ -90,13 +92,15 @@ static tenon_status read_host(url_reader *r, const char *text, size_t size) {
   size_t host_size = colon ? (size_t)(colon - text) : size;
   if (size && *text == '[') {
     const char *close = memchr(text, ']', size);
-    if (!close || (close + 1 < end && close[1] != ':')) return wrong(r, "has an address in brackets that does not end so");
+    if (!close || (close + 1 < end && close[1] != ':'))
+      return wrong(r, "has an address in brackets that does not end so");
     host = text + 1;
     host_size = (size_t)(close - host);
     colon = close + 1 < end ? close + 1 : NULL;
   }
   tenon_status status = host_size ? set_part(r, "host", host, host_size) : TENON_OK;
-  if (!status && colon && colon + 1 < end) status = set_part(r, "port", colon + 1, (size_t)(end - colon) - 1);
+  if (!status && colon && colon + 1 < end)
+    status = set_part(r, "port", colon + 1, (size_t)(end - colon) - 1);
   return status;
 }
 
@@ -117,10 +121,12 @@ static tenon_status read_pair(url_reader *r, const char *text, size_t size) {
   const char *equals = memchr(text, '=', size);
   tn_str key;
   if (size == 0) return TENON_OK;
-  if (!equals || equals == text) return wrong(r, "has something behind the question mark that is not key=value");
+  if (!equals || equals == text)
+    return wrong(r, "has something behind the question mark that is not key=value");
   tn_str_init(&key, MAX_PART);
   tenon_status status = decode(r, text, (size_t)(equals - text), &key);
-  if (!status) status = set_decoded(r, tn_str_text(&key), equals + 1, (size_t)(text + size - equals) - 1);
+  if (!status)
+    status = set_decoded(r, tn_str_text(&key), equals + 1, (size_t)(text + size - equals) - 1);
   tn_str_release(&key);
   return status;
 }
@@ -144,18 +150,21 @@ static tenon_status read_url(url_reader *r, const char *url) {
   } else {
     const char *slash = memchr(rest, '/', size);
     status = read_authority(r, rest, slash ? (size_t)(slash - rest) : size);
-    if (!status && slash && slash + 1 < rest + size) status = set_part(r, "database", slash + 1, (size_t)(rest + size - slash) - 1);
+    if (!status && slash && slash + 1 < rest + size)
+      status = set_part(r, "database", slash + 1, (size_t)(rest + size - slash) - 1);
   }
   return status || !query ? status : read_query(r, query + 1);
 }
 
-tenon_status tn_url_settings(const tn_registry *registry, const char *url, const tenon_provider **ret, tn_settings *ret_settings,
+tenon_status tn_url_settings(const tn_registry *registry, const char *url,
+                             const tenon_provider **ret, tn_settings *ret_settings,
                              tenon_error *err) {
   char scheme[64] = "";
   const char *colon = strstr(url, "://");
   size_t n = colon ? (size_t)(colon - url) : 0;
   if (n == 0 || n >= sizeof scheme)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write scheme://…", "this is not a URL");
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write scheme://…",
+                      "this is not a URL");
   memcpy(scheme, url, n);
   tn_settings settings;
   url_reader r = {.settings = &settings, .err = err};

@@ -13,11 +13,13 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/float.h"
 #include "core/target.h"
 
 enum { MAX_WHERE = 1 << 20, MAX_FILTERS = 64, MAX_VALUES = 10000 };
@@ -153,7 +155,9 @@ static tenon_status take_number(reader *r, tenon_value *ret) {
   v.data = tn_arena_strndup(r->arena, start, v.size);
   if (!v.data) return tn_no_memory(r->err);
   errno = 0;
-  if (v.type == TENON_VALUE_DOUBLE) v.f = strtod(v.data, NULL);
+  /* one beyond all doubles is known by its digits; elsewhere it is as good as infinite */
+  if (v.type == TENON_VALUE_DOUBLE && !tn_parse_f64(v.data, v.size, &v.f))
+    v.f = *v.data == '-' ? -INFINITY : INFINITY;
   if (v.type == TENON_VALUE_INT) v.i = strtoll(v.data, NULL, 10);
   /* an integer beyond 64 bits is still exact as a decimal */
   if (v.type == TENON_VALUE_INT && errno == ERANGE) v.type = TENON_VALUE_DECIMAL;

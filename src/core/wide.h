@@ -18,7 +18,9 @@ static inline tn_wide tn_wide_of(__int128 v) {
 }
 
 /* Only of one that fits. */
-static inline __int128 tn_wide_low(tn_wide a) { return (__int128)((unsigned __int128)a.w[1] << 64 | a.w[0]); }
+static inline __int128 tn_wide_low(tn_wide a) {
+  return (__int128)((unsigned __int128)a.w[1] << 64 | a.w[0]);
+}
 
 static inline int tn_wide_compare(tn_wide a, tn_wide b) {
   if (tn_wide_negative(a) != tn_wide_negative(b)) return tn_wide_negative(a) ? -1 : 1;
@@ -27,7 +29,9 @@ static inline int tn_wide_compare(tn_wide a, tn_wide b) {
   return 0;
 }
 
-static inline bool tn_wide_fits_128(tn_wide a) { return tn_wide_compare(a, tn_wide_of(tn_wide_low(a))) == 0; }
+static inline bool tn_wide_fits_128(tn_wide a) {
+  return tn_wide_compare(a, tn_wide_of(tn_wide_low(a))) == 0;
+}
 
 /* a + b for a small b of either sign; the caller knows that there is room. */
 static inline tn_wide tn_wide_add(tn_wide a, int64_t b) {

@@ -37,9 +37,11 @@ static void spell(const tenon_address *a, char *text, size_t room) {
 
 static const char *remedy_of(int errnum) {
   switch (errnum) {
-    case ECONNREFUSED: return "check that the server runs and listens there, and that the port is right";
+    case ECONNREFUSED:
+      return "check that the server runs and listens there, and that the port is right";
     case ENOENT: return "check that the server runs, and the path of its socket";
-    case EHOSTUNREACH: case ENETUNREACH: case EADDRNOTAVAIL: return "check the address, and the network on the way to it";
+    case EHOSTUNREACH: case ENETUNREACH: case EADDRNOTAVAIL:
+      return "check the address, and the network on the way to it";
     case EACCES: case EPERM: return "get the permission to use this socket, or check the firewall";
     default: return NULL;
   }
@@ -49,14 +51,16 @@ static tenon_status failed(const tenon_address *a, int errnum, tenon_error *err)
   char where[160];
   spell(a, where, sizeof where);
   if (errnum == ENOENT)
-    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, remedy_of(errnum), "there is no socket %s", where);
+    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, remedy_of(errnum),
+                      "there is no socket %s", where);
   return tn_fail_errno(err, errnum, TENON_STAGE_TCP, remedy_of(errnum), "connecting to %s", where);
 }
 
 static tenon_status too_late(const tenon_address *a, tenon_error *err) {
   char where[160];
   spell(a, where, sizeof where);
-  return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TCP, "check the address and the port; a firewall may drop what is sent there",
+  return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TCP,
+                    "check the address and the port; a firewall may drop what is sent there",
                     "%s does not answer", where);
 }
 
@@ -68,7 +72,8 @@ static void tune(int fd, int family) {
 }
 
 /* One wait, within `until`; its own time-out is told from the context's by *ret_over. */
-static tenon_status wait_until(tenon_ctx *ctx, struct pollfd *fds, size_t n, int64_t until, int slice_ms, bool *ret_over,
+static tenon_status wait_until(tenon_ctx *ctx, struct pollfd *fds, size_t n, int64_t until,
+                               int slice_ms, bool *ret_over,
                                tenon_error *err) {
   int64_t left = until == INT64_MAX ? INT64_MAX : until - tn_now_ms();
   *ret_over = left <= 0;
@@ -78,7 +83,8 @@ static tenon_status wait_until(tenon_ctx *ctx, struct pollfd *fds, size_t n, int
 }
 
 /* A unix socket whose server has a full queue does not say when there is room: it is asked again. */
-static tenon_status start(tenon_ctx *ctx, int fd, const tenon_address *a, int64_t until, bool *ret_pending, bool *ret_over,
+static tenon_status start(tenon_ctx *ctx, int fd, const tenon_address *a, int64_t until,
+                          bool *ret_pending, bool *ret_over,
                           tenon_error *err) {
   struct sockaddr_storage s = sockaddr_of(a);
   for (;;) {
@@ -94,7 +100,8 @@ static tenon_status start(tenon_ctx *ctx, int fd, const tenon_address *a, int64_
   }
 }
 
-static tenon_status finish(tenon_ctx *ctx, int fd, const tenon_address *a, int64_t until, bool *ret_over, tenon_error *err) {
+static tenon_status finish(tenon_ctx *ctx, int fd, const tenon_address *a, int64_t until,
+                           bool *ret_over, tenon_error *err) {
   struct pollfd writable = {.fd = fd, .events = POLLOUT};
   while (!writable.revents) {
     tenon_status status = wait_until(ctx, &writable, 1, until, -1, ret_over, err);
@@ -106,7 +113,8 @@ static tenon_status finish(tenon_ctx *ctx, int fd, const tenon_address *a, int64
   return errnum ? failed(a, errnum, err) : TENON_OK;
 }
 
-tenon_status tn_connect(tenon_ctx *ctx, const tenon_address *a, int timeout_ms, int *ret_fd, tenon_error *err) {
+tenon_status tn_connect(tenon_ctx *ctx, const tenon_address *a, int timeout_ms, int *ret_fd,
+                        tenon_error *err) {
   struct sockaddr_storage s = sockaddr_of(a);
   int64_t until = timeout_ms < 0 ? INT64_MAX : tn_now_ms() + timeout_ms;
   bool pending = false, over = false;

@@ -71,7 +71,8 @@ static tenon_status unix_address(const char *path, tenon_address *ret, tenon_err
 }
 
 /* Those of a look-up that may be connected to, each once. */
-static tenon_status take_addresses(tenon_ctx *ctx, const struct addrinfo *found, uint16_t port, tenon_address *ret, size_t room,
+static tenon_status take_addresses(tenon_ctx *ctx, const struct addrinfo *found, uint16_t port,
+                                   tenon_address *ret, size_t room,
                                    size_t *ret_count, tenon_error *err) {
   tenon_error refusal = TENON_ERROR_INIT;
   size_t n = 0;
@@ -86,7 +87,8 @@ static tenon_status take_addresses(tenon_ctx *ctx, const struct addrinfo *found,
     if (err && !err->code) *err = refusal;
     return refusal.code;
   }
-  if (n == 0) return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_DNS, NULL, "the name has no address that can be connected to");
+  if (n == 0) return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_DNS, NULL,
+                                "the name has no address that can be connected to");
   *ret_count = n;
   return TENON_OK;
 }
@@ -94,7 +96,8 @@ static tenon_status take_addresses(tenon_ctx *ctx, const struct addrinfo *found,
 /* ---- Failures ---- */
 
 static tenon_status name_failed(const char *host, int code, int errnum, tenon_error *err) {
-  const char *const spelling = "check the spelling of the host, and that this machine can look names up";
+  const char *const spelling =
+      "check the spelling of the host, and that this machine can look names up";
   switch (code) {
     case EAI_NONAME:
 #ifdef EAI_NODATA
@@ -104,11 +107,14 @@ static tenon_status name_failed(const char *host, int code, int errnum, tenon_er
       if (err) err->retryable = 0;
       return TENON_UNREACHABLE;
     case EAI_AGAIN:
-      return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_DNS, "check that this machine reaches its name server",
+      return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_DNS,
+                        "check that this machine reaches its name server",
                         "looking up %s: the name server does not answer", host);
     case EAI_MEMORY: return tn_no_memory(err);
-    case EAI_SYSTEM: return tn_fail_errno(err, errnum, TENON_STAGE_DNS, spelling, "looking up %s", host);
-    default: return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_DNS, spelling, "looking up %s: %s", host, gai_strerror(code));
+    case EAI_SYSTEM:
+      return tn_fail_errno(err, errnum, TENON_STAGE_DNS, spelling, "looking up %s", host);
+    default: return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_DNS, spelling,
+                               "looking up %s: %s", host, gai_strerror(code));
   }
 }
 
@@ -123,7 +129,8 @@ static void lookup_unref(lookup *l) {
 
 static void *look_up(void *arg) {
   lookup *l = arg;
-  const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+  const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+                                 .ai_flags = AI_ADDRCONFIG};
   l->code = getaddrinfo(l->host, NULL, &hints, &l->found);
   l->code_errno = errno;
   uint64_t one = 1;
@@ -140,7 +147,8 @@ static tenon_status lookup_new(const char *host, lookup **ret, tenon_error *err)
   l->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (l->done_fd < 0) {
     tn_free(l);
-    return tn_fail_errno(err, errno, TENON_STAGE_DNS, "raise the limit on open files (ulimit -n)", "eventfd");
+    return tn_fail_errno(err, errno, TENON_STAGE_DNS, "raise the limit on open files (ulimit -n)",
+                         "eventfd");
   }
   atomic_init(&l->refs, 2);
   snprintf(l->host, sizeof l->host, "%s", host);
@@ -170,7 +178,8 @@ static tenon_status await(tenon_ctx *ctx, lookup *l, tenon_error *err) {
   while (!done.revents) {
     tenon_status status = tn_ctx_wait(ctx, &done, 1, -1, &why);
     if (status == TENON_TIMEOUT)
-      return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_DNS, "check that this machine reaches its name server",
+      return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_DNS,
+                        "check that this machine reaches its name server",
                         "looking up %s took too long", l->host);
     if (status) {
       if (err && !err->code) *err = why;
@@ -179,17 +188,20 @@ static tenon_status await(tenon_ctx *ctx, lookup *l, tenon_error *err) {
   }
   /* poll alone says nothing about the memory behind the wake-up; taking the count does. */
   uint64_t woken;
-  if (read(l->done_fd, &woken, sizeof woken) < 0) return tn_fail_errno(err, errno, TENON_STAGE_DNS, "", "eventfd");
+  if (read(l->done_fd, &woken, sizeof woken) < 0)
+    return tn_fail_errno(err, errno, TENON_STAGE_DNS, "", "eventfd");
   return l->code ? name_failed(l->host, l->code, l->code_errno, err) : TENON_OK;
 }
 
-static tenon_status resolve_name(tenon_ctx *ctx, const char *host, uint16_t port, tenon_address *ret, size_t room,
+static tenon_status resolve_name(tenon_ctx *ctx, const char *host, uint16_t port,
+                                 tenon_address *ret, size_t room,
                                  size_t *ret_count, tenon_error *err) {
   lookup *l = NULL;
   tenon_status status = lookup_new(host, &l, err);
   if (status) return status;
   if (!start_thread(l))
-    status = tenon_fail(err, TENON_LIMITED, TENON_STAGE_DNS, "try again later", "too many names are being looked up");
+    status = tenon_fail(err, TENON_LIMITED, TENON_STAGE_DNS, "try again later",
+                        "too many names are being looked up");
   if (!status) status = await(ctx, l, err);
   if (!status) status = take_addresses(ctx, l->found, port, ret, room, ret_count, err);
   lookup_unref(l);
@@ -199,14 +211,17 @@ static tenon_status resolve_name(tenon_ctx *ctx, const char *host, uint16_t port
 /* ---- All ---- */
 
 static tenon_status check_host(const char *host, tenon_error *err) {
-  const char *why = !*host ? "is empty" : strlen(host) > MAX_HOST ? "is longer than a name can be" : NULL;
+  const char *why = !*host ? "is empty" : strlen(host) > MAX_HOST ? "is longer than a name can be"
+      : NULL;
   for (const char *c = host; *c && !why; c++)
     if ((unsigned char)*c <= ' ' || *c == 0x7F) why = "has a space or control character";
   if (!why) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DNS, "give the name or the address of a host", "the host %s", why);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DNS, "give the name or the address of a host",
+                    "the host %s", why);
 }
 
-tenon_status tn_resolve(tenon_ctx *ctx, const char *host, uint16_t port, tenon_address *ret, size_t room,
+tenon_status tn_resolve(tenon_ctx *ctx, const char *host, uint16_t port, tenon_address *ret,
+                        size_t room,
                         size_t *ret_count, tenon_error *err) {
   if (host[0] == '/') {
     tenon_status status = unix_address(host, ret, err);
@@ -216,9 +231,11 @@ tenon_status tn_resolve(tenon_ctx *ctx, const char *host, uint16_t port, tenon_a
   tenon_status status = check_host(host, err);
   if (!status) status = tn_ctx_check(ctx, err);
   if (status) return status;
-  const struct addrinfo numeric = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+  const struct addrinfo numeric = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST};
   struct addrinfo *found = NULL;
-  if (getaddrinfo(host, NULL, &numeric, &found) != 0) return resolve_name(ctx, host, port, ret, room, ret_count, err);
+  if (getaddrinfo(host, NULL, &numeric, &found) != 0)
+    return resolve_name(ctx, host, port, ret, room, ret_count, err);
   status = take_addresses(ctx, found, port, ret, room, ret_count, err);
   freeaddrinfo(found);
   return status;

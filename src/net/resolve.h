@@ -7,7 +7,8 @@
 
 /* host is a name, a numeric address, or the path of a unix socket (/…). Addresses come in the order
  * of the system's preference, each allowed by the egress policy; if it allows none, FORBIDDEN. */
-tenon_status tn_resolve(tenon_ctx *, const char *host, uint16_t port, tenon_address *ret, size_t room,
+tenon_status tn_resolve(tenon_ctx *, const char *host, uint16_t port, tenon_address *ret,
+                        size_t room,
                         size_t *ret_count, tenon_error *err);
 
 #endif

@@ -19,7 +19,9 @@
 #include "base/str.h"
 #include "core/stream.h"
 
-bool is_text_or_binary(const struct ArrowSchema *s) { return strchr("uUzZ", s->format[0]) != NULL || s->format[0] == 'w'; }
+bool is_text_or_binary(const struct ArrowSchema *s) {
+  return strchr("uUzZ", s->format[0]) != NULL || s->format[0] == 'w';
+}
 
 static bool has_value(const struct ArrowArray *a, int64_t i) {
   if (a->n_buffers == 0) return false;
@@ -63,7 +65,8 @@ static void data_at(cell *c, const char *f, const struct ArrowArray *a, int64_t 
     c->data = (const char *)a->buffers[1] + at * (int64_t)c->size;
     return;
   }
-  if (f[0] == 'U' || f[0] == 'Z') from = ((const int64_t *)a->buffers[1])[at], to = ((const int64_t *)a->buffers[1])[at + 1];
+  if (f[0] == 'U' || f[0] == 'Z')
+    from = ((const int64_t *)a->buffers[1])[at], to = ((const int64_t *)a->buffers[1])[at + 1];
   else from = ((const int32_t *)a->buffers[1])[at], to = ((const int32_t *)a->buffers[1])[at + 1];
   c->data = (const char *)a->buffers[2] + from;
   c->size = (size_t)(to - from);
@@ -71,7 +74,8 @@ static void data_at(cell *c, const char *f, const struct ArrowArray *a, int64_t 
 
 static cell_kind kind_of(const struct ArrowSchema *s) {
   const char *f = s->format;
-  if (s->dictionary || f[0] == '+' || f[0] == 'n' || f[0] == 'e' || strncmp(f, "tD", 2) == 0 || strncmp(f, "ti", 2) == 0) return CELL_NONE;
+  if (s->dictionary || f[0] == '+' || f[0] == 'n' || f[0] == 'e' || strncmp(f, "tD", 2) == 0 ||
+      strncmp(f, "ti", 2) == 0) return CELL_NONE;
   if (f[0] == 'f' || f[0] == 'g') return CELL_REAL;
   if (is_text_or_binary(s) || (f[0] == 'd' && width_of(f) == 32)) return CELL_DATA;
   return CELL_WHOLE;
@@ -86,7 +90,8 @@ cell cell_at(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
   if (f[0] == 'b') c.whole = values[at / 8] >> at % 8 & 1;
   else if (f[0] == 'f') c.real = (double)((const float *)(const void *)values)[at];
   else if (f[0] == 'g') c.real = ((const double *)(const void *)values)[at];
-  else if (c.kind == CELL_WHOLE) c.whole = whole_at(values + at * width_of(f), width_of(f), !strchr("CSIL", f[0]));
+  else if (c.kind == CELL_WHOLE)
+    c.whole = whole_at(values + at * width_of(f), width_of(f), !strchr("CSIL", f[0]));
   else if (f[0] == 'd') c.data = sortable(values + at * 32, 32, arena), c.size = 32;
   else data_at(&c, f, a, i);
   return c;
@@ -115,7 +120,8 @@ bool cell_holds(const cell *c, tenon_filter_op op, const cell *l, size_t count) 
     case TENON_GT: return cell_compare(c, l) > 0;
     case TENON_GE: return cell_compare(c, l) >= 0;
     case TENON_BETWEEN: return cell_compare(c, l) >= 0 && cell_compare(c, l + 1) <= 0;
-    case TENON_PREFIX: return c->size >= l->size && (l->size == 0 || memcmp(c->data, l->data, l->size) == 0);
+    case TENON_PREFIX:
+      return c->size >= l->size && (l->size == 0 || memcmp(c->data, l->data, l->size) == 0);
     case TENON_IN: break;
     default: return false;
   }
@@ -126,7 +132,9 @@ bool cell_holds(const cell *c, tenon_filter_op op, const cell *l, size_t count) 
 
 /* ---- Literals ---- */
 
-static int64_t units(const char *f) { return f[2] == 's' ? 1 : f[2] == 'm' ? 1000 : f[2] == 'u' ? 1000000 : 1000000000; }
+static int64_t units(const char *f) {
+  return f[2] == 's' ? 1 : f[2] == 'm' ? 1000 : f[2] == 'u' ? 1000000 : 1000000000;
+}
 
 static tenon_value time_value(tenon_value_type type, const char *f, __int128 v) {
   __int128 ns = v * (1000000000 / units(f)), us = ns / 1000 - (ns % 1000 < 0);
@@ -148,7 +156,8 @@ static tenon_value decimal_value(const struct ArrowSchema *s, const cell *c, tn_
   assert_int_equal(tn_printer_new(s, &p, NULL), TENON_OK);
   assert_int_equal(tn_print_text(p, &one, 0, &text, NULL), TENON_OK);
   tn_printer_free(p);
-  tenon_value v = {.type = TENON_VALUE_DECIMAL, .data = tn_arena_strndup(arena, tn_str_text(&text), text.size), .size = text.size};
+  tenon_value v = {.type = TENON_VALUE_DECIMAL, .data = tn_arena_strndup(arena, tn_str_text(&text),
+          text.size), .size = text.size};
   tn_str_release(&text);
   return v;
 }
@@ -160,15 +169,18 @@ tenon_value value_of_cell(const struct ArrowSchema *s, const cell *c, tn_arena *
   if (f[0] == 'b') return (tenon_value){.type = TENON_VALUE_BOOL, .i = (int64_t)c->whole};
   if (c->kind == CELL_REAL) return (tenon_value){.type = TENON_VALUE_DOUBLE, .f = c->real};
   if (strcmp(f, "tdD") == 0) return (tenon_value){.type = TENON_VALUE_DATE, .i = (int64_t)c->whole};
-  if (strcmp(f, "tdm") == 0) return (tenon_value){.type = TENON_VALUE_DATE, .i = (int64_t)(c->whole / 86400000)};
+  if (strcmp(f, "tdm") == 0)
+    return (tenon_value){.type = TENON_VALUE_DATE, .i = (int64_t)(c->whole / 86400000)};
   if (strncmp(f, "tt", 2) == 0) return time_value(TENON_VALUE_TIME, f, c->whole);
   if (strncmp(f, "ts", 2) == 0) return time_value(TENON_VALUE_TIMESTAMP, f, c->whole);
   if (c->kind == CELL_DATA)
-    return (tenon_value){.type = f[0] == 'u' || f[0] == 'U' ? TENON_VALUE_TEXT : TENON_VALUE_BYTES, .data = c->data, .size = c->size};
+    return (tenon_value){.type = f[0] == 'u' || f[0] == 'U' ? TENON_VALUE_TEXT : TENON_VALUE_BYTES,
+                         .data = c->data, .size = c->size};
   if (c->whole > INT64_MAX) {
     char text[24];
     int n = snprintf(text, sizeof text, "%llu", (unsigned long long)c->whole);
-    return (tenon_value){.type = TENON_VALUE_DECIMAL, .data = tn_arena_strndup(arena, text, (size_t)n), .size = (size_t)n};
+    return (tenon_value){.type = TENON_VALUE_DECIMAL, .data = tn_arena_strndup(arena, text,
+            (size_t)n), .size = (size_t)n};
   }
   return (tenon_value){.type = TENON_VALUE_INT, .i = (int64_t)c->whole};
 }
@@ -183,13 +195,15 @@ static void digits(const tenon_value *v, uint8_t *bytes, size_t n) {
     for (size_t k = 0; k < 32; k++) carry += wide[k] * 10u, wide[k] = (uint8_t)carry, carry >>= 8;
   }
   unsigned carry = negative;
-  for (size_t k = 0; k < 32 && negative; k++) carry += (uint8_t)~wide[k], wide[k] = (uint8_t)carry, carry >>= 8;
+  for (size_t k = 0; k < 32 && negative; k++)
+    carry += (uint8_t)~wide[k], wide[k] = (uint8_t)carry, carry >>= 8;
   memcpy(bytes, wide, n);
 }
 
 cell cell_of_value(const struct ArrowSchema *s, const tenon_value *v, tn_arena *arena) {
   const char *f = s->format;
-  cell c = {.kind = kind_of(s), .is_null = v->type == TENON_VALUE_NULL, .whole = v->i, .real = v->f, .data = v->data, .size = v->size};
+  cell c = {.kind = kind_of(s), .is_null = v->type == TENON_VALUE_NULL, .whole = v->i, .real = v->f,
+            .data = v->data, .size = v->size};
   uint8_t bytes[32];
   if (c.is_null) return c;
   if (v->type == TENON_VALUE_DECIMAL) {
@@ -232,7 +246,8 @@ tenon_status keep_rows(struct ArrowArrayStream *stream, kept_rows *ret, tenon_er
     struct ArrowArray batch = {0};
     code = stream->get_next(stream, &batch);
     if (code || !batch.release) break;
-    if (tn_arrow_check(&k.schema, &batch, &why)) fail_msg("a batch is not well formed: %s", why.message);
+    if (tn_arrow_check(&k.schema, &batch, &why))
+      fail_msg("a batch is not well formed: %s", why.message);
     add_batch(&k, &batch);
   }
   tenon_status status = code ? tn_stream_error(stream, code, err) : TENON_OK;
@@ -242,7 +257,9 @@ tenon_status keep_rows(struct ArrowArrayStream *stream, kept_rows *ret, tenon_er
   return status;
 }
 
-static const struct ArrowArray *batch_of(const kept_rows *k, int64_t row) { return &k->batches[k->rows[row].batch]; }
+static const struct ArrowArray *batch_of(const kept_rows *k, int64_t row) {
+  return &k->batches[k->rows[row].batch];
+}
 
 char *kept_line(const kept_rows *k, int64_t i, const int64_t *columns, int64_t count) {
   tn_str out;
@@ -254,7 +271,8 @@ char *kept_line(const kept_rows *k, int64_t i, const int64_t *columns, int64_t c
     tenon_error err = TENON_ERROR_INIT;
     if (tn_printer_new(k->schema.children[c], &p, &err)) fail_msg("%s", err.message);
     tn_str_puts(&out, n ? ", " : "");
-    if (tn_print_json(p, batch->children[c], batch->offset + k->rows[i].row, &out, &err)) fail_msg("%s", err.message);
+    if (tn_print_json(p, batch->children[c], batch->offset + k->rows[i].row, &out, &err))
+      fail_msg("%s", err.message);
     tn_printer_free(p);
   }
   char *text = tn_str_move(&out);
@@ -263,7 +281,8 @@ char *kept_line(const kept_rows *k, int64_t i, const int64_t *columns, int64_t c
 
 cell kept_cell(const kept_rows *k, int64_t row, int64_t column, tn_arena *arena) {
   const struct ArrowArray *batch = batch_of(k, row);
-  return cell_at(k->schema.children[column], batch->children[column], batch->offset + k->rows[row].row, arena);
+  return cell_at(k->schema.children[column], batch->children[column],
+                 batch->offset + k->rows[row].row, arena);
 }
 
 int64_t kept_column(const kept_rows *k, const char *name) {

@@ -32,10 +32,14 @@ static void expect_no_secret(const contract_kind *k, const char *text) {
 }
 
 void expect_error(const contract_kind *k, const tenon_error *err, tenon_status code) {
-  if (err->code != code) fail_msg("%s instead of %s: %s", tenon_status_name(err->code), tenon_status_name(code), err->message);
+  if (err->code != code)
+    fail_msg("%s instead of %s: %s", tenon_status_name(err->code), tenon_status_name(code),
+             err->message);
   if (!err->message[0]) fail_msg("%s without a message", tenon_status_name(code));
-  if (strchr(err->message, '\n') || strchr(err->remedy, '\n')) fail_msg("more than a line: %s", err->message);
-  bool ends_itself = code == TENON_TIMEOUT || code == TENON_CANCELLED || code == TENON_UNSUPPORTED || code == TENON_CONFLICT;
+  if (strchr(err->message, '\n') || strchr(err->remedy, '\n'))
+    fail_msg("more than a line: %s", err->message);
+  bool ends_itself = code == TENON_TIMEOUT || code == TENON_CANCELLED ||
+      code == TENON_UNSUPPORTED || code == TENON_CONFLICT;
   if (!ends_itself && err->stage == TENON_STAGE_NONE) fail_msg("no stage: %s", err->message);
   size_t n = strlen(err->message);
   if (n && err->message[n - 1] == '.') fail_msg("a trailing stop: %s", err->message);
@@ -56,7 +60,8 @@ static void has_the_operations_that_it_says(void **state) {
   const contract_kind *k = ((contract_state *)*state)->kind;
   for (int i = 0; i < TN_OP_COUNT; i++) {
     const char *name = tn_op_at((tn_op_id)i)->name;
-    if (tn_provider_has(k->provider, name) != contract_has(k, name)) fail_msg("%s: said %d, has %d", name, contract_has(k, name), !contract_has(k, name));
+    if (tn_provider_has(k->provider, name) != contract_has(k, name))
+      fail_msg("%s: said %d, has %d", name, contract_has(k, name), !contract_has(k, name));
   }
 }
 
@@ -66,7 +71,8 @@ static void absent_operations_are_unsupported_by_name(void **state) {
     const tn_op *op = tn_op_at((tn_op_id)i);
     if (contract_has(c->kind, op->name)) continue;
     tenon_error err = TENON_ERROR_INIT;
-    assert_int_equal(op->invoke(c->kind->provider, NULL, NULL, NULL, NULL, &err), TENON_UNSUPPORTED);
+    assert_int_equal(op->invoke(c->kind->provider, NULL, NULL, NULL, NULL, &err),
+                     TENON_UNSUPPORTED);
     assert_non_null(strstr(err.message, op->name));
   }
 }
@@ -97,13 +103,16 @@ static void a_good_connection_passes_its_test(void **state) {
   tenon_error err = TENON_ERROR_INIT;
   if (tn_connector_test(NULL, c->connector, &t, &err)) fail_msg("%s", err.message);
   expect_steps(c->kind, &t);
-  for (uint32_t i = 0; i < t.step_count; i++) assert_int_not_equal(t.steps[i].outcome, TENON_FAILED);
+  for (uint32_t i = 0; i < t.step_count; i++)
+    assert_int_not_equal(t.steps[i].outcome, TENON_FAILED);
 }
 
-static tn_config *config_with(const contract_kind *k, tn_settings *settings, const char *const *over) {
+static tn_config *config_with(const contract_kind *k, tn_settings *settings,
+                              const char *const *over) {
   tn_config *config = NULL;
   tenon_error err = TENON_ERROR_INIT;
-  for (; over && *over; over += 2) assert_int_equal(tn_settings_set(settings, over[0], over[1], NULL), TENON_OK);
+  for (; over && *over; over += 2)
+    assert_int_equal(tn_settings_set(settings, over[0], over[1], NULL), TENON_OK);
   if (tn_config_new(k->provider, settings, &config, &err)) fail_msg("%s", err.message);
   return config;
 }
@@ -114,7 +123,8 @@ static tn_connector *broken_connector(const contract_kind *k) {
   tn_settings s;
   tn_connector *c;
   tn_settings_init(&s);
-  for (size_t i = 0; i < base_settings.count; i++) assert_int_equal(tn_settings_add(&s, &base_settings.items[i], NULL), TENON_OK);
+  for (size_t i = 0; i < base_settings.count; i++)
+    assert_int_equal(tn_settings_add(&s, &base_settings.items[i], NULL), TENON_OK);
   assert_int_equal(tn_connector_new("broken", config_with(k, &s, k->broken), &c, NULL), TENON_OK);
   tn_settings_release(&s);
   return c;
@@ -143,12 +153,15 @@ static void a_bad_connection_says_what_to_do(void **state) {
 
 /* ---- Deadlines and cancelling, of whatever the kind can do ---- */
 
-static tenon_status call_something(tenon_ctx *ctx, contract_state *c, tn_session *s, tenon_error *err) {
+static tenon_status call_something(tenon_ctx *ctx, contract_state *c, tn_session *s,
+                                   tenon_error *err) {
   struct ArrowArrayStream rows;
   tenon_read read = TENON_READ_INIT;
   read.name = c->kind->table;
-  tenon_status status = contract_has(c->kind, "tables.read") ? tn_tables_read(ctx, s, &read, &rows, NULL, err)
-                                                             : tn_objects_list(ctx, s, NULL, &rows, err);
+  tenon_status status = contract_has(c->kind, "tables.read")
+      ? tn_tables_read(ctx, s, &read, &rows, NULL, err)
+                                                             : tn_objects_list(ctx, s, NULL, &rows,
+                                                                               err);
   if (!status) rows.release(&rows);
   return status;
 }
@@ -229,12 +242,15 @@ static void parameters_have_help_schema_and_docs(void **state) {
   const contract_kind *k = ((contract_state *)*state)->kind;
   tn_str s;
   tn_str_init(&s, 1 << 20);
-  assert_true(tn_params_help(k->provider, 80, &s) && tn_params_json_schema(k->provider, &s) && tn_params_markdown(k->provider, &s));
+  assert_true(tn_params_help(k->provider, 80, &s) && tn_params_json_schema(k->provider, &s) &&
+              tn_params_markdown(k->provider, &s));
   tn_str_release(&s);
   for (size_t i = 0; i < tn_param_count(k->provider); i++) {
     const tenon_param *row = tn_param_at(k->provider, i);
-    bool looks_secret = strstr(row->key, "password") || strstr(row->key, "secret") || strstr(row->key, "token");
-    if (looks_secret && row->type == TENON_PARAM_STRING && !(row->flags & TENON_SECRET)) fail_msg("%s is not declared secret", row->key);
+    bool looks_secret = strstr(row->key, "password") || strstr(row->key, "secret") ||
+        strstr(row->key, "token");
+    if (looks_secret && row->type == TENON_PARAM_STRING && !(row->flags & TENON_SECRET))
+      fail_msg("%s is not declared secret", row->key);
   }
 }
 
@@ -242,12 +258,14 @@ static bool is_shared(const contract_kind *k) { return k->provider->traits & TEN
 
 static const contract_check lifecycle_checks[] = {
     {"has the operations that it says", NULL, has_the_operations_that_it_says, NULL},
-    {"absent operations are unsupported by name", NULL, absent_operations_are_unsupported_by_name, NULL},
+    {"absent operations are unsupported by name", NULL, absent_operations_are_unsupported_by_name,
+     NULL},
     {"a good connection passes its test", NULL, a_good_connection_passes_its_test, NULL},
     {"a bad connection says what to do", NULL, a_bad_connection_says_what_to_do, NULL},
     {"an ended context ends calls", NULL, an_ended_context_ends_calls, NULL},
     {"threads have sessions of their own", NULL, threads_have_sessions_of_their_own, NULL},
-    {"threads share a session where they may", NULL, threads_share_a_session_where_they_may, is_shared},
+    {"threads share a session where they may", NULL, threads_share_a_session_where_they_may,
+     is_shared},
     {"parameters have help, schema and docs", NULL, parameters_have_help_schema_and_docs, NULL},
     {0}};
 
@@ -255,7 +273,8 @@ static const contract_check lifecycle_checks[] = {
 
 enum { MAX_CHECKS = 100 };
 
-static size_t add_checks(const contract_kind *k, contract_state *state, const contract_check *checks, struct CMUnitTest *tests, size_t n) {
+static size_t add_checks(const contract_kind *k, contract_state *state,
+                         const contract_check *checks, struct CMUnitTest *tests, size_t n) {
   static char names[16 * MAX_CHECKS][120];
   static size_t used;
   for (; checks->name; checks++) {
@@ -271,14 +290,16 @@ static int run_kind(const contract_kind *k) {
   struct CMUnitTest tests[MAX_CHECKS];
   contract_state state = {.kind = k};
   size_t n = 0;
-  const contract_check *const all[] = {lifecycle_checks, contract_table_checks, contract_write_checks, contract_object_checks};
+  const contract_check *const all[] = {lifecycle_checks, contract_table_checks,
+                                       contract_write_checks, contract_object_checks};
   tn_settings_init(&base_settings);
   if (!k->setup(&base_settings)) {
     tn_settings_release(&base_settings);
     printf("[  SKIPPED ] %s: no server\n", k->name);
     return 0;
   }
-  if (tn_connector_new(k->name, config_with(k, &base_settings, NULL), &state.connector, NULL)) abort();
+  if (tn_connector_new(k->name, config_with(k, &base_settings, NULL), &state.connector, NULL))
+    abort();
   for (size_t i = 0; i < 4; i++) n = add_checks(k, &state, all[i], tests, n);
   int failed = _cmocka_run_group_tests(k->name, tests, n, NULL, NULL);
   tn_connector_free(state.connector);

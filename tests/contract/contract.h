@@ -54,7 +54,8 @@ typedef struct contract_check {
   bool (*applies)(const contract_kind *);   /* NULL: yes */
 } contract_check;
 
-extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[];   /* end with a zero row */
+/* end with a zero row */
+extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[];
 
 tn_session *contract_session(contract_state *);
 bool contract_has(const contract_kind *, const char *operation);

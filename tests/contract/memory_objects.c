@@ -19,18 +19,21 @@ tenon_status memory_objects_init(const tenon_host *h) {
 }
 
 static tenon_status no_object(tenon_key_bytes key, tenon_error *err) {
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "`tenon ls` lists the objects", "there is no object %.*s",
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "`tenon ls` lists the objects",
+                    "there is no object %.*s",
                     key.size > 100 ? 100 : (int)key.size, key.data);
 }
 
 static tenon_object object_of(const memory_object *o) {
-  tenon_object r = {.struct_size = sizeof r, .size = (int64_t)o->size, .modified_us = o->modified_us};
+  tenon_object r = {.struct_size = sizeof r, .size = (int64_t)o->size,
+                    .modified_us = o->modified_us};
   snprintf(r.etag, sizeof r.etag, "%s", o->etag);
   snprintf(r.content_type, sizeof r.content_type, "%s", o->content_type);
   return r;
 }
 
-static tenon_status find(void *session, tenon_key_bytes key, memory_object **ret, tenon_error *err) {
+static tenon_status find(void *session, tenon_key_bytes key, memory_object **ret,
+                         tenon_error *err) {
   memory_store *s = memory_session_store(session);
   memory_lock(s);
   *ret = memory_object_find(s, key);
@@ -61,9 +64,11 @@ static void list_close(void *self) {
 static bool append_listed(tn_builder *b, tenon_key_bytes key, const memory_object *o) {
   tn_column *c[5];
   for (int i = 0; i < 5; i++) c[i] = tn_builder_column(b, i);
-  if (!tn_append_bytes(c[0], key.data, (int64_t)key.size) || !tn_append_text(c[1], o ? "object" : "prefix")) return false;
+  if (!tn_append_bytes(c[0], key.data, (int64_t)key.size) ||
+      !tn_append_text(c[1], o ? "object" : "prefix")) return false;
   if (!o) return tn_append_null(c[2]) && tn_append_null(c[3]) && tn_append_null(c[4]);
-  return tn_append_i64(c[2], (int64_t)o->size) && tn_append_i64(c[3], o->modified_us) && tn_append_text(c[4], o->etag);
+  return tn_append_i64(c[2], (int64_t)o->size) && tn_append_i64(c[3], o->modified_us) &&
+      tn_append_text(c[4], o->etag);
 }
 
 static void go_behind(listing *l, tenon_key_bytes key, bool all_below) {
@@ -89,7 +94,8 @@ static tenon_status list_one(listing *l, bool *ret_more, tenon_error *err) {
     return TENON_OK;
   }
   tenon_key_bytes key = {o->key, o->key_size};
-  const char *end = l->delimiter ? memchr(key.data + l->prefix_size, l->delimiter, key.size - l->prefix_size) : NULL;
+  const char *end = l->delimiter ? memchr(key.data + l->prefix_size, l->delimiter,
+                                          key.size - l->prefix_size) : NULL;
   if (end) key.size = (size_t)(end - key.data) + 1;
   bool ok = append_listed(l->builder, key, end ? NULL : o);
   go_behind(l, key, end != NULL);
@@ -111,8 +117,10 @@ static tenon_status list_next(void *self, struct ArrowArray *ret, tenon_error *e
   return n ? tn_builder_finish(l->builder, n, ret, err) : TENON_OK;
 }
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_objects_list *request, tenon_stream *ret, tenon_error *err) {
-  static const struct { const char *name, *format; } columns[] = {{"key", "z"}, {"kind", "u"}, {"size", "l"}, {"modified", "tsu:UTC"}, {"etag", "u"}};
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_objects_list *request,
+                         tenon_stream *ret, tenon_error *err) {
+  static const struct { const char *name, *format; } columns[] =
+      {{"key", "z"}, {"kind", "u"}, {"size", "l"}, {"modified", "tsu:UTC"}, {"etag", "u"}};
   listing *l = calloc(1, sizeof *l);
   *l = (listing){.ctx = ctx, .store = memory_session_store(session), .delimiter = request->delimiter};
   l->prefix = calloc(1, request->prefix.size + 1);
@@ -127,7 +135,9 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_objects_list
   }
   tenon_stream out = {.struct_size = sizeof out, .self = l, .next = list_next, .close = list_close};
   tenon_status status = tn_schema_struct(&out.schema, 5, err);
-  for (int i = 0; i < 5 && !status; i++) status = tn_schema_set(out.schema.children[i], columns[i].name, columns[i].format, i > 1, 0, err);
+  for (int i = 0; i < 5 && !status; i++)
+    status = tn_schema_set(out.schema.children[i], columns[i].name, columns[i].format, i > 1, 0,
+                           err);
   if (!status) status = tn_builder_new(&out.schema, &l->builder, err);
   if (status) {
     tn_schema_release(&out.schema);
@@ -140,7 +150,8 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_objects_list
 
 /* ---- stat, get ---- */
 
-static tenon_status stat_object(tenon_ctx *ctx, void *session, const tenon_key_bytes *key, tenon_object *ret, tenon_error *err) {
+static tenon_status stat_object(tenon_ctx *ctx, void *session, const tenon_key_bytes *key,
+                                tenon_object *ret, tenon_error *err) {
   memory_object *o = NULL;
   tenon_status status = host->check(ctx, err);
   if (!status) status = find(session, *key, &o, err);
@@ -156,7 +167,8 @@ typedef struct body {
   size_t at, end;
 } body;
 
-static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
+static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_size,
+                              tenon_error *err) {
   body *b = self;
   tenon_status status = host->check(b->ctx, err);
   if (status) return status;
@@ -173,26 +185,32 @@ static void body_close(void *self) {
 }
 
 static tenon_status changed(tenon_error *err) {
-  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "read it again", "the object is another by now");
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "read it again",
+                    "the object is another by now");
 }
 
-static tenon_status get(tenon_ctx *ctx, void *session, const tenon_get *request, tenon_got *ret, tenon_error *err) {
+static tenon_status get(tenon_ctx *ctx, void *session, const tenon_get *request, tenon_got *ret,
+                        tenon_error *err) {
   memory_object *o = NULL;
   tenon_status status = host->check(ctx, err);
   if (!status) status = find(session, request->key, &o, err);
   if (status) return status;
   if (request->if_match && strcmp(request->if_match, o->etag) != 0) status = changed(err);
   else if (request->offset < 0 || request->offset > (int64_t)o->size)
-    status = tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "the range starts behind the end, at %lld of %zu bytes", (long long)request->offset, o->size);
+    status = tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL,
+                        "the range starts behind the end, at %lld of %zu bytes", (long long)request->offset, o->size);
   if (status) {
     memory_object_unref(o);
     return status;
   }
   body *b = calloc(1, sizeof *b);
   *b = (body){.ctx = ctx, .object = o, .at = (size_t)request->offset, .end = o->size};
-  if (request->length >= 0 && (size_t)request->length < b->end - b->at) b->end = b->at + (size_t)request->length;
+  if (request->length >= 0 && (size_t)request->length < b->end - b->at)
+    b->end = b->at + (size_t)request->length;
   *ret = (tenon_got){.struct_size = sizeof *ret, .object = object_of(o),
-                     .body = {.struct_size = sizeof ret->body, .fd = -1, .length = (int64_t)(b->end - b->at), .self = b, .read = body_read, .close = body_close}};
+                     .body = {.struct_size = sizeof ret->body, .fd = -1,
+                              .length = (int64_t)(b->end - b->at), .self = b, .read =
+                                  body_read, .close = body_close}};
   return TENON_OK;
 }
 
@@ -215,11 +233,14 @@ static tenon_status read_body(tenon_bytes *in, char **ret, size_t *ret_size, ten
   return TENON_OK;
 }
 
-static tenon_status place(memory_store *s, memory_object *o, bool if_absent, const char *if_match, tenon_object *ret, tenon_error *err) {
+static tenon_status place(memory_store *s, memory_object *o, bool if_absent, const char *if_match,
+                          tenon_object *ret, tenon_error *err) {
   tenon_status status = TENON_OK;
   memory_lock(s);
   memory_object *old = memory_object_find(s, (tenon_key_bytes){o->key, o->key_size});
-  if (if_absent && old) status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "choose another key", "the object is there already");
+  if (if_absent && old)
+    status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "choose another key",
+                        "the object is there already");
   else if (if_match && (!old || strcmp(old->etag, if_match) != 0)) status = changed(err);
   tenon_object reply = object_of(o);
   if (!status) memory_object_put(s, o);
@@ -230,29 +251,34 @@ static tenon_status place(memory_store *s, memory_object *o, bool if_absent, con
   return status;
 }
 
-static tenon_status put(tenon_ctx *ctx, void *session, const tenon_put *request, tenon_object *ret, tenon_error *err) {
+static tenon_status put(tenon_ctx *ctx, void *session, const tenon_put *request, tenon_object *ret,
+                        tenon_error *err) {
   char *data = NULL;
   size_t size = 0;
   tenon_status status = read_body(request->body, &data, &size, err);
   if (!status) status = host->check(ctx, err);
   if (!status)
-    status = place(memory_session_store(session), memory_object_new(request->key, data, size, request->content_type), request->if_absent,
+    status = place(memory_session_store(session), memory_object_new(request->key, data, size,
+            request->content_type), request->if_absent,
                    request->if_match, ret, err);
   free(data);
   return status;
 }
 
-static tenon_status copy(tenon_ctx *ctx, void *session, const tenon_objects_copy *request, tenon_object *ret, tenon_error *err) {
+static tenon_status copy(tenon_ctx *ctx, void *session, const tenon_objects_copy *request,
+                         tenon_object *ret, tenon_error *err) {
   memory_object *o = NULL;
   tenon_status status = host->check(ctx, err);
   if (!status) status = find(session, request->from, &o, err);
   if (status) return status;
-  status = place(memory_session_store(session), memory_object_new(request->to, o->data, o->size, o->content_type), request->if_absent, NULL, ret, err);
+  status = place(memory_session_store(session), memory_object_new(request->to, o->data, o->size,
+          o->content_type), request->if_absent, NULL, ret, err);
   memory_object_unref(o);
   return status;
 }
 
-static tenon_status remove_objects(tenon_ctx *ctx, void *session, const tenon_delete *request, tenon_deleted *ret, tenon_error *err) {
+static tenon_status remove_objects(tenon_ctx *ctx, void *session, const tenon_delete *request,
+                                   tenon_deleted *ret, tenon_error *err) {
   memory_store *s = memory_session_store(session);
   size_t n = 0;
   tenon_status status = host->check(ctx, err);
@@ -264,14 +290,18 @@ static tenon_status remove_objects(tenon_ctx *ctx, void *session, const tenon_de
   return TENON_OK;
 }
 
-static tenon_status presign(tenon_ctx *ctx, void *session, const tenon_presign *request, tenon_presigned *ret, tenon_error *err) {
+static tenon_status presign(tenon_ctx *ctx, void *session, const tenon_presign *request,
+                            tenon_presigned *ret, tenon_error *err) {
   (void)session;
   tenon_status status = host->check(ctx, err);
   if (status) return status;
   ret->struct_size = sizeof *ret;
-  snprintf(ret->url, sizeof ret->url, "memory:%s:%.*s", request->for_put ? "put" : "get", (int)request->key.size, request->key.data);
+  snprintf(ret->url, sizeof ret->url, "memory:%s:%.*s", request->for_put ? "put" : "get",
+           (int)request->key.size, request->key.data);
   return TENON_OK;
 }
 
-const tenon_objects_ops memory_objects = {.struct_size = sizeof memory_objects, .list = list, .stat = stat_object, .get = get, .put = put,
-                                          .copy = copy, .remove = remove_objects, .presign = presign};
+const tenon_objects_ops memory_objects = {.struct_size = sizeof memory_objects, .list = list,
+                                          .stat = stat_object, .get = get, .put = put,
+                                          .copy = copy, .remove = remove_objects, .presign =
+                                              presign};

@@ -105,7 +105,8 @@ void memory_table_put(memory_store *s, memory_table *t) {
 
 /* ---- Objects ---- */
 
-memory_object *memory_object_new(tenon_key_bytes key, const char *data, size_t size, const char *content_type) {
+memory_object *memory_object_new(tenon_key_bytes key, const char *data, size_t size,
+                                 const char *content_type) {
   static atomic_uint versions;
   struct timespec now;
   memory_object *o = calloc(1, sizeof *o);
@@ -136,7 +137,9 @@ static int compare_keys(tenon_key_bytes a, tenon_key_bytes b) {
   return c ? c : (a.size > b.size) - (a.size < b.size);
 }
 
-static tenon_key_bytes key_of(const memory_object *o) { return (tenon_key_bytes){o->key, o->key_size}; }
+static tenon_key_bytes key_of(const memory_object *o) {
+  return (tenon_key_bytes){o->key, o->key_size};
+}
 
 static size_t object_place(const memory_store *s, tenon_key_bytes key) {
   size_t i = 0;

@@ -34,17 +34,21 @@ void memory_unlock(memory_store *);
 
 /* These want the lock. The table or object is held; give it back with _unref. */
 memory_table *memory_table_find(memory_store *, const char *name);   /* NULL: none */
-memory_table *memory_table_at(memory_store *, size_t i);             /* by name; NULL behind the last */
-void memory_table_put(memory_store *, memory_table *);               /* takes it over, for one of the same name */
+/* by name; NULL behind the last */
+memory_table *memory_table_at(memory_store *, size_t i);
+/* takes it over, for one of the same name */
+void memory_table_put(memory_store *, memory_table *);
 void memory_table_drop(memory_store *, const char *name);
 memory_object *memory_object_find(memory_store *, tenon_key_bytes key);
-memory_object *memory_object_behind(memory_store *, tenon_key_bytes key, bool or_same);   /* the next one in order */
+/* the next one in order */
+memory_object *memory_object_behind(memory_store *, tenon_key_bytes key, bool or_same);
 void memory_object_put(memory_store *, memory_object *);
 bool memory_object_drop(memory_store *, tenon_key_bytes key);
 
 memory_table *memory_table_new(const char *name);
 void memory_table_unref(memory_table *);
-memory_object *memory_object_new(tenon_key_bytes key, const char *data, size_t size, const char *content_type);
+memory_object *memory_object_new(tenon_key_bytes key, const char *data, size_t size,
+                                 const char *content_type);
 void memory_object_unref(memory_object *);
 
 #endif

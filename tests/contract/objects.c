@@ -25,19 +25,24 @@ typedef struct source {
   int closed;
 } source;
 
-static tenon_status source_read(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
+static tenon_status source_read(void *self, void *data, size_t size, size_t *ret_size,
+                                tenon_error *err) {
   source *s = self;
   size_t n = 0;
-  if (s->fails_at && s->at >= s->fails_at) return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, NULL, "the source broke");
-  for (; n < size && s->at < s->size && n < 7919; n++, s->at++) ((unsigned char *)data)[n] = (unsigned char)(s->first + s->at * 7);
+  if (s->fails_at && s->at >= s->fails_at)
+    return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, NULL, "the source broke");
+  for (; n < size && s->at < s->size && n < 7919; n++, s->at++)
+    ((unsigned char *)data)[n] = (unsigned char)(s->first + s->at * 7);
   *ret_size = n;
   return TENON_OK;
 }
 
 static void source_close(void *self) { ((source *)self)->closed++; }
 
-static tenon_status put(tn_session *s, tenon_put request, source *from, tenon_object *ret, tenon_error *err) {
-  tenon_bytes body = {.struct_size = sizeof body, .fd = -1, .length = from->says_length ? (int64_t)from->size : -1, .self = from,
+static tenon_status put(tn_session *s, tenon_put request, source *from, tenon_object *ret,
+                        tenon_error *err) {
+  tenon_bytes body = {.struct_size = sizeof body, .fd = -1,
+                      .length = from->says_length ? (int64_t)from->size : -1, .self = from,
                       .read = source_read, .close = source_close};
   request.struct_size = sizeof request;
   request.body = &body;
@@ -51,25 +56,30 @@ static tenon_object put_new(tn_session *s, const char *key, size_t size, unsigne
   source from = {.size = size, .first = first, .says_length = size % 2};
   tenon_object o = {0};
   tenon_error err;
-  if (put(s, (tenon_put){.key = key_of(key)}, &from, &o, &err)) fail_msg("%s: %s", key, err.message);
+  if (put(s, (tenon_put){.key = key_of(key)}, &from, &o, &err))
+    fail_msg("%s: %s", key, err.message);
   assert_int_equal(o.size, size);
   return o;
 }
 
 /* Reads a range, in pieces, and checks that it is what was put. */
-static void expect_bytes(tn_session *s, const char *key, int64_t offset, int64_t length, size_t size, unsigned char first) {
-  const tenon_get request = {.struct_size = sizeof request, .key = key_of(key), .offset = offset, .length = length};
+static void expect_bytes(tn_session *s, const char *key, int64_t offset, int64_t length,
+                         size_t size, unsigned char first) {
+  const tenon_get request = {.struct_size = sizeof request, .key = key_of(key), .offset = offset,
+                             .length = length};
   tenon_got got;
   tenon_error err = TENON_ERROR_INIT;
   if (tn_objects_get(NULL, s, &request, &got, &err)) fail_msg("%s: %s", key, err.message);
-  size_t expected = length < 0 || (size_t)length > size - (size_t)offset ? size - (size_t)offset : (size_t)length, n = 0, total = 0;
+  size_t expected = length < 0 || (size_t)length > size - (size_t)offset ? size - (size_t)offset
+      : (size_t)length, n = 0, total = 0;
   if (got.body.length >= 0) assert_int_equal(got.body.length, expected);
   assert_int_equal(got.object.size, size);
   unsigned char piece[1013];
   do {
     if (got.body.read(got.body.self, piece, sizeof piece, &n, &err)) fail_msg("%s", err.message);
     for (size_t i = 0; i < n; i++, total++)
-      if (piece[i] != (unsigned char)(first + ((size_t)offset + total) * 7)) fail_msg("%s: byte %zu is wrong", key, total);
+      if (piece[i] != (unsigned char)(first + ((size_t)offset + total) * 7))
+        fail_msg("%s: byte %zu is wrong", key, total);
   } while (n);
   assert_int_equal(total, expected);
   got.body.close(got.body.self);
@@ -81,7 +91,10 @@ static void drop(tn_session *s, const char *const *keys) {
   tenon_deleted deleted;
   tenon_error err = TENON_ERROR_INIT;
   for (; keys[n]; n++) all[n] = key_of(keys[n]);
-  if (tn_objects_remove(NULL, s, &(tenon_delete){.struct_size = sizeof(tenon_delete), .keys = all, .key_count = n}, &deleted, &err)) fail_msg("%s", err.message);
+  if (tn_objects_remove(NULL, s, &(tenon_delete){.struct_size = sizeof(tenon_delete), .keys = all,
+                                                 .key_count =
+                                                     n}, &deleted, &err)) fail_msg("%s",
+                                                                                   err.message);
 }
 
 /* ---- Checks ---- */
@@ -115,7 +128,8 @@ static void ranges_and_versions_are_minded(void **state) {
   tn_session *s = contract_session(c);
   static const char *const key = "contract/v";
   tenon_object first = put_new(s, key, 100, 1);
-  tenon_get request = {.struct_size = sizeof request, .key = key_of(key), .offset = 101, .length = -1};
+  tenon_get request = {.struct_size = sizeof request, .key = key_of(key), .offset = 101,
+                       .length = -1};
   tenon_got got;
   tenon_error err = TENON_ERROR_INIT;
   assert_int_not_equal(tn_objects_get(NULL, s, &request, &got, &err), TENON_OK);
@@ -146,9 +160,12 @@ static void what_is_not_there_is_not_found(void **state) {
   expect_error(c->kind, &err, TENON_NOT_FOUND);
   assert_int_equal(o.size, 77);
   tn_error_init(&err);
-  assert_int_not_equal(tn_objects_get(NULL, s, &(tenon_get){.struct_size = sizeof(tenon_get), .key = key, .length = -1}, &got, &err), TENON_OK);
+  assert_int_not_equal(tn_objects_get(NULL, s, &(tenon_get){.struct_size = sizeof(tenon_get),
+                                                            .key = key, .length =
+                                                                -1}, &got, &err), TENON_OK);
   expect_error(c->kind, &err, TENON_NOT_FOUND);
-  if (contract_has(c->kind, "objects.remove")) drop(s, (const char *const[]){"contract/nothing here", NULL});
+  if (contract_has(c->kind, "objects.remove"))
+    drop(s, (const char *const[]){"contract/nothing here", NULL});
   tn_session_release(s);
 }
 
@@ -159,20 +176,24 @@ static void conditions_hold_for_puts(void **state) {
   tenon_object first = put_new(s, key, 50, 3), o;
   tenon_error err;
   source from = {.size = 60};
-  assert_int_not_equal(put(s, (tenon_put){.key = key_of(key), .if_absent = 1}, &from, &o, &err), TENON_OK);
+  assert_int_not_equal(put(s, (tenon_put){.key = key_of(key), .if_absent = 1}, &from, &o, &err),
+                       TENON_OK);
   expect_error(c->kind, &err, TENON_CONFLICT);
   expect_bytes(s, key, 0, -1, 50, 3);
   from = (source){.size = 60};
-  assert_int_not_equal(put(s, (tenon_put){.key = key_of(key), .if_match = "no such etag"}, &from, &o, &err), TENON_OK);
+  assert_int_not_equal(put(s, (tenon_put){.key = key_of(key), .if_match = "no such etag"}, &from,
+                           &o, &err), TENON_OK);
   expect_error(c->kind, &err, TENON_CONFLICT);
   expect_bytes(s, key, 0, -1, 50, 3);
   if (first.etag[0]) {
     from = (source){.size = 60, .first = 9};
-    if (put(s, (tenon_put){.key = key_of(key), .if_match = first.etag}, &from, &o, &err)) fail_msg("%s", err.message);
+    if (put(s, (tenon_put){.key = key_of(key), .if_match = first.etag}, &from, &o, &err))
+      fail_msg("%s", err.message);
     expect_bytes(s, key, 0, -1, 60, 9);
   }
   from = (source){.size = 10, .first = 4};
-  if (put(s, (tenon_put){.key = key_of("contract/c2"), .if_absent = 1}, &from, &o, &err)) fail_msg("%s", err.message);
+  if (put(s, (tenon_put){.key = key_of("contract/c2"), .if_absent = 1}, &from, &o, &err))
+    fail_msg("%s", err.message);
   drop(s, (const char *const[]){key, "contract/c2", NULL});
   tn_session_release(s);
 }
@@ -199,24 +220,31 @@ static void a_failed_put_leaves_what_was(void **state) {
 
 /* ---- list ---- */
 
-static void expect_list(contract_state *c, tn_session *s, const char *prefix, const char *after, char delimiter, const char *expected) {
-  const tenon_objects_list request = {.struct_size = sizeof request, .prefix = key_of(prefix), .start_after = key_of(after), .delimiter = delimiter};
+static void expect_list(contract_state *c, tn_session *s, const char *prefix, const char *after,
+                        char delimiter, const char *expected) {
+  const tenon_objects_list request = {.struct_size = sizeof request, .prefix = key_of(prefix),
+                                      .start_after = key_of(after), .delimiter = delimiter};
   struct ArrowArrayStream rows;
   kept_rows k;
   tn_arena arena;
   tenon_error err = TENON_ERROR_INIT;
   char text[2000] = "";
   size_t n = 0;
-  if (tn_objects_list(NULL, s, &request, &rows, &err) || keep_rows(&rows, &k, &err)) fail_msg("%s", err.message);
+  if (tn_objects_list(NULL, s, &request, &rows, &err) || keep_rows(&rows, &k, &err))
+    fail_msg("%s", err.message);
   tn_arena_init(&arena, 1 << 20);
   for (int64_t i = 0; i < k.row_count; i++) {
-    cell key = kept_cell(&k, i, 0, &arena), kind = kept_cell(&k, i, 1, &arena), size = kept_cell(&k, i, 2, &arena);
+    cell key = kept_cell(&k, i, 0, &arena), kind = kept_cell(&k, i, 1, &arena), size =
+        kept_cell(&k, i, 2, &arena);
     bool is_object = kind.size == 6 && memcmp(kind.data, "object", 6) == 0;
     assert_true(is_object || (kind.size == 6 && memcmp(kind.data, "prefix", 6) == 0));
     if (is_object) assert_true(!size.is_null && size.whole >= 0);
-    n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s%s", n ? " " : "", (int)(key.size - 9), key.data + 9, is_object ? "" : "*");
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s%s", n ? " " : "", (int)(key.size - 9),
+                          key.data + 9, is_object ? "" : "*");
   }
-  if (strcmp(text, expected) != 0) fail_msg("list %s after %s by '%c': %s instead of %s", prefix, after, delimiter ? delimiter : ' ', text, expected);
+  if (strcmp(text, expected) != 0)
+    fail_msg("list %s after %s by '%c': %s instead of %s", prefix, after,
+             delimiter ? delimiter : ' ', text, expected);
   tn_arena_release(&arena);
   kept_release(&k);
   (void)c;
@@ -225,7 +253,8 @@ static void expect_list(contract_state *c, tn_session *s, const char *prefix, co
 static void lists_in_order(void **state) {
   contract_state *c = *state;
   tn_session *s = contract_session(c);
-  static const char *const keys[] = {"contract/B", "contract/a", "contract/a-b", "contract/a/1", "contract/a/2", "contract/a/x/y", "contract/a0",
+  static const char *const keys[] = {"contract/B", "contract/a", "contract/a-b", "contract/a/1",
+                                     "contract/a/2", "contract/a/x/y", "contract/a0",
                                      "contract/b c", "contract/\xC3\xA9", NULL};
   for (size_t i = 0; keys[i]; i++) {
     /* a file system cannot have both a file a and a folder a */
@@ -250,7 +279,8 @@ static void copies(void **state) {
   tenon_object o;
   tenon_error err = TENON_ERROR_INIT;
   put_new(s, "contract/from", 5000, 5);
-  tenon_objects_copy request = {.struct_size = sizeof request, .from = key_of("contract/from"), .to = key_of("contract/to")};
+  tenon_objects_copy request = {.struct_size = sizeof request, .from = key_of("contract/from"),
+                                .to = key_of("contract/to")};
   if (tn_objects_copy(NULL, s, &request, &o, &err)) fail_msg("%s", err.message);
   expect_bytes(s, "contract/to", 0, -1, 5000, 5);
   request.if_absent = 1;
@@ -268,7 +298,8 @@ static void a_body_may_be_closed_in_the_middle(void **state) {
   contract_state *c = *state;
   tn_session *s = contract_session(c);
   put_new(s, "contract/m", 1000000, 6);
-  const tenon_get request = {.struct_size = sizeof request, .key = key_of("contract/m"), .length = -1};
+  const tenon_get request = {.struct_size = sizeof request, .key = key_of("contract/m"),
+                             .length = -1};
   tenon_got got;
   tenon_error err = TENON_ERROR_INIT;
   for (int i = 0; i < 3; i++) {
@@ -287,7 +318,8 @@ static void a_body_may_be_closed_in_the_middle(void **state) {
   tenon_status status;
   while (!(status = got.body.read(got.body.self, piece, sizeof piece, &n, &err)) && n)
     for (size_t i = 0; i < n; i++, total++)
-      if (piece[i] != (unsigned char)(6 + total * 7)) fail_msg("byte %zu is of another version", total);
+      if (piece[i] != (unsigned char)(6 + total * 7))
+        fail_msg("byte %zu is of another version", total);
   if (status) expect_error(c->kind, &err, TENON_CONFLICT);
   else assert_int_equal(total, 1000000);
   got.body.close(got.body.self);
@@ -301,7 +333,8 @@ static void presigns(void **state) {
   tn_session *s = contract_session(c);
   tenon_presigned signed_url;
   tenon_error err = TENON_ERROR_INIT;
-  const tenon_presign request = {.struct_size = sizeof request, .key = key_of("contract/p"), .expires_ms = 60000};
+  const tenon_presign request = {.struct_size = sizeof request, .key = key_of("contract/p"),
+                                 .expires_ms = 60000};
   if (tn_objects_presign(NULL, s, &request, &signed_url, &err)) fail_msg("%s", err.message);
   assert_true(strlen(signed_url.url) > 10);
   tn_session_release(s);

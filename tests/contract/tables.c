@@ -46,12 +46,16 @@ static kept_rows read_all(contract_state *c, tn_session *s) {
   return k;
 }
 
-static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* Are these rows (as lines) those of `want` that are in `rows`? In order, or as a set. */
-static void expect_rows(const kept_rows *got, const kept_rows *whole, const int64_t *rows, int64_t count, const int64_t *columns,
+static void expect_rows(const kept_rows *got, const kept_rows *whole, const int64_t *rows,
+                        int64_t count, const int64_t *columns,
                         int64_t column_count, bool in_order, const char *what) {
-  if (got->row_count != count) fail_msg("%s: %lld rows instead of %lld", what, (long long)got->row_count, (long long)count);
+  if (got->row_count != count)
+    fail_msg("%s: %lld rows instead of %lld", what, (long long)got->row_count, (long long)count);
   char **a = calloc((size_t)count + 1, sizeof *a), **b = calloc((size_t)count + 1, sizeof *b);
   for (int64_t i = 0; i < count; i++) {
     a[i] = kept_line(got, i, NULL, 0);
@@ -62,7 +66,8 @@ static void expect_rows(const kept_rows *got, const kept_rows *whole, const int6
     qsort(b, (size_t)count, sizeof *b, by_text);
   }
   for (int64_t i = 0; i < count; i++)
-    if (strcmp(a[i], b[i]) != 0) fail_msg("%s: row %lld is %s instead of %s", what, (long long)i, a[i], b[i]);
+    if (strcmp(a[i], b[i]) != 0)
+      fail_msg("%s: row %lld is %s instead of %s", what, (long long)i, a[i], b[i]);
   for (int64_t i = 0; i < count; i++) {
     tn_free(a[i]);
     tn_free(b[i]);
@@ -75,7 +80,8 @@ static void expect_rows(const kept_rows *got, const kept_rows *whole, const int6
 
 static void lists_its_tables(void **state) {
   static const struct { const char *name; const char *format; } columns[] = {
-      {"catalog", "u"}, {"schema", "u"}, {"name", "u"}, {"kind", "u"}, {"rows_estimate", "l"}, {"comment", "u"}};
+      {"catalog", "u"}, {"schema", "u"}, {"name", "u"}, {"kind", "u"}, {"rows_estimate",
+                                                                        "l"}, {"comment", "u"}};
   contract_state *c = *state;
   tn_session *s = contract_session(c);
   struct ArrowArrayStream stream;
@@ -83,7 +89,8 @@ static void lists_its_tables(void **state) {
   tn_arena arena;
   tenon_error err = TENON_ERROR_INIT;
   tn_arena_init(&arena, 1 << 20);
-  if (tn_tables_list(NULL, s, NULL, &stream, &err) || keep_rows(&stream, &k, &err)) fail_msg("%s", err.message);
+  if (tn_tables_list(NULL, s, NULL, &stream, &err) || keep_rows(&stream, &k, &err))
+    fail_msg("%s", err.message);
   assert_int_equal(k.schema.n_children, 6);
   for (int i = 0; i < 6; i++) {
     assert_string_equal(k.schema.children[i]->name, columns[i].name);
@@ -93,11 +100,14 @@ static void lists_its_tables(void **state) {
   cell last[2] = {{.is_null = true}};
   for (int64_t i = 0; i < k.row_count; i++) {
     cell schema = kept_cell(&k, i, 1, &arena), name = kept_cell(&k, i, 2, &arena);
-    found |= name.size == strlen(c->kind->table.table) && memcmp(name.data, c->kind->table.table, name.size) == 0;
+    found |= name.size == strlen(c->kind->table.table) &&
+        memcmp(name.data, c->kind->table.table, name.size) == 0;
     assert_false(name.is_null);
     /* ordered by schema, then by name */
-    bool same_schema = i > 0 && schema.is_null == last[0].is_null && (schema.is_null || cell_compare(&schema, &last[0]) == 0);
-    if (same_schema && cell_compare(&last[1], &name) > 0) fail_msg("row %lld is out of order", (long long)i);
+    bool same_schema = i > 0 && schema.is_null == last[0].is_null &&
+        (schema.is_null || cell_compare(&schema, &last[0]) == 0);
+    if (same_schema && cell_compare(&last[1], &name) > 0)
+      fail_msg("row %lld is out of order", (long long)i);
     last[0] = schema, last[1] = name;
   }
   if (!found) fail_msg("%s is not listed", c->kind->table.table);
@@ -123,12 +133,14 @@ static void describes_what_it_reads(void **state) {
     assert_string_equal(t.columns[i].name, t.schema.children[i]->name);
     assert_string_equal(t.columns[i].name, all.schema.children[i]->name);
     if (strcmp(t.schema.children[i]->format, all.schema.children[i]->format) != 0)
-      fail_msg("column %s is described as %s and read as %s", t.columns[i].name, t.schema.children[i]->format, all.schema.children[i]->format);
+      fail_msg("column %s is described as %s and read as %s", t.columns[i].name,
+               t.schema.children[i]->format, all.schema.children[i]->format);
     assert_true(t.columns[i].type && t.columns[i].type[0]);
     has_key |= strcmp(t.columns[i].name, c->kind->key_column) == 0;
   }
   assert_true(has_key);
-  for (size_t i = 0; i < t.key_count; i++) assert_true(t.keys[i].kind && t.keys[i].column_count > 0);
+  for (size_t i = 0; i < t.key_count; i++)
+    assert_true(t.keys[i].kind && t.keys[i].column_count > 0);
   t.release(&t);
   kept_release(&all);
 }
@@ -165,17 +177,20 @@ static void replies_are_untouched_on_failure(void **state) {
   tenon_ctx *ctx;
   tenon_error err = TENON_ERROR_INIT;
   assert_int_equal(tenon_ctx_new(NULL, 10000, &ctx, NULL), TENON_OK);
-  if (p->open(ctx, p, tn_connector_config(c->connector)->data, &native, &err)) fail_msg("%s", err.message);
+  if (p->open(ctx, p, tn_connector_config(c->connector)->data, &native, &err))
+    fail_msg("%s", err.message);
   tenon_read read = read_of(c->kind);
   read.name.table = "no such table: neither here nor there";
   unsigned char rows[sizeof(tenon_rows)], table[sizeof(tenon_table)], untouched[sizeof(tenon_rows) + sizeof(tenon_table)];
   memset(rows, 0xA5, sizeof rows);
   memset(table, 0xA5, sizeof table);
   memset(untouched, 0xA5, sizeof untouched);
-  assert_int_not_equal(p->tables->read(ctx, native, &read, (tenon_rows *)(void *)rows, &err), TENON_OK);
+  assert_int_not_equal(p->tables->read(ctx, native, &read, (tenon_rows *)(void *)rows, &err),
+                       TENON_OK);
   assert_memory_equal(rows, untouched, sizeof rows);
   tn_error_init(&err);
-  assert_int_not_equal(p->tables->describe(ctx, native, &read, (tenon_table *)(void *)table, &err), TENON_OK);
+  assert_int_not_equal(p->tables->describe(ctx, native, &read, (tenon_table *)(void *)table, &err),
+                       TENON_OK);
   assert_memory_equal(table, untouched, sizeof table);
   p->close(native);
   tenon_ctx_free(ctx);
@@ -241,14 +256,16 @@ static void gives_the_columns_asked_for(void **state) {
 static void keeps_to_limits(void **state) {
   contract_state *c = *state;
   tn_session *s = contract_session(c);
-  const int64_t limits[] = {0, 1, 17, c->kind->row_count - 1, c->kind->row_count, c->kind->row_count + 100, INT64_MAX};
+  const int64_t limits[] = {0, 1, 17, c->kind->row_count - 1, c->kind->row_count,
+                            c->kind->row_count + 100, INT64_MAX};
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
     kept_rows got;
     tenon_read read = read_of(c->kind);
     read.limit = limits[i];
     read_with(c, s, &read, &got);
     int64_t expected = limits[i] < c->kind->row_count ? limits[i] : c->kind->row_count;
-    if (got.row_count != expected) fail_msg("limit %lld: %lld rows", (long long)limits[i], (long long)got.row_count);
+    if (got.row_count != expected)
+      fail_msg("limit %lld: %lld rows", (long long)limits[i], (long long)got.row_count);
     kept_release(&got);
   }
   tn_session_release(s);
@@ -274,7 +291,8 @@ static void keeps_batches_small_when_asked(void **state) {
   assert_int_equal(got.row_count, c->kind->row_count);
   for (size_t i = 0; i < got.batch_count; i++)
     if (got.batches[i].length > 1 && bytes_of(&got.batches[i], &got.schema) > 4096)
-      fail_msg("a batch of %lld rows has %lld bytes of text", (long long)got.batches[i].length, (long long)bytes_of(&got.batches[i], &got.schema));
+      fail_msg("a batch of %lld rows has %lld bytes of text", (long long)got.batches[i].length,
+               (long long)bytes_of(&got.batches[i], &got.schema));
   kept_release(&got);
   tn_session_release(s);
 }
@@ -304,7 +322,8 @@ static int64_t row_with_value(const kept_rows *k, int64_t column, tn_arena *aren
   return -1;
 }
 
-static bool make_filter(const kept_rows *k, int64_t column, tenon_filter_op op, tn_arena *arena, oracle_filter *ret) {
+static bool make_filter(const kept_rows *k, int64_t column, tenon_filter_op op, tn_arena *arena,
+                        oracle_filter *ret) {
   const struct ArrowSchema *schema = k->schema.children[column];
   size_t count = op == TENON_IN ? 4 : op == TENON_BETWEEN ? 2 : op >= TENON_IS_NULL ? 0 : 1;
   oracle_filter f = {.column = column};
@@ -324,20 +343,23 @@ static bool make_filter(const kept_rows *k, int64_t column, tenon_filter_op op, 
   return true;
 }
 
-static int64_t oracle(const kept_rows *k, const oracle_filter *filters, size_t count, int64_t *rows, tn_arena *arena) {
+static int64_t oracle(const kept_rows *k, const oracle_filter *filters, size_t count, int64_t *rows,
+                      tn_arena *arena) {
   int64_t n = 0;
   for (int64_t i = 0; i < k->row_count; i++) {
     bool holds = true;
     for (size_t f = 0; f < count && holds; f++) {
       cell c = kept_cell(k, i, filters[f].column, arena);
-      holds = cell_holds(&c, filters[f].filter.op, filters[f].literals, filters[f].filter.value_count);
+      holds = cell_holds(&c, filters[f].filter.op, filters[f].literals,
+                         filters[f].filter.value_count);
     }
     if (holds) rows[n++] = i;
   }
   return n;
 }
 
-static void check_filters(contract_state *c, tn_session *s, const kept_rows *all, oracle_filter *filters, size_t count, tn_arena *arena) {
+static void check_filters(contract_state *c, tn_session *s, const kept_rows *all,
+                          oracle_filter *filters, size_t count, tn_arena *arena) {
   tenon_filter asked[8];
   char what[300] = "";
   kept_rows got;
@@ -365,7 +387,9 @@ static void check_filters(contract_state *c, tn_session *s, const kept_rows *all
   if (expected > 1) {
     read.limit = expected - 1;
     read_with(c, s, &read, &got);
-    if (got.row_count != expected - 1) fail_msg("%s limit: %lld rows instead of %lld", what, (long long)got.row_count, (long long)expected - 1);
+    if (got.row_count != expected - 1)
+      fail_msg("%s limit: %lld rows instead of %lld", what, (long long)got.row_count,
+               (long long)expected - 1);
     kept_release(&got);
   }
   free(rows);
@@ -387,7 +411,8 @@ static void filters_by_each_column_and_operator(void **state) {
       oracle_filter f;
       tn_arena_init(&arena, 256 << 20);
       cell_kind kind = kept_cell(&all, 0, column, &arena).kind;
-      if (takes(all.schema.children[column], kind, (tenon_filter_op)op) && make_filter(&all, column, (tenon_filter_op)op, &arena, &f))
+      if (takes(all.schema.children[column], kind, (tenon_filter_op)op) &&
+          make_filter(&all, column, (tenon_filter_op)op, &arena, &f))
         check_filters(c, s, &all, &f, 1, &arena);
       tn_arena_release(&arena);
     }
@@ -408,7 +433,8 @@ static void filters_hold_together(void **state) {
     while (n < want) {
       int64_t column = dice((unsigned)all.schema.n_children);
       tenon_filter_op op = (tenon_filter_op)dice(TENON_IS_NOT_NULL + 1);
-      if (!takes(all.schema.children[column], kept_cell(&all, 0, column, &arena).kind, op)) op = TENON_IS_NOT_NULL;
+      if (!takes(all.schema.children[column], kept_cell(&all, 0, column, &arena).kind, op))
+        op = TENON_IS_NOT_NULL;
       n += make_filter(&all, column, op, &arena, &filters[n]);
     }
     check_filters(c, s, &all, filters, n, &arena);
@@ -450,15 +476,18 @@ static int by_order(const void *a, const void *b) {
   int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
   for (size_t i = 0; i < now_sorting.count; i++) {
     int64_t column = kept_column(now_sorting.k, now_sorting.order[i].column);
-    cell l = kept_cell(now_sorting.k, x, column, now_sorting.arena), r = kept_cell(now_sorting.k, y, column, now_sorting.arena);
-    int c = l.is_null || r.is_null ? l.is_null - r.is_null : now_sorting.order[i].descending ? -cell_compare(&l, &r) : cell_compare(&l, &r);
+    cell l = kept_cell(now_sorting.k, x, column, now_sorting.arena), r =
+        kept_cell(now_sorting.k, y, column, now_sorting.arena);
+    int c = l.is_null || r.is_null ? l.is_null - r.is_null : now_sorting.order[i].descending
+        ? -cell_compare(&l, &r) : cell_compare(&l, &r);
     if (c) return c;
   }
   return 0;
 }
 
 /* Page after page, each going on behind the last row of the one before. */
-static void read_pages(contract_state *c, tn_session *s, const kept_rows *all, const tenon_order *order, size_t count, const int64_t *expected,
+static void read_pages(contract_state *c, tn_session *s, const kept_rows *all,
+                       const tenon_order *order, size_t count, const int64_t *expected,
                        int64_t page, tn_arena *arena) {
   tenon_value after[2];
   int64_t done = 0;
@@ -471,7 +500,8 @@ static void read_pages(contract_state *c, tn_session *s, const kept_rows *all, c
     read.after = done ? after : NULL;
     read_with(c, s, &read, &got);
     int64_t left = all->row_count - done;
-    expect_rows(&got, all, expected + done, left < page ? left : page, NULL, 0, true, order[0].column);
+    expect_rows(&got, all, expected + done, left < page ? left : page, NULL, 0, true,
+                order[0].column);
     done += got.row_count;
     kept_release(&got);
     for (size_t i = 0; i < count; i++) {
@@ -493,7 +523,8 @@ static void orders_and_goes_on_after(void **state) {
     tn_arena_init(&arena, 512 << 20);
     if (kept_cell(&all, 0, column, &arena).kind != CELL_NONE) {
       bool is_key = strcmp(name, c->kind->key_column) == 0;
-      const tenon_order order[] = {{name, (uint8_t)(column & 1)}, {c->kind->key_column, (uint8_t)(column >> 1 & 1)}};
+      const tenon_order order[] = {{name, (uint8_t)(column & 1)},
+                                   {c->kind->key_column, (uint8_t)(column >> 1 & 1)}};
       now_sorting = (sorting){&all, order, is_key ? 1 : 2, &arena};
       qsort(expected, (size_t)all.row_count, sizeof *expected, by_order);
       read_pages(c, s, &all, order, now_sorting.count, expected, all.row_count / 3 + 1, &arena);
@@ -612,11 +643,13 @@ const contract_check contract_table_checks[] = {
     {"gives the columns asked for", "tables.read", gives_the_columns_asked_for, NULL},
     {"keeps to limits", "tables.read", keeps_to_limits, NULL},
     {"keeps batches small when asked", "tables.read", keeps_batches_small_when_asked, NULL},
-    {"filters by each column and operator", "tables.read", filters_by_each_column_and_operator, NULL},
+    {"filters by each column and operator", "tables.read", filters_by_each_column_and_operator,
+     NULL},
     {"filters hold together", "tables.read", filters_hold_together, NULL},
     {"impossible filters give no row", "tables.read", impossible_filters_give_no_row, NULL},
     {"orders and goes on after", "tables.read", orders_and_goes_on_after, can_order},
-    {"an order that is not there is refused", "tables.read", an_absent_order_is_refused, cannot_order},
+    {"an order that is not there is refused", "tables.read", an_absent_order_is_refused,
+     cannot_order},
     {"a stream may end in the middle", "tables.read", a_stream_may_end_in_the_middle, NULL},
     {"batches outlive stream and session", "tables.read", batches_outlive_stream_and_session, NULL},
     {"cancelling ends a stream", "tables.read", cancelling_ends_a_stream, NULL},

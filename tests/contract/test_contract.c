@@ -39,7 +39,8 @@ static tn_registry *registry;
 static const tenon_provider *registered(const tenon_provider *p) {
   const tenon_provider *found = NULL, *adapted = NULL;
   tenon_error err = TENON_ERROR_INIT;
-  if (tn_adapter_tables(p, &adapted, &err) || tn_registry_add(registry, adapted, &err) || tn_registry_find(registry, p->kind, &found, &err)) {
+  if (tn_adapter_tables(p, &adapted, &err) || tn_registry_add(registry, adapted, &err) ||
+      tn_registry_find(registry, p->kind, &found, &err)) {
     fprintf(stderr, "%s\n", err.message);
     abort();
   }
@@ -53,18 +54,22 @@ static void set(tn_settings *s, const char *key, const char *value) {
 /* ---- memory: every type that filters and orders know ---- */
 
 static const struct { const char *name, *format; } memory_columns[] = {
-    {"id", "l"},      {"i8", "c"},     {"u16", "S"},      {"u64", "L"},     {"f32", "f"},    {"f64", "g"},   {"dec", "d:12,3"},
-    {"wide", "d:60,2,256"}, {"txt", "u"}, {"bin", "z"},   {"fix", "w:4"},   {"flag", "b"},   {"day", "tdD"}, {"clock", "ttm"},
+    {"id", "l"},      {"i8", "c"},     {"u16", "S"},      {"u64", "L"},     {"f32", "f"},    {"f64",
+            "g"},   {"dec", "d:12,3"},
+    {"wide", "d:60,2,256"}, {"txt", "u"}, {"bin", "z"},   {"fix", "w:4"},   {"flag", "b"},   {"day",
+            "tdD"}, {"clock", "ttm"},
     {"at", "tsu:UTC"}, {"local", "tsn:"}, {"seconds", "tss:"}, {"tags", "+l"}};
 enum { MEMORY_COLUMNS = sizeof memory_columns / sizeof memory_columns[0] };
 
 static bool add_value(tn_column *c, int column, int r) {
   static const double odd[] = {-0.0, 0.0, 1.0 / 0.0, -1.0 / 0.0, 0.0 / 0.0};
-  int64_t n = (int64_t)r * 7919 % 101 - 50, wide[4] = {n * 31, n < 0 ? -1 : 0, n < 0 ? -1 : 0, n < 0 ? -1 : 0};
+  int64_t n = (int64_t)r * 7919 % 101 - 50, wide[4] = {n * 31, n < 0 ? -1 : 0, n < 0 ? -1 : 0,
+                                                       n < 0 ? -1 : 0};
   double d = r % 9 < 5 ? odd[r % 9] : (double)n / 3;
   float f = (float)d;
   char text[40];
-  snprintf(text, sizeof text, "%s%lld", (const char *[]){"", "a", "ab", "\xC3\xA9", "Zebra "}[r % 5], (long long)(r % 13));
+  snprintf(text, sizeof text, "%s%lld", (const char *[]){"", "a", "ab", "\xC3\xA9",
+                                                         "Zebra "}[r % 5], (long long)(r % 13));
   switch (column) {
     case 0: n = ROWS - r; return tn_append_i64(c, n);
     case 4: return tn_append_fixed(c, &f);
@@ -80,7 +85,8 @@ static bool add_value(tn_column *c, int column, int r) {
       return tn_append_list(c);
     default: break;
   }
-  if (column == 2 || column == 3) n = n < 0 ? (int64_t)((uint64_t)-n * UINT64_C(250000000000000000)) : n;
+  if (column == 2 || column == 3)
+    n = n < 0 ? (int64_t)((uint64_t)-n * UINT64_C(250000000000000000)) : n;
   if (column == 2) n &= 0xFFFF;
   if (column == 6) wide[0] = n * 125;
   if (column == 6 || column == 7) return tn_append_fixed(c, wide);
@@ -95,13 +101,15 @@ static void fill_memory(const char *name) {
   t->key = strdup("id");
   if (tn_schema_struct(&t->rows.schema, MEMORY_COLUMNS, NULL)) abort();
   for (int i = 0; i < MEMORY_COLUMNS; i++)
-    if (tn_schema_set(t->rows.schema.children[i], memory_columns[i].name, memory_columns[i].format, i > 0, 0, NULL)) abort();
+    if (tn_schema_set(t->rows.schema.children[i], memory_columns[i].name, memory_columns[i].format,
+                      i > 0, 0, NULL)) abort();
   if (tn_schema_set(t->rows.schema.children[17]->children[0], "item", "l", true, 0, NULL)) abort();
   if (tn_builder_new(&t->rows.schema, &b, NULL)) abort();
   for (int r = 0; r < ROWS; r++)
     for (int i = 0; i < MEMORY_COLUMNS; i++) {
       bool is_null = i > 0 && (r * 13 + i * 5) % 11 == 0;
-      if (!(is_null ? tn_append_null(tn_builder_column(b, i)) : add_value(tn_builder_column(b, i), i, r))) abort();
+      if (!(is_null ? tn_append_null(tn_builder_column(b, i))
+            : add_value(tn_builder_column(b, i), i, r))) abort();
     }
   if (tn_builder_finish(b, ROWS, &batch, NULL)) abort();
   tn_builder_free(b);
@@ -186,7 +194,8 @@ static bool setup_sqlite(tn_settings *s) {
   return true;
 }
 
-static const char *const sqlite_operations[] = {"tables.list", "tables.describe", "tables.read", NULL};
+static const char *const sqlite_operations[] = {"tables.list", "tables.describe", "tables.read",
+                                                NULL};
 
 /* ---- files: objects in a folder, and tables by the adapter ---- */
 
@@ -211,14 +220,16 @@ static bool setup_files(tn_settings *s) {
   return true;
 }
 
-static const char *const files_operations[] = {"tables.list", "tables.describe", "tables.read", "objects.list", "objects.stat",
+static const char *const files_operations[] = {"tables.list", "tables.describe", "tables.read",
+                                               "objects.list", "objects.stat",
                                                "objects.get", "objects.put", "objects.copy", "objects.remove", NULL};
 
 /* ---- postgresql ---- */
 
 static bool run_psql(const char *url, const char *sql) {
   char command[4000];
-  snprintf(command, sizeof command, "/usr/lib/postgresql/15/bin/psql -q -X -v ON_ERROR_STOP=1 -d '%s' -c \"%s\"", url, sql);
+  snprintf(command, sizeof command,
+           "/usr/lib/postgresql/15/bin/psql -q -X -v ON_ERROR_STOP=1 -d '%s' -c \"%s\"", url, sql);
   return system(command) == 0;
 }
 
@@ -246,7 +257,8 @@ static bool setup_postgresql(tn_settings *s) {
 
 static void drop_postgresql(void) { run_psql(getenv("TENON_PG_URL"), "drop table contract_items"); }
 
-static const char *const postgresql_operations[] = {"tables.list", "tables.describe", "tables.read", NULL};
+static const char *const postgresql_operations[] = {"tables.list", "tables.describe", "tables.read",
+                                                    NULL};
 
 int main(void) {
   if (tn_registry_new(&registry, NULL)) abort();
@@ -254,19 +266,28 @@ int main(void) {
       MEMORY(none, false),
       MEMORY(some, true),
       MEMORY(all, true),
-      {.name = "sqlite", .provider = &tn_provider_sqlite, .setup = setup_sqlite, .teardown = drop_folder, .operations = sqlite_operations,
-       .broken = (const char *const[]){"path", "/nowhere/at/all.db", NULL}, .broken_code = TENON_NOT_FOUND,
-       .table = {.table = "items"}, .key_column = "id", .row_count = ROWS, .query = "select * from items", .can_order = true},
-      {.name = "files", .provider = &tn_provider_files, .setup = setup_files, .teardown = drop_folder, .operations = files_operations,
-       .broken = (const char *const[]){"root", "/nowhere/at/all", NULL}, .broken_code = TENON_NOT_FOUND,
+      {.name = "sqlite", .provider = &tn_provider_sqlite, .setup = setup_sqlite,
+       .teardown = drop_folder, .operations = sqlite_operations,
+       .broken = (const char *const[]){"path", "/nowhere/at/all.db", NULL}, .broken_code =
+           TENON_NOT_FOUND,
+       .table = {.table = "items"}, .key_column = "id", .row_count = ROWS, .query =
+           "select * from items", .can_order = true},
+      {.name = "files", .provider = &tn_provider_files, .setup = setup_files,
+       .teardown = drop_folder, .operations = files_operations,
+       .broken = (const char *const[]){"root", "/nowhere/at/all", NULL}, .broken_code =
+           TENON_NOT_FOUND,
        .table = {.table = "items.csv"}, .key_column = "id", .row_count = ROWS},
-      {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql, .teardown = drop_postgresql,
-       .operations = postgresql_operations, .broken = (const char *const[]){"password", "canary-wrong", NULL}, .secret = "canary",
-       .broken_code = TENON_UNAUTHENTICATED, .table = {.table = "contract_items"}, .key_column = "id", .row_count = ROWS,
+      {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql,
+       .teardown = drop_postgresql,
+       .operations = postgresql_operations, .broken = (const char *const[]){"password",
+               "canary-wrong", NULL}, .secret = "canary",
+       .broken_code = TENON_UNAUTHENTICATED, .table = {.table = "contract_items"}, .key_column =
+           "id", .row_count = ROWS,
        .query = "select * from contract_items", .can_order = true},
   };
   const tenon_provider *memory = registered(&memory_kind);
-  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) kinds[i].provider = kinds[i].provider ? registered(kinds[i].provider) : memory;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    kinds[i].provider = kinds[i].provider ? registered(kinds[i].provider) : memory;
   const char *only = getenv("CONTRACT_KIND");
   int failed = 0;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)

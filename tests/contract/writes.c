@@ -70,18 +70,24 @@ static void release(struct ArrowArrayStream *stream) {
 
 static struct ArrowArrayStream stream_of(source *s) {
   if (!s->second) s->second = "note";
-  return (struct ArrowArrayStream){.get_schema = get_schema, .get_next = get_next, .get_last_error = last_error, .release = release, .private_data = s};
+  return (struct ArrowArrayStream){.get_schema = get_schema, .get_next = get_next,
+                                   .get_last_error = last_error, .release = release, .private_data =
+                                       s};
 }
 
 static const char *const table = "contract_written";
 
-static tenon_write write_of(const contract_kind *k, tenon_write_mode mode, struct ArrowArrayStream *rows) {
+static tenon_write write_of(const contract_kind *k, tenon_write_mode mode,
+                            struct ArrowArrayStream *rows) {
   static const char *const keys[] = {"id"};
-  return (tenon_write){.struct_size = sizeof(tenon_write), .name = {k->table.catalog, k->table.schema, table}, .mode = mode,
-                       .keys = mode == TENON_UPSERT ? keys : NULL, .key_count = mode == TENON_UPSERT, .rows = rows};
+  return (tenon_write){.struct_size = sizeof(tenon_write),
+                       .name = {k->table.catalog, k->table.schema, table}, .mode = mode,
+                       .keys = mode == TENON_UPSERT ? keys
+                           : NULL, .key_count = mode == TENON_UPSERT, .rows = rows};
 }
 
-static tenon_status write_source(contract_state *c, tn_session *s, tenon_write_mode mode, source *from, tenon_written *ret, tenon_error *err) {
+static tenon_status write_source(contract_state *c, tn_session *s, tenon_write_mode mode,
+                                 source *from, tenon_written *ret, tenon_error *err) {
   struct ArrowArrayStream rows = stream_of(from);
   const tenon_write w = write_of(c->kind, mode, &rows);
   tn_error_init(err);
@@ -91,7 +97,8 @@ static tenon_status write_source(contract_state *c, tn_session *s, tenon_write_m
   return status;
 }
 
-static void write_ids(contract_state *c, tn_session *s, tenon_write_mode mode, int64_t from, int64_t to) {
+static void write_ids(contract_state *c, tn_session *s, tenon_write_mode mode, int64_t from,
+                      int64_t to) {
   source src = {.next = from, .end = to, .fails_at = -1};
   tenon_written written;
   tenon_error err;
@@ -106,10 +113,12 @@ static int64_t count_ids(contract_state *c, tn_session *s, int64_t *ret_sum) {
   tenon_error err = TENON_ERROR_INIT;
   tenon_read read = TENON_READ_INIT;
   read.name = (tenon_name){c->kind->table.catalog, c->kind->table.schema, table};
-  if (tn_tables_read(NULL, s, &read, &rows, NULL, &err) || keep_rows(&rows, &k, &err)) fail_msg("%s", err.message);
+  if (tn_tables_read(NULL, s, &read, &rows, NULL, &err) || keep_rows(&rows, &k, &err))
+    fail_msg("%s", err.message);
   tn_arena_init(&arena, 1 << 20);
   *ret_sum = 0;
-  for (int64_t i = 0; i < k.row_count; i++) *ret_sum += (int64_t)kept_cell(&k, i, kept_column(&k, "id"), &arena).whole;
+  for (int64_t i = 0; i < k.row_count; i++)
+    *ret_sum += (int64_t)kept_cell(&k, i, kept_column(&k, "id"), &arena).whole;
   int64_t n = k.row_count;
   tn_arena_release(&arena);
   kept_release(&k);
@@ -183,10 +192,14 @@ static void executes_statements(void **state) {
   tenon_executed done;
   tenon_error err = TENON_ERROR_INIT;
   write_ids(c, s, TENON_REPLACE, 0, 2);
-  if (tn_tables_execute(NULL, s, &(tenon_execute){.struct_size = sizeof(tenon_execute), .statement = c->kind->statement}, &done, &err))
+  if (tn_tables_execute(NULL, s, &(tenon_execute){.struct_size = sizeof(tenon_execute),
+                                                  .statement = c->kind->statement}, &done, &err))
     fail_msg("%s", err.message);
   assert_true(done.rows >= -1);
-  assert_int_not_equal(tn_tables_execute(NULL, s, &(tenon_execute){.struct_size = sizeof(tenon_execute), .statement = "no statement of any language ("}, &done, &err), TENON_OK);
+  assert_int_not_equal(tn_tables_execute(NULL, s,
+                                         &(tenon_execute){.struct_size = sizeof(tenon_execute),
+                                                          .statement =
+                                                              "no statement of any language ("}, &done, &err), TENON_OK);
   expect_error(c->kind, &err, err.code);
   tn_session_release(s);
 }
@@ -201,7 +214,8 @@ static void partitions_give_each_row_once(void **state) {
   tenon_error err = TENON_ERROR_INIT;
   int64_t total = 0;
   read.name = c->kind->table;
-  const tenon_plan_request request = {.struct_size = sizeof request, .read = &read, .partitions = 4};
+  const tenon_plan_request request = {.struct_size = sizeof request, .read = &read,
+                                      .partitions = 4};
   if (tn_tables_plan(NULL, holder, &request, &plan, &err)) fail_msg("%s", err.message);
   tn_session_release(holder);   /* the plan keeps what it needs */
   assert_true(plan.partition_count >= 1);
@@ -212,7 +226,8 @@ static void partitions_give_each_row_once(void **state) {
     kept_rows k;
     read.partition = plan.partitions[i].data;
     read.partition_size = plan.partitions[i].size;
-    if (tn_tables_read(NULL, s, &read, &rows, NULL, &err) || keep_rows(&rows, &k, &err)) fail_msg("%s", err.message);
+    if (tn_tables_read(NULL, s, &read, &rows, NULL, &err) || keep_rows(&rows, &k, &err))
+      fail_msg("%s", err.message);
     total += k.row_count;
     kept_release(&k);
     last_size = read.partition_size;

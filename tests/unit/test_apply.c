@@ -43,7 +43,8 @@ static void show_value(const tenon_value *v, tn_str *out) {
 }
 
 static void show_filter(const tenon_filter *f, tn_str *out) {
-  static const char *const names[] = {"=", "<>", "<", "<=", ">", ">=", "in", "between", "prefix", "null", "not null"};
+  static const char *const names[] = {"=", "<>", "<", "<=", ">", ">=", "in", "between", "prefix",
+                                      "null", "not null"};
   tn_str_puts(out, tn_filter_is_never(f) ? "never" : names[f->op]);
   for (size_t i = 0; i < f->value_count; i++) show_value(&f->values[i], out);
 }
@@ -62,7 +63,8 @@ static void convert_case(const char *input, char *text, size_t room) {
   memcpy(format, input, (size_t)(split - input));
   assert_int_equal(tn_schema_struct(&s, 1, NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[0], "c", format, true, 0, NULL), TENON_OK);
-  if (tn_where_parse(split + 2, &arena, &parsed, &n, &err) || tn_filters_convert(&s, parsed, n, &arena, &converted, &err)) {
+  if (tn_where_parse(split + 2, &arena, &parsed, &n, &err) ||
+      tn_filters_convert(&s, parsed, n, &arena, &converted, &err)) {
     snprintf(text, room, "error: %s", err.message);
   } else {
     show_filter(converted, &out);
@@ -94,14 +96,18 @@ static struct ArrowSchema nested_schema(void) {
   for (int i = 0; i < COLUMNS; i++) {
     char name[8];
     snprintf(name, sizeof name, "c%d", i);
-    assert_int_equal(tn_schema_set(s.children[i], i ? name : "row", formats[i], i > 0, i == 4 ? 2 : 0, NULL), TENON_OK);
+    assert_int_equal(tn_schema_set(s.children[i], i ? name : "row", formats[i], i > 0,
+                                   i == 4 ? 2 : 0, NULL), TENON_OK);
   }
   assert_int_equal(tn_schema_set(s.children[3]->children[0], "item", "u", true, 0, NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[4]->children[0], "a", "i", true, 0, NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[4]->children[1], "b", "+l", true, 0, NULL), TENON_OK);
-  assert_int_equal(tn_schema_set(s.children[4]->children[1]->children[0], "item", "b", true, 0, NULL), TENON_OK);
-  assert_int_equal(tn_schema_set(s.children[5]->children[0]->children[0], "key", "u", false, 0, NULL), TENON_OK);
-  assert_int_equal(tn_schema_set(s.children[5]->children[0]->children[1], "value", "i", true, 0, NULL), TENON_OK);
+  assert_int_equal(tn_schema_set(s.children[4]->children[1]->children[0], "item", "b", true, 0,
+                                 NULL), TENON_OK);
+  assert_int_equal(tn_schema_set(s.children[5]->children[0]->children[0], "key", "u", false, 0,
+                                 NULL), TENON_OK);
+  assert_int_equal(tn_schema_set(s.children[5]->children[0]->children[1], "value", "i", true, 0,
+                                 NULL), TENON_OK);
   assert_int_equal(tn_schema_set(s.children[6]->children[0], "item", "s", true, 0, NULL), TENON_OK);
   return s;
 }
@@ -122,15 +128,20 @@ static bool add_row(tn_builder *b, int64_t row) {
     else if (i == 8) ok = ok && tn_append_fixed(c[i], text);
     if (null_here(r, i)) continue;
     if (i == 3) {
-      for (int k = 0; k < r % 4; k++) ok = ok && (k == 2 ? tn_append_null(&c[i]->children[0]) : tn_append_text(&c[i]->children[0], text + k));
+      for (int k = 0; k < r % 4; k++)
+        ok = ok && (k == 2 ? tn_append_null(&c[i]->children[0])
+                    : tn_append_text(&c[i]->children[0], text + k));
       ok = ok && tn_append_list(c[i]);
     } else if (i == 4) {
-      ok = ok && (r % 5 ? tn_append_i32(&c[i]->children[0], r) : tn_append_null(&c[i]->children[0]));
-      for (int k = 0; k < r % 3; k++) ok = ok && tn_append_bool(&c[i]->children[1].children[0], k & 1);
+      ok = ok && (r % 5 ? tn_append_i32(&c[i]->children[0], r)
+                  : tn_append_null(&c[i]->children[0]));
+      for (int k = 0; k < r % 3; k++)
+        ok = ok && tn_append_bool(&c[i]->children[1].children[0], k & 1);
       ok = ok && tn_append_list(&c[i]->children[1]) && tn_append_struct(c[i]);
     } else if (i == 5) {
       for (int k = 0; k < r % 3; k++)
-        ok = ok && tn_append_text(&c[i]->children[0].children[0], text + k) && tn_append_i32(&c[i]->children[0].children[1], k) &&
+        ok = ok && tn_append_text(&c[i]->children[0].children[0], text + k) &&
+            tn_append_i32(&c[i]->children[0].children[1], k) &&
              tn_append_struct(&c[i]->children[0]);
       ok = ok && tn_append_list(c[i]);
     } else if (i == 6) {
@@ -157,7 +168,8 @@ static tenon_status next_batch(void *self, struct ArrowArray *ret, tenon_error *
   if (s->next == s->rows) return TENON_OK;
   bool ok = true;
   if (s->shifted) ok = add_row(s->builder, -1 - s->next), n++;   /* a row that the offset hides */
-  for (; ok && s->next < s->rows && n < s->batch + s->shifted; n++) ok = add_row(s->builder, s->next++);
+  for (; ok && s->next < s->rows && n < s->batch + s->shifted; n++)
+    ok = add_row(s->builder, s->next++);
   if (!ok) return tn_append_failed(err);
   tenon_status status = tn_builder_finish(s->builder, n, ret, err);
   if (s->shifted && !status) {
@@ -171,7 +183,9 @@ static void close_source(void *self) { tn_builder_free(((source *)self)->builder
 
 static tenon_rows open_rows(source *s) {
   tenon_rows rows = {.struct_size = sizeof rows};
-  rows.stream = (tenon_stream){.struct_size = sizeof rows.stream, .self = s, .schema = nested_schema(), .next = next_batch, .close = close_source};
+  rows.stream = (tenon_stream){.struct_size = sizeof rows.stream, .self = s,
+                               .schema = nested_schema(), .next = next_batch, .close =
+                                   close_source};
   assert_int_equal(tn_builder_new(&rows.stream.schema, &s->builder, NULL), TENON_OK);
   return rows;
 }
@@ -179,7 +193,8 @@ static tenon_rows open_rows(source *s) {
 /* What each row is, as JSON, straight out of the source. */
 static char *expected[ROWS];
 
-static void print_row(const struct ArrowSchema *schema, const struct ArrowArray *a, int64_t i, tn_str *out) {
+static void print_row(const struct ArrowSchema *schema, const struct ArrowArray *a, int64_t i,
+                      tn_str *out) {
   for (int64_t c = 0; c < a->n_children; c++) {
     tn_printer *p;
     struct ArrowArray column = *a->children[c];
@@ -277,7 +292,8 @@ static void any_rows_of_any_type_come_out_the_same(void **state) {
 
 static void few_rows_of_many_batches_come_together(void **state) {
   (void)state;
-  tenon_value values[] = {{.type = TENON_VALUE_INT, .i = 3}, {.type = TENON_VALUE_INT, .i = 77}, {.type = TENON_VALUE_INT, .i = 480}};
+  tenon_value values[] = {{.type = TENON_VALUE_INT, .i = 3}, {.type = TENON_VALUE_INT, .i = 77},
+                          {.type = TENON_VALUE_INT, .i = 480}};
   const int64_t wanted[] = {3, 77, 480};
   tenon_filter filter = {.column = "row", .op = TENON_IN, .values = values, .value_count = 3};
   tenon_read read = TENON_READ_INIT;
@@ -291,7 +307,8 @@ static void few_rows_of_many_batches_come_together(void **state) {
   s = (source){.rows = 60, .batch = 20, .pause_ms = 250};
   rows = open_rows(&s);
   filter.value_count = 2;
-  filter.values = (tenon_value[]){{.type = TENON_VALUE_INT, .i = 3}, {.type = TENON_VALUE_INT, .i = 50}};
+  filter.values = (tenon_value[]){{.type = TENON_VALUE_INT, .i = 3},
+                                  {.type = TENON_VALUE_INT, .i = 50}};
   assert_int_equal(tn_rows_complete(&read, &rows, NULL), TENON_OK);
   assert_int_equal(compare(&rows, (const int64_t[]){3, 50}, 2), 2);
 }
@@ -330,12 +347,15 @@ static void rows_behind_a_key(void **state) {
   pair p[N];
   for (int i = 0; i < N; i++) p[i] = (pair){i / 6 - 1, i % 6 - 1};
   for (int mode = 0; mode < 4; mode++) {
-    const tenon_order order[] = {{.column = "a", .descending = mode & 1}, {.column = "b", .descending = mode >> 1}};
+    const tenon_order order[] = {{.column = "a", .descending = mode & 1},
+                                 {.column = "b", .descending = mode >> 1}};
     for (int k = 0; k < N; k++) {
       char text[16];
       snprintf(text, sizeof text, "b%d", p[k].b);
-      const tenon_value key[] = {{.type = p[k].a < 0 ? TENON_VALUE_NULL : TENON_VALUE_INT, .i = p[k].a},
-                                 {.type = p[k].b < 0 ? TENON_VALUE_NULL : TENON_VALUE_TEXT, .data = text, .size = strlen(text)}};
+      const tenon_value key[] = {{.type = p[k].a < 0 ? TENON_VALUE_NULL : TENON_VALUE_INT,
+                                  .i = p[k].a},
+                                 {.type = p[k].b < 0 ? TENON_VALUE_NULL : TENON_VALUE_TEXT,
+                                  .data = text, .size = strlen(text)}};
       tenon_read read = TENON_READ_INIT;
       read.order = order;
       read.order_count = 2;
@@ -347,7 +367,8 @@ static void rows_behind_a_key(void **state) {
       assert_int_equal(tn_schema_set(schema.children[0], "a", "l", true, 0, NULL), TENON_OK);
       assert_int_equal(tn_schema_set(schema.children[1], "b", "u", true, 0, NULL), TENON_OK);
       assert_int_equal(tn_builder_new(&schema, &s.b, NULL), TENON_OK);
-      rows.stream = (tenon_stream){.struct_size = sizeof rows.stream, .self = &s, .schema = schema, .next = next_pairs, .close = close_pairs};
+      rows.stream = (tenon_stream){.struct_size = sizeof rows.stream, .self = &s, .schema = schema,
+                                   .next = next_pairs, .close = close_pairs};
       assert_int_equal(tn_rows_complete(&read, &rows, NULL), TENON_OK);
       int64_t came = 0, wanted = 0;
       struct ArrowArray a;
@@ -402,7 +423,8 @@ static void failing_allocations(void **state) {
     int64_t made = tn_mem_count();
     tn_mem_fail_at(0, 0);
     if (made < n) return;
-    if (status && status != TENON_LIMITED) fail_msg("%lld: %s %s", (long long)n, tenon_status_name(status), err.message);
+    if (status && status != TENON_LIMITED)
+      fail_msg("%lld: %s %s", (long long)n, tenon_status_name(status), err.message);
   }
   fail_msg("it never ends");
 }

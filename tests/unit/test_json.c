@@ -45,7 +45,8 @@ static void reads(void **state) {
 
 static void refuses(void **state) {
   (void)state;
-  static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "1 2", "\"\\u0000\"", "\"\xff\"", "99999999999999999999", "nul", "'a'", "{a:1}", "[1e999]"};
+  static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "1 2", "\"\\u0000\"",
+                                    "\"\xff\"", "99999999999999999999", "nul", "'a'", "{a:1}", "[1e999]"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     tn_json *v = (tn_json *)1;
     if (parse(bad[i], &v) != TENON_CONFIG) fail_msg("%s", bad[i]);

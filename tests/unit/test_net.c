@@ -62,7 +62,8 @@ static void numeric_addresses(void **state) {
   tenon_error err = TENON_ERROR_INIT;
   assert_int_equal(tn_resolve(ctx, "224.0.0.1", 80, a, 4, &n, &err), TENON_FORBIDDEN);
   static const char *const bad[] = {"", "a b", "a\nb"};
-  for (size_t i = 0; i < 3; i++) assert_int_equal(tn_resolve(ctx, bad[i], 80, a, 4, &n, NULL), TENON_CONFIG);
+  for (size_t i = 0; i < 3; i++)
+    assert_int_equal(tn_resolve(ctx, bad[i], 80, a, 4, &n, NULL), TENON_CONFIG);
   char longest[300];
   memset(longest, 'a', 299);
   longest[299] = 0;
@@ -116,11 +117,13 @@ static void connects(void **state) {
 }
 
 /* A server whose queue is full drops what comes: the connection hangs. */
-static void hangs(tenon_ctx *ctx, int timeout_ms, tenon_status expected, int64_t at_least_ms, int64_t at_most_ms) {
+static void hangs(tenon_ctx *ctx, int timeout_ms, tenon_status expected, int64_t at_least_ms,
+                  int64_t at_most_ms) {
   uint16_t port;
   int server = listener(0, &port), fill[8], fd = -7;
   for (int i = 0; i < 8; i++) {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     (void)!connect(fill[i], (struct sockaddr *)&in, sizeof in);
   }

@@ -30,26 +30,46 @@ typedef struct shop_config {
 static const char *const auth_modes[] = {"none", "password", "certificate", NULL};
 
 static const tenon_param shop_rows[] = {
-    {TENON_STRING(shop_config, host), .key = "host", .label = "Host", .help = "where the server is", .flags = TENON_REQUIRED, .group = "Server"},
-    {TENON_INTEGER(shop_config, port), .key = "port", .label = "Port", .help = "where it listens", .default_value = "5432", .min = 1, .max = 65535, .group = "Server"},
-    {TENON_STRING(shop_config, username), .key = "username", .label = "User", .help = "who you are", .aliases = "user,login", .group = "Login"},
-    {TENON_ENUM(shop_config, auth), .key = "auth", .label = "Login by", .help = "how you show it", .choices = auth_modes, .default_value = "none", .group = "Login"},
-    {TENON_STRING(shop_config, password), .key = "password", .label = "Password", .help = "what you know", .flags = TENON_REQUIRED | TENON_SECRET, .when = "auth=password", .group = "Login"},
-    {TENON_STRING(shop_config, certificate), .key = "certificate", .label = "Certificate", .help = "what you have", .flags = TENON_REQUIRED, .when = "auth=certificate", .group = "Login"},
-    {TENON_DURATION(shop_config, timeout), .key = "timeout", .label = "Timeout", .help = "how long to wait", .default_value = "15s", .min = 1, .max = 3600000},
-    {TENON_SIZE(shop_config, memory), .key = "memory", .label = "Memory", .help = "how much of it", .min = 1024, .max = INT64_MAX},
-    {TENON_NUMBER(shop_config, rate), .key = "rate", .label = "Rate", .help = "how fast", .default_value = "0.5", .min = 0, .max = 100},
-    {TENON_BOOLEAN(shop_config, tls), .key = "tls", .label = "TLS", .help = "whether to hide it", .default_value = "yes"},
-    {TENON_FILE(shop_config, ca), .key = "ca", .label = "CA", .help = "whom to trust", .when = "tls=true"},
+    {TENON_STRING(shop_config, host), .key = "host", .label = "Host", .help = "where the server is",
+     .flags = TENON_REQUIRED, .group = "Server"},
+    {TENON_INTEGER(shop_config, port), .key = "port", .label = "Port", .help = "where it listens",
+     .default_value = "5432", .min = 1, .max = 65535, .group = "Server"},
+    {TENON_STRING(shop_config, username), .key = "username", .label = "User", .help = "who you are",
+     .aliases = "user,login", .group = "Login"},
+    {TENON_ENUM(shop_config, auth), .key = "auth", .label = "Login by", .help = "how you show it",
+     .choices = auth_modes, .default_value = "none", .group = "Login"},
+    {TENON_STRING(shop_config, password), .key = "password", .label = "Password",
+     .help = "what you know", .flags = TENON_REQUIRED | TENON_SECRET, .when =
+         "auth=password", .group = "Login"},
+    {TENON_STRING(shop_config, certificate), .key = "certificate", .label = "Certificate",
+     .help = "what you have", .flags = TENON_REQUIRED, .when = "auth=certificate", .group =
+         "Login"},
+    {TENON_DURATION(shop_config, timeout), .key = "timeout", .label = "Timeout",
+     .help = "how long to wait", .default_value = "15s", .min = 1, .max = 3600000},
+    {TENON_SIZE(shop_config, memory), .key = "memory", .label = "Memory", .help = "how much of it",
+     .min = 1024, .max = INT64_MAX},
+    {TENON_NUMBER(shop_config, rate), .key = "rate", .label = "Rate", .help = "how fast",
+     .default_value = "0.5", .min = 0, .max = 100},
+    {TENON_BOOLEAN(shop_config, tls), .key = "tls", .label = "TLS", .help = "whether to hide it",
+     .default_value = "yes"},
+    {TENON_FILE(shop_config, ca), .key = "ca", .label = "CA", .help = "whom to trust",
+     .when = "tls=true"},
     {TENON_LIST(shop_config, hosts), .key = "hosts", .label = "Hosts", .help = "more of them"},
-    {TENON_MAP(shop_config, labels), .key = "labels", .label = "Labels", .help = "names for things"},
-    {TENON_MAP(shop_config, tokens), .key = "tokens", .label = "Tokens", .help = "what opens doors", .flags = TENON_SECRET},
-    {TENON_JSON(shop_config, options), .key = "options", .label = "Options", .help = "all else | or more"},
-    {TENON_PATH(shop_config, cache), .key = "cache", .label = "Cache", .help = "a folder", .flags = TENON_LOCAL},
+    {TENON_MAP(shop_config, labels), .key = "labels", .label = "Labels",
+     .help = "names for things"},
+    {TENON_MAP(shop_config, tokens), .key = "tokens", .label = "Tokens", .help = "what opens doors",
+     .flags = TENON_SECRET},
+    {TENON_JSON(shop_config, options), .key = "options", .label = "Options",
+     .help = "all else | or more"},
+    {TENON_PATH(shop_config, cache), .key = "cache", .label = "Cache", .help = "a folder",
+     .flags = TENON_LOCAL},
 };
 
-static const tenon_provider shop = {.struct_size = sizeof(tenon_provider), .kind = "shop", .category = "sql", .label = "Shop",
-                                    .summary = "A shop.", .params = TENON_PARAMS(shop_rows), .config_size = sizeof(shop_config)};
+static const tenon_provider shop = {.struct_size = sizeof(tenon_provider), .kind = "shop",
+                                    .category = "sql", .label = "Shop",
+                                    .summary = "A shop.", .params =
+                                        TENON_PARAMS(shop_rows), .config_size =
+                                            sizeof(shop_config)};
 
 typedef const char *const pairs[];
 
@@ -85,12 +105,14 @@ static void wrong(const char *const *kv, const char *const *texts) {
 static void table_is_sane(void **state) {
   (void)state;
   tenon_error err = TENON_ERROR_INIT;
-  if (tn_params_check(&shop, &err) || tn_config_check_defaults(&shop, &err)) fail_msg("%s", err.message);
+  if (tn_params_check(&shop, &err) || tn_config_check_defaults(&shop, &err))
+    fail_msg("%s", err.message);
 }
 
 static void defaults_and_values_of_each_type(void **state) {
   (void)state;
-  tn_config *config = good((pairs){"host", "db", "memory", "1.5G", "hosts", "a,\"b,c\",d\"\"e", "labels", "k=v,l=\"w,x\"", "options",
+  tn_config *config = good((pairs){"host", "db", "memory", "1.5G", "hosts", "a,\"b,c\",d\"\"e",
+                                   "labels", "k=v,l=\"w,x\"", "options",
                                    "{\"a\":[1,2]}", "cache", "/tmp", "ca", "-----BEGIN\nx\n", "rate", "1e-3", NULL});
   const shop_config *c = config->data;
   assert_string_equal(c->host, "db");
@@ -118,7 +140,8 @@ static void defaults_and_values_of_each_type(void **state) {
 
 static void json_lists_and_maps(void **state) {
   (void)state;
-  tn_config *config = good((pairs){"host", "db", "hosts", "[\"a\",\"b\\\"c\"]", "labels", "{\"k\":\"v=1\"}", NULL});
+  tn_config *config = good((pairs){"host", "db", "hosts", "[\"a\",\"b\\\"c\"]", "labels",
+                                   "{\"k\":\"v=1\"}", NULL});
   const shop_config *c = config->data;
   assert_string_equal(c->hosts.items[1], "b\"c");
   assert_string_equal(c->labels.items[0], "k");
@@ -127,7 +150,8 @@ static void json_lists_and_maps(void **state) {
   wrong((pairs){"host", "db", "hosts", "[1]", "labels", "{\"k\":[]}", NULL},
         (pairs){"hosts: \"[1]\" holds something that is not a text", "labels: ", NULL});
   wrong((pairs){"host", "db", "hosts", "\"a", "labels", "kv", NULL},
-        (pairs){"hosts: \"\"a\" has a quote that is not closed", "labels: \"kv\" is not a map", NULL});
+        (pairs){"hosts: \"\"a\" has a quote that is not closed", "labels: \"kv\" is not a map",
+                NULL});
 }
 
 static void a_list_where_one_value_is_wanted(void **state) {
@@ -145,9 +169,11 @@ static void a_list_where_one_value_is_wanted(void **state) {
 
 static void every_wrong_field_at_once(void **state) {
   (void)state;
-  wrong((pairs){"prot", "1", "port", "99999", "auth", "pasword", "timeout", "soon", "memory", "1", "rate", "101", "tls", "maybe",
+  wrong((pairs){"prot", "1", "port", "99999", "auth", "pasword", "timeout", "soon", "memory", "1",
+                "rate", "101", "tls", "maybe",
                 "options", "{", "cache", "", "zzzzzzzz", "x", NULL},
-        (pairs){"shop: ", "prot: no such parameter (did you mean port?)", "host: is required", "port: \"99999\" is more than 65535",
+        (pairs){"shop: ", "prot: no such parameter (did you mean port?)", "host: is required",
+                "port: \"99999\" is more than 65535",
                 "auth: \"pasword\" is none of none, password, certificate (did you mean password?)",
                 "timeout: \"soon\" is not a duration", "memory: \"1\" is less than 1024 bytes", "rate: \"101\" is not between 0 and 100",
                 "tls: \"maybe\" is neither true nor false", "options: \"{\" is not JSON", "cache: \"\" is empty",
@@ -161,23 +187,29 @@ static void aliases_and_the_last_wins(void **state) {
   assert_string_equal(c->host, "b");
   assert_string_equal(c->username, "bob");
   tn_config_free(config);
-  config = good((pairs){"host", "a", "login", "bob", "user", "ann", "username", "eve", "login", "bob", NULL});
+  config = good((pairs){"host", "a", "login", "bob", "user", "ann", "username", "eve", "login",
+                        "bob", NULL});
   assert_string_equal(((const shop_config *)config->data)->username, "bob");
   tn_config_free(config);
 }
 
 static void modes(void **state) {
   (void)state;
-  wrong((pairs){"host", "a", "auth", "password", NULL}, (pairs){"password: is required (auth=password)", NULL});
+  wrong((pairs){"host", "a", "auth", "password", NULL},
+        (pairs){"password: is required (auth=password)", NULL});
   wrong((pairs){"host", "a", "auth", "password", "password", "x", "certificate", "c", NULL},
         (pairs){"certificate: is only for auth=certificate", NULL});
-  wrong((pairs){"host", "a", "password", "x", NULL}, (pairs){"password: is only for auth=password", NULL});
-  wrong((pairs){"host", "a", "tls", "off", "ca", "x", NULL}, (pairs){"ca: is only for tls=true", NULL});
-  tn_config_free(good((pairs){"host", "a", "auth", "password", "password", "x", "tls", "ON", "ca", "x", NULL}));
+  wrong((pairs){"host", "a", "password", "x", NULL}, (pairs){"password: is only for auth=password",
+                                                             NULL});
+  wrong((pairs){"host", "a", "tls", "off", "ca", "x", NULL},
+        (pairs){"ca: is only for tls=true", NULL});
+  tn_config_free(good((pairs){"host", "a", "auth", "password", "password", "x", "tls", "ON", "ca",
+                              "x", NULL}));
   /* a mode that is wrong says nothing about what it would need */
   tenon_error err;
   tn_config *config;
-  assert_int_equal(check((pairs){"host", "a", "auth", "x", "password", "p", NULL}, &config, &err), TENON_CONFIG);
+  assert_int_equal(check((pairs){"host", "a", "auth", "x", "password", "p", NULL}, &config, &err),
+                   TENON_CONFIG);
   assert_null(strstr(err.message, "password: is"));
   assert_null(strstr(err.message, "certificate: is"));
 }
@@ -192,7 +224,8 @@ static void references(void **state) {
   snprintf(reference, sizeof reference, "$FILE:%s", path);
   setenv("TENON_TEST_PORT", "6000", 1);
   unsetenv("TENON_TEST_NONE");
-  tn_config *config = good((pairs){"host", "$$ENV:X", "port", "$ENV:TENON_TEST_PORT", "auth", "password", "password", reference,
+  tn_config *config = good((pairs){"host", "$$ENV:X", "port", "$ENV:TENON_TEST_PORT", "auth",
+                                   "password", "password", reference,
                                    "ca", reference, "hosts", "[\"$ENV:TENON_TEST_PORT\"]", NULL});
   const shop_config *c = config->data;
   assert_string_equal(c->host, "$ENV:X");
@@ -202,17 +235,20 @@ static void references(void **state) {
   assert_string_equal(c->hosts.items[0], "6000");
   tn_config_free(config);
   wrong((pairs){"host", "$ENV:TENON_TEST_NONE", "ca", "$FILE:/nowhere/at/all", NULL},
-        (pairs){"host: the environment variable TENON_TEST_NONE is not set", "ca: /nowhere/at/all: No such file", NULL});
+        (pairs){"host: the environment variable TENON_TEST_NONE is not set",
+                "ca: /nowhere/at/all: No such file", NULL});
   /* what a file holds is not shown, whatever the parameter */
   tenon_error err;
-  assert_int_equal(check((pairs){"host", "a", "port", reference, NULL}, &config, &err), TENON_CONFIG);
+  assert_int_equal(check((pairs){"host", "a", "port", reference, NULL}, &config, &err),
+                   TENON_CONFIG);
   assert_null(strstr(err.message, "s3cret"));
   assert_non_null(strstr(err.message, "port: the value is not a whole number"));
   /* relative paths start where the setting says */
   tn_settings s;
   tn_settings_init(&s);
   snprintf(relative, sizeof relative, "$FILE:%s", path + 5);
-  const tn_setting host = {.key = "host", .value = relative, .base = "/tmp"}, cache = {.key = "cache", .value = "c", .base = "/tmp"};
+  const tn_setting host = {.key = "host", .value = relative, .base = "/tmp"}, cache =
+      {.key = "cache", .value = "c", .base = "/tmp"};
   assert_int_equal(tn_settings_add(&s, &host, NULL), TENON_OK);
   assert_int_equal(tn_settings_add(&s, &cache, NULL), TENON_OK);
   assert_int_equal(tn_config_new(&shop, &s, &config, NULL), TENON_OK);
@@ -225,14 +261,17 @@ static void references(void **state) {
 
 static void secrets_stay_out_of_messages(void **state) {
   (void)state;
-  tn_config *config = good((pairs){"host", "a", "auth", "password", "password", "hunter two", "tokens", "a=canary-1,b=canary-2", NULL});
+  tn_config *config = good((pairs){"host", "a", "auth", "password", "password", "hunter two",
+                                   "tokens", "a=canary-1,b=canary-2", NULL});
   tenon_error err = TENON_ERROR_INIT;
-  tenon_fail(&err, TENON_IO, TENON_STAGE_AUTH, "not hunter%20two", "login with hunter two, canary-1 and canary-2 failed");
+  tenon_fail(&err, TENON_IO, TENON_STAGE_AUTH, "not hunter%20two",
+             "login with hunter two, canary-1 and canary-2 failed");
   tn_config_redact(config, &err);
   assert_string_equal(err.message, "login with ***, *** and *** failed");
   assert_string_equal(err.remedy, "not ***");
   tn_config_free(config);
-  assert_int_equal(check((pairs){"host", "a", "passwort", "hunter two", "tokens", "canary-1", NULL}, &config, &err), TENON_CONFIG);
+  assert_int_equal(check((pairs){"host", "a", "passwort", "hunter two", "tokens", "canary-1", NULL},
+                         &config, &err), TENON_CONFIG);
   assert_null(strstr(err.message, "hunter"));
   assert_null(strstr(err.message, "canary"));
 }
@@ -240,29 +279,34 @@ static void secrets_stay_out_of_messages(void **state) {
 static void units(void **state) {
   (void)state;
   static const struct { const char *text; int64_t ms; } durations[] = {
-      {"90", 90000}, {"0", 0}, {"250ms", 250}, {"90s", 90000}, {"5m", 300000}, {"5min", 300000}, {"1h", 3600000}, {"2d", 172800000},
+      {"90", 90000}, {"0", 0}, {"250ms", 250}, {"90s", 90000}, {"5m", 300000}, {"5min",
+              300000}, {"1h", 3600000}, {"2d", 172800000},
       {"1.5h", 5400000}, {"0.001s", 1}, {"1.5", 1500}};
   for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
     int64_t ms = -1;
     assert_true(tn_parse_duration(durations[i].text, &ms));
     assert_int_equal(ms, durations[i].ms);
   }
-  static const char *const no_durations[] = {"", "-1", "1x", "s", "1 s", "0.0001s", "1.", ".5", "99999999999999999999", "9223372036854775807h", "1e3", "1h30m"};
+  static const char *const no_durations[] = {"", "-1", "1x", "s", "1 s", "0.0001s", "1.", ".5",
+                                             "99999999999999999999", "9223372036854775807h", "1e3", "1h30m"};
   for (size_t i = 0; i < sizeof no_durations / sizeof no_durations[0]; i++) {
     int64_t ms = -7;
     if (tn_parse_duration(no_durations[i], &ms)) fail_msg("%s", no_durations[i]);
     assert_int_equal(ms, -7);
   }
   static const struct { const char *text; int64_t bytes; } sizes[] = {
-      {"512", 512}, {"64K", 65536}, {"64kb", 65536}, {"64M", 67108864}, {"1.5G", 1610612736}, {"1TiB", 1099511627776}, {"7B", 7}};
+      {"512", 512}, {"64K", 65536}, {"64kb", 65536}, {"64M", 67108864}, {"1.5G",
+              1610612736}, {"1TiB", 1099511627776}, {"7B", 7}};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     int64_t bytes = -1;
     assert_true(tn_parse_size(sizes[i].text, &bytes));
     assert_int_equal(bytes, sizes[i].bytes);
   }
   int64_t n = -7;
-  assert_false(tn_parse_size("1.0001K", &n) || tn_parse_size("64X", &n) || tn_parse_size("9000000T", &n));
-  assert_false(tn_parse_integer("", &n) || tn_parse_integer("1x", &n) || tn_parse_integer(" 1", &n) || tn_parse_integer("9223372036854775808", &n));
+  assert_false(tn_parse_size("1.0001K", &n) || tn_parse_size("64X", &n) ||
+               tn_parse_size("9000000T", &n));
+  assert_false(tn_parse_integer("", &n) || tn_parse_integer("1x", &n) ||
+               tn_parse_integer(" 1", &n) || tn_parse_integer("9223372036854775808", &n));
   assert_int_equal(n, -7);
   assert_true(tn_parse_integer("-9223372036854775808", &n) && n == INT64_MIN);
   assert_true(tn_parse_integer("9223372036854775807", &n) && n == INT64_MAX);
@@ -272,27 +316,41 @@ static void tables_that_cannot_work(void **state) {
   (void)state;
   static const char *const choices[] = {"a", NULL};
   static const struct { tenon_param row; const char *says; } cases[] = {
-      {{TENON_STRING(shop_config, host), .key = "Host", .label = "x", .help = "x"}, "has no key of lower case"},
+      {{TENON_STRING(shop_config, host), .key = "Host", .label = "x", .help = "x"},
+       "has no key of lower case"},
       {{TENON_STRING(shop_config, host), .key = "x", .label = "x"}, "has no label or no help"},
-      {{TENON_STRING(shop_config, host), .key = "port", .label = "x", .help = "x"}, "has the key of another row"},
-      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .aliases = "a,port"}, "has an alias"},
-      {{.type = TENON_PARAM_STRING, .offset = 0, .key = "x", .label = "x", .help = "x"}, "has no place in the config struct"},
-      {{.type = TENON_PARAM_STRING, .offset = sizeof(shop_config), .key = "x", .label = "x", .help = "x"}, "lies outside"},
-      {{TENON_INTEGER(shop_config, port), .key = "x", .label = "x", .help = "x"}, "has the place of another row"},
-      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .choices = choices}, "has choices and is no choice"},
-      {{TENON_ENUM(shop_config, auth), .key = "x", .label = "x", .help = "x", .choices = choices, .default_value = "b"}, "none of its choices"},
-      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .when = "auth=a"}, "depends on no row before it"},
-      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .when = "port=a"}, "neither a choice nor a boolean"},
-      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .flags = TENON_SECRET, .default_value = "x"}, "is secret and has a default"},
+      {{TENON_STRING(shop_config, host), .key = "port", .label = "x", .help = "x"},
+       "has the key of another row"},
+      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x",
+        .aliases = "a,port"}, "has an alias"},
+      {{.type = TENON_PARAM_STRING, .offset = 0, .key = "x", .label = "x", .help = "x"},
+       "has no place in the config struct"},
+      {{.type = TENON_PARAM_STRING, .offset = sizeof(shop_config), .key = "x", .label = "x",
+        .help = "x"}, "lies outside"},
+      {{TENON_INTEGER(shop_config, port), .key = "x", .label = "x", .help = "x"},
+       "has the place of another row"},
+      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .choices = choices},
+       "has choices and is no choice"},
+      {{TENON_ENUM(shop_config, auth), .key = "x", .label = "x", .help = "x", .choices = choices,
+        .default_value = "b"}, "none of its choices"},
+      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .when = "auth=a"},
+       "depends on no row before it"},
+      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x", .when = "port=a"},
+       "neither a choice nor a boolean"},
+      {{TENON_STRING(shop_config, host), .key = "x", .label = "x", .help = "x",
+        .flags = TENON_SECRET, .default_value = "x"}, "is secret and has a default"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    tenon_param rows[] = {{TENON_INTEGER(shop_config, port), .key = "port", .label = "Port", .help = "x"}, cases[i].row};
-    tenon_provider p = {.kind = "k", .params = TENON_PARAMS(rows), .config_size = sizeof(shop_config)};
+    tenon_param rows[] = {{TENON_INTEGER(shop_config, port), .key = "port", .label = "Port",
+                           .help = "x"}, cases[i].row};
+    tenon_provider p = {.kind = "k", .params = TENON_PARAMS(rows),
+                        .config_size = sizeof(shop_config)};
     tenon_error err = TENON_ERROR_INIT;
     assert_int_equal(tn_params_check(&p, &err), TENON_INTERNAL);
     if (!strstr(err.message, cases[i].says)) fail_msg("%zu: %s", i, err.message);
   }
-  tenon_param bad[] = {{TENON_INTEGER(shop_config, port), .key = "port", .label = "x", .help = "x", .default_value = "many"}};
+  tenon_param bad[] = {{TENON_INTEGER(shop_config, port), .key = "port", .label = "x", .help = "x",
+                        .default_value = "many"}};
   tenon_provider p = {.kind = "k", .params = TENON_PARAMS(bad), .config_size = sizeof(shop_config)};
   tenon_error err = TENON_ERROR_INIT;
   assert_int_equal(tn_config_check_defaults(&p, &err), TENON_INTERNAL);
@@ -328,8 +386,10 @@ static void help_text(void **state) {
   tn_str_init(&s, 1 << 16);
   assert_true(tn_params_help(&shop, 80, &s));
   const char *text = tn_str_text(&s);
-  assert_non_null(strstr(text, "Shop (shop)\nA shop.\n\nServer\n  host             text     where the server is (required)\n"));
-  assert_non_null(strstr(text, "  auth             choice   how you show it (one of none, password, certificate;\n"
+  assert_non_null(strstr(text,
+                         "Shop (shop)\nA shop.\n\nServer\n  host             text     where the server is (required)\n"));
+  assert_non_null(strstr(text,
+                         "  auth             choice   how you show it (one of none, password, certificate;\n"
                                "                            default none)\n"));
   for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
     if (strcspn(line, "\n") > 80) fail_msg("%.*s", (int)strcspn(line, "\n"), line);
@@ -355,7 +415,8 @@ static void json_schema(void **state) {
   assert_int_equal(tn_json_count(branches), 3);
   /* the default's branch needs no key, the others do, and say what they require */
   assert_int_equal(tn_json_count(tn_json_get(tn_json_at(branches, 0), "required")), 0);
-  assert_string_equal(tn_json_string(tn_json_at(tn_json_get(tn_json_at(branches, 1), "required"), 1)), "password");
+  assert_string_equal(tn_json_string(tn_json_at(tn_json_get(tn_json_at(branches, 1), "required"),
+                                                1)), "password");
   tn_json_free(root);
   tn_str_release(&s);
 }

@@ -83,7 +83,8 @@ static void used_ones_are_reset_and_broken_ones_dropped(void **state) {
 
 static void the_most_is_kept_to(void **state) {
   (void)state;
-  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "2", "max_overflow", "1", NULL});
+  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "2", "max_overflow", "1",
+                                                         NULL});
   tn_session *s[3], *more;
   for (int i = 0; i < 3; i++) s[i] = fake_session(c);
   tenon_ctx *ctx = ctx_of(100);
@@ -136,7 +137,8 @@ static void old_ones_are_replaced(void **state) {
 
 static void failed_opens_give_their_place_back(void **state) {
   (void)state;
-  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "1", "max_overflow", "0", "password", "canary-7", NULL});
+  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "1", "max_overflow", "0",
+                                                         "password", "canary-7", NULL});
   tn_session *s = (tn_session *)1;
   tenon_error err = TENON_ERROR_INIT;
   fake.fail_opens = 2;   /* one is tried again */
@@ -182,14 +184,16 @@ static int in_line(tn_connector *c) {
 }
 
 static void wait_for_line(tn_connector *c, int n) {
-  for (int64_t until = tn_now_ms() + 5000; in_line(c) != n; usleep(200)) assert_true(tn_now_ms() < until);
+  for (int64_t until = tn_now_ms() + 5000; in_line(c) != n; usleep(200))
+    assert_true(tn_now_ms() < until);
 }
 
 static void first_come_first_served(void **state) {
   (void)state;
   enum { VISITORS = 12 };
   visitor v[VISITORS];
-  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "1", "max_overflow", "0", NULL});
+  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "1", "max_overflow", "0",
+                                                         NULL});
   tn_session *held = fake_session(c);
   atomic_store(&turns, 0);
   for (int i = 0; i < VISITORS; i++) {
@@ -214,7 +218,8 @@ static void first_come_first_served(void **state) {
 static void a_broken_session_lets_the_next_in_line_open_one(void **state) {
   (void)state;
   visitor v;
-  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "1", "max_overflow", "0", NULL});
+  tn_connector *c = fake_connector(&fake_pooled, (pairs){"pool_size", "1", "max_overflow", "0",
+                                                         NULL});
   tn_session *held = fake_session(c);
   v = (visitor){.connector = c, .ctx = ctx_of(10000)};
   pthread_create(&v.thread, NULL, visit, &v);
@@ -240,7 +245,9 @@ static void new_parameters_make_new_sessions(void **state) {
   tn_session_release(idle);
   assert_int_equal(tn_tables_read(NULL, streaming, &r, &rows, NULL, NULL), TENON_OK);
   tn_session_release(streaming);
-  assert_int_equal(tn_connector_replace(c, fake_config_of(&fake_pooled, (pairs){"password", "new", NULL}), NULL), TENON_OK);
+  assert_int_equal(tn_connector_replace(c, fake_config_of(&fake_pooled,
+                                                          (pairs){"password", "new",
+                                                                  NULL}), NULL), TENON_OK);
   assert_int_equal(fake.open, 1);   /* the idle one is gone, the stream goes on */
   tn_session *s = fake_session(c);
   assert_int_equal(fake.opens, 3);
@@ -294,7 +301,8 @@ static void *work(void *arg) {
     } else {
       tn_session_release(s);
     }
-    if ((seed >> 16 & 63) == 0) tn_connector_replace(busy, fake_config_of(&fake_pooled, NULL), NULL);
+    if ((seed >> 16 & 63) == 0)
+      tn_connector_replace(busy, fake_config_of(&fake_pooled, NULL), NULL);
   }
   return NULL;
 }
@@ -303,7 +311,8 @@ static void many_threads(void **state) {
   (void)state;
   pthread_t threads[8];
   busy = fake_connector(&fake_pooled, (pairs){"pool_size", "2", "max_overflow", "2", NULL});
-  const tn_fault faults[] = {{.operation = "reset", .at = 50, .times = 10, .code = TENON_IO}, {.operation = "tables.read", .at = 99, .times = 3, .code = TENON_IO}};
+  const tn_fault faults[] = {{.operation = "reset", .at = 50, .times = 10, .code = TENON_IO},
+                             {.operation = "tables.read", .at = 99, .times = 3, .code = TENON_IO}};
   tn_faults_set(faults, 2);
   atomic_store(&failures, 0);
   for (uintptr_t i = 0; i < 8; i++) pthread_create(&threads[i], NULL, work, (void *)(i + 1));

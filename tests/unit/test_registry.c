@@ -26,39 +26,47 @@ static tenon_status bad_init(const tenon_host *host, tenon_error *err) {
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, NULL, "not here");
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *t, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *t,
+                         tenon_error *err) {
   (void)ctx, (void)p, (void)config, (void)t, (void)err;
   return TENON_OK;
 }
 
-static tenon_status open_it(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_it(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret,
+                            tenon_error *err) {
   (void)ctx, (void)p, (void)config, (void)ret, (void)err;
   return TENON_OK;
 }
 
 static void close_it(void *session) { (void)session; }
 
-static tenon_status list(tenon_ctx *ctx, void *s, const tenon_tables_list *r, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *s, const tenon_tables_list *r, tenon_stream *ret,
+                         tenon_error *err) {
   (void)ctx, (void)s, (void)r, (void)ret, (void)err;
   return TENON_OK;
 }
 
-static tenon_status describe(tenon_ctx *ctx, void *s, const tenon_read *r, tenon_table *ret, tenon_error *err) {
+static tenon_status describe(tenon_ctx *ctx, void *s, const tenon_read *r, tenon_table *ret,
+                             tenon_error *err) {
   (void)ctx, (void)s, (void)r, (void)ret, (void)err;
   return TENON_OK;
 }
 
-static tenon_status read_it(tenon_ctx *ctx, void *s, const tenon_read *r, tenon_rows *ret, tenon_error *err) {
+static tenon_status read_it(tenon_ctx *ctx, void *s, const tenon_read *r, tenon_rows *ret,
+                            tenon_error *err) {
   (void)ctx, (void)s, (void)r, (void)ret, (void)err;
   return TENON_OK;
 }
 
-static const tenon_tables_ops tables = {.struct_size = sizeof tables, .list = list, .describe = describe, .read = read_it};
+static const tenon_tables_ops tables = {.struct_size = sizeof tables, .list = list,
+                                        .describe = describe, .read = read_it};
 static const char *const aliases[] = {"db", "base", NULL};
 
 static const tenon_provider whole = {
-    .struct_size = sizeof whole, .abi = TENON_ABI, .kind = "database", .category = "sql", .label = "Database", .summary = "Rows.",
-    .aliases = aliases, .init = init, .test = test, .open = open_it, .close = close_it, .tables = &tables};
+    .struct_size = sizeof whole, .abi = TENON_ABI, .kind = "database", .category = "sql", .label =
+        "Database", .summary = "Rows.",
+    .aliases = aliases, .init = init, .test = test, .open = open_it, .close = close_it, .tables =
+        &tables};
 
 static tn_registry *registry;
 
@@ -182,7 +190,8 @@ static void test_steps(void **state) {
   h->step_end(&t, TENON_FAILED, "start it", "refused");
   assert_string_equal(t.steps[1].remedy, "start it");
   assert_string_equal(t.facts[0].value, "15");
-  for (int i = 0; i < 100; i++) h->step_begin(&t, "more"), h->step_end(&t, TENON_PASSED, NULL, NULL), h->fact(&t, "k", "v");
+  for (int i = 0; i < 100; i++)
+    h->step_begin(&t, "more"), h->step_end(&t, TENON_PASSED, NULL, NULL), h->fact(&t, "k", "v");
   assert_int_equal(t.step_count, 16);
   assert_int_equal(t.fact_count, 16);
 }
@@ -192,12 +201,15 @@ static void libraries(void **state) {
   void *slots[2] = {NULL, NULL};
   tenon_error err = TENON_ERROR_INIT;
   const char *const names[] = {"libnothing-at-all.so.9", "libc.so.6", NULL};
-  assert_int_equal(tn_host()->library(names, (const char *const[]){"strlen", "memcpy"}, slots, 2, NULL, &err), TENON_OK);
+  assert_int_equal(tn_host()->library(names, (const char *const[]){"strlen", "memcpy"}, slots, 2,
+                                      NULL, &err), TENON_OK);
   assert_non_null(slots[1]);
-  assert_int_equal(tn_host()->library(names, (const char *const[]){"no_such_symbol"}, slots, 1, "install it", &err), TENON_UNSUPPORTED);
+  assert_int_equal(tn_host()->library(names, (const char *const[]){"no_such_symbol"}, slots, 1,
+                                      "install it", &err), TENON_UNSUPPORTED);
   assert_string_equal(err.remedy, "install it");
   tn_error_init(&err);
-  assert_int_equal(tn_host()->library((const char *const[]){"libnothing-at-all.so.9", NULL}, NULL, slots, 0, "install it", &err), TENON_UNSUPPORTED);
+  assert_int_equal(tn_host()->library((const char *const[]){"libnothing-at-all.so.9", NULL}, NULL,
+                                      slots, 0, "install it", &err), TENON_UNSUPPORTED);
   assert_non_null(strstr(err.message, "libnothing-at-all.so.9"));
 }
 

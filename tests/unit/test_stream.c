@@ -43,7 +43,8 @@ static tenon_ctx *ctx_of(int64_t ms) {
   return ctx;
 }
 
-static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, struct ArrowArrayStream *ret, tenon_error *err) {
+static tenon_status open_rows(tenon_ctx *ctx, tn_session *s, struct ArrowArrayStream *ret,
+                              tenon_error *err) {
   const tenon_read r = fake_read();
   tn_error_init(err);
   return tn_tables_read(ctx, s, &r, ret, NULL, err);
@@ -136,16 +137,19 @@ static void what_passes_by_itself_is_tried_again(void **state) {
   tn_session *s = fake_session(connector);
   struct ArrowArrayStream rows;
   tenon_error err;
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 2, .code = TENON_LIMITED, .retryable = true}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 2, .code = TENON_LIMITED,
+                            .retryable = true}, 1);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_OK);
   assert_int_equal(fake_drain(&rows, &err), 10);
   assert_int_equal(fake.opens, 1);
   /* the third failure is the answer */
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 3, .code = TENON_LIMITED, .retryable = true}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 3, .code = TENON_LIMITED,
+                            .retryable = true}, 1);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_LIMITED);
   assert_string_equal(err.message, "injected fault in tables.read");
   /* what does not pass is not */
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 1, .code = TENON_NOT_FOUND}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 1,
+                            .code = TENON_NOT_FOUND}, 1);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_NOT_FOUND);
   tn_session_release(s);
 }
@@ -178,14 +182,16 @@ static void the_system_may_say_when(void **state) {
   struct ArrowArrayStream rows;
   tenon_error err;
   int64_t began = tn_now_ms();
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 1, .code = TENON_LIMITED, .retryable = true, .retry_after_ms = 400}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 1, .code = TENON_LIMITED,
+                            .retryable = true, .retry_after_ms = 400}, 1);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_OK);
   assert_in_range(tn_now_ms() - began, 400, 1400);
   assert_int_equal(fake_drain(&rows, &err), 10);
   /* not if that is later than anybody waits */
   tenon_ctx *ctx = ctx_of(1000);
   began = tn_now_ms();
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 1, .code = TENON_LIMITED, .retryable = true, .retry_after_ms = 5000}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 1, .code = TENON_LIMITED,
+                            .retryable = true, .retry_after_ms = 5000}, 1);
   assert_int_equal(open_rows(ctx, s, &rows, &err), TENON_LIMITED);
   assert_in_range(tn_now_ms() - began, 0, 300);
   tenon_ctx_free(ctx);
@@ -198,7 +204,8 @@ static void retries_have_a_budget(void **state) {
   struct ArrowArrayStream rows;
   tenon_error err;
   atomic_store(&connector->budget_milli, 1000);
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 99, .code = TENON_LIMITED, .retryable = true}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 99, .code = TENON_LIMITED,
+                            .retryable = true}, 1);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_LIMITED);
   int64_t began = tn_now_ms();
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_LIMITED);
@@ -211,7 +218,8 @@ static void what_failed_is_looked_at_before_it_is_used_again(void **state) {
   tn_session *s = fake_session(connector);
   struct ArrowArrayStream rows;
   tenon_error err;
-  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 2, .code = TENON_NOT_FOUND}, 1);
+  tn_faults_set(&(tn_fault){.operation = "tables.read", .at = 1, .times = 2,
+                            .code = TENON_NOT_FOUND}, 1);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_NOT_FOUND);
   assert_int_equal(open_rows(NULL, s, &rows, &err), TENON_NOT_FOUND);
   assert_int_equal(fake.checks, 1);
@@ -308,7 +316,8 @@ static void absent_operations_name_kind_and_operation(void **state) {
   tn_session *s = fake_session(connector);
   tenon_error err = TENON_ERROR_INIT;
   tenon_executed done;
-  assert_int_equal(tn_tables_execute(NULL, s, &(tenon_execute){.statement = "x"}, &done, &err), TENON_UNSUPPORTED);
+  assert_int_equal(tn_tables_execute(NULL, s, &(tenon_execute){.statement = "x"}, &done, &err),
+                   TENON_UNSUPPORTED);
   assert_string_equal(err.message, "kind fake_pooled has no operation tables.execute");
   /* what is in a request is consumed all the same */
   struct ArrowArrayStream rows;
@@ -316,7 +325,8 @@ static void absent_operations_name_kind_and_operation(void **state) {
   tenon_error why;
   assert_int_equal(open_rows(NULL, other, &rows, &why), TENON_OK);
   tenon_written written;
-  assert_int_equal(tn_tables_write(NULL, s, &(tenon_write){.rows = &rows}, &written, NULL), TENON_UNSUPPORTED);
+  assert_int_equal(tn_tables_write(NULL, s, &(tenon_write){.rows = &rows}, &written, NULL),
+                   TENON_UNSUPPORTED);
   assert_null(rows.release);
   tn_session_release(other);
   tn_session_release(s);
@@ -342,7 +352,8 @@ static void foreign_release(struct ArrowArrayStream *s) {
 static void foreign_streams_say_what_they_can(void **state) {
   (void)state;
   int released = 0;
-  struct ArrowArrayStream in = {.get_schema = foreign_schema, .get_last_error = foreign_error, .release = foreign_release, .private_data = &released};
+  struct ArrowArrayStream in = {.get_schema = foreign_schema, .get_last_error = foreign_error,
+                                .release = foreign_release, .private_data = &released};
   tenon_stream out;
   tenon_error err = TENON_ERROR_INIT;
   assert_int_equal(tn_stream_error(&in, ENOENT, &err), TENON_NOT_FOUND);

@@ -22,9 +22,12 @@ typedef struct place {
 static const tenon_param host_rows[] = {
     {TENON_STRING(place, host), .key = "host", .label = "x", .help = "x"},
     {TENON_INTEGER(place, port), .key = "port", .label = "x", .help = "x"},
-    {TENON_STRING(place, username), .key = "username", .label = "x", .help = "x", .aliases = "user"},
-    {TENON_STRING(place, password), .key = "password", .label = "x", .help = "x", .flags = TENON_SECRET},
-    {TENON_STRING(place, database), .key = "db", .label = "x", .help = "x", .aliases = "database,dbname"},
+    {TENON_STRING(place, username), .key = "username", .label = "x", .help = "x",
+     .aliases = "user"},
+    {TENON_STRING(place, password), .key = "password", .label = "x", .help = "x",
+     .flags = TENON_SECRET},
+    {TENON_STRING(place, database), .key = "db", .label = "x", .help = "x",
+     .aliases = "database,dbname"},
     {TENON_STRING(place, mode), .key = "mode", .label = "x", .help = "x"},
 };
 static const tenon_param path_rows[] = {
@@ -32,20 +35,24 @@ static const tenon_param path_rows[] = {
     {TENON_STRING(place, mode), .key = "mode", .label = "x", .help = "x"},
 };
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *t, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *t,
+                         tenon_error *err) {
   (void)ctx, (void)p, (void)config, (void)t, (void)err;
   return TENON_OK;
 }
 
-static tenon_status open_it(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_it(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret,
+                            tenon_error *err) {
   (void)ctx, (void)p, (void)config, (void)ret, (void)err;
   return TENON_OK;
 }
 
 static void close_it(void *session) { (void)session; }
 
-static tenon_status parse_own(const char *url, tenon_status (*set)(void *, const char *, const char *, tenon_error *), void *arg, tenon_error *err) {
-  if (strstr(url, "bad")) return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "my own complaint");
+static tenon_status parse_own(const char *url, tenon_status (*set)(void *, const char *,
+        const char *, tenon_error *), void *arg, tenon_error *err) {
+  if (strstr(url, "bad"))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "my own complaint");
   return set(arg, "mode", url + strlen("own://"), err);
 }
 
@@ -70,7 +77,8 @@ static void answer(const char *input, char *text, size_t room) {
     return;
   }
   size_t n = (size_t)snprintf(text, room, "%s", p->kind);
-  for (size_t i = 0; i < s.count && n < room; i++) n += (size_t)snprintf(text + n, room - n, " %s=%s", s.items[i].key, s.items[i].value);
+  for (size_t i = 0; i < s.count && n < room; i++)
+    n += (size_t)snprintf(text + n, room - n, " %s=%s", s.items[i].key, s.items[i].value);
   tn_settings_release(&s);
 }
 
