@@ -30,10 +30,10 @@ def receive(sock, size):
 
 
 class FaultProxy:
-    def __init__(self, upstream, step=None, fault=None, certificate=None):
+    def __init__(self, upstream, step=None, fault=None, certificate=None, address="127.0.0.1"):
         """upstream: path of the server's socket. certificate: (cert, key) to offer TLS with; else it is refused."""
         self.upstream, self.step, self.fault, self.certificate = upstream, step, fault, certificate
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server((address, 0))
         self.port = self.listener.getsockname()[1]
         self.held, self.seen, self.cancels, self.forwarded = [], [], 0, 0
         self.over = threading.Event()

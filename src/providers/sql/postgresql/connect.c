@@ -194,7 +194,10 @@ static tenon_stage stage_of(ConnStatusType status) {
 }
 
 static void pass_tcp(tn_pg_dial *d) {
-  tn_pg_step_end(d, TENON_PASSED, NULL, "connected to %s", d->endpoint->local ? d->where : d->address->text);
+  bool six = strchr(d->address->text, ':') != NULL;
+  if (d->endpoint->local) tn_pg_step_end(d, TENON_PASSED, NULL, "connected to %s", d->where);
+  else tn_pg_step_end(d, TENON_PASSED, NULL, six ? "connected to [%s]:%u" : "connected to %s:%u", d->address->text,
+                      d->endpoint->port);
 }
 
 static void pass_tls(tn_pg_dial *d) {

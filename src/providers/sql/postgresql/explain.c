@@ -50,7 +50,6 @@ static const char *remedy_of_28000(const tn_pg_dial *d, const char *refusal, ten
   if (names_hba(refusal)) {
     if (!tn_pq.PQsslInUse(d->conn) && line_has(refusal, "no encryption")) {
       err->code = TENON_TLS;
-      err->stage = TENON_STAGE_TLS;
       return "the server takes this login only over TLS: say sslmode=require or verify-full";
     }
     err->code = TENON_FORBIDDEN;
@@ -78,8 +77,7 @@ static tenon_status refused(tn_pg_dial *d, const char *refusal, tenon_error *err
   if (strcmp(sqlstate, "28000") == 0) remedy = remedy_of_28000(d, refusal, &own);
   if (strcmp(sqlstate, "28P01") == 0 && !d->config->password)
     remedy = "the server asks for a password, and none is given: set password";
-  if (own.stage != TENON_STAGE_PERMISSION && own.stage != TENON_STAGE_TLS)
-    own.stage = TENON_STAGE_AUTH;
+  if (own.stage != TENON_STAGE_PERMISSION) own.stage = TENON_STAGE_AUTH;
   tenon_fail(err, own.code, own.stage, remedy ? remedy : own.remedy, "%s: %s", d->where, own.message);
   if (err && err->code == own.code) {
     err->retryable = own.retryable;
