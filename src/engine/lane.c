@@ -142,13 +142,18 @@ static bool number_in(const char *f, tn_lane *lane) {
   return false;
 }
 
+/* Floats travel as the integers of their bits: DuckDB's dictionaries take 0.0 and -0.0 as one. */
 static tenon_status flat_in(const struct ArrowSchema *s, tn_lane *lane, tenon_error *err) {
   const char *f = s->format;
-  if (number_in(f, lane)) return TENON_OK;
+  if (number_in(f, lane)) {
+    if (f[0] == 'f') lane->type = DUCKDB_TYPE_INTEGER;
+    if (f[0] == 'g') lane->type = DUCKDB_TYPE_BIGINT;
+    return TENON_OK;
+  }
   switch (f[0]) {
     case 'n': lane->cell = TN_CELL_NULL; lane->type = DUCKDB_TYPE_INTEGER; lane->inner = 4; return TENON_OK;
     case 'b': lane->cell = TN_CELL_BOOL; lane->type = DUCKDB_TYPE_BOOLEAN; lane->inner = 1; return TENON_OK;
-    case 'e': lane->cell = TN_CELL_HALF; lane->type = DUCKDB_TYPE_FLOAT; lane->width = 2; lane->inner = 4; return TENON_OK;
+    case 'e': lane->cell = TN_CELL_HALF; lane->type = DUCKDB_TYPE_INTEGER; lane->width = 2; lane->inner = 4; return TENON_OK;
     case 'u': case 'U': set_text(lane, DUCKDB_TYPE_VARCHAR, f[0] == 'U'); return TENON_OK;
     case 'z': case 'Z': set_text(lane, DUCKDB_TYPE_BLOB, f[0] == 'Z'); return TENON_OK;
     case 'd': return decimal_in(s, lane, err);
@@ -285,6 +290,7 @@ tenon_status tn_lane_key(const struct ArrowSchema *s, tn_lane ret[2], int *ret_c
   else if (f[0] == 'w') ret[0].cell = TN_CELL_FIXED, ret[0].type = DUCKDB_TYPE_BLOB, ret[0].width = (int32_t)strtol(f + 2, NULL, 10), ret[0].inner = 16;
   else if (strchr("uUzZ", f[0])) set_text(&ret[0], DUCKDB_TYPE_BLOB, f[0] == 'U' || f[0] == 'Z');
   else status = flat_in(s, &ret[0], err);
+  if (float_like) ret[0].type = f[0] == 'g' ? DUCKDB_TYPE_DOUBLE : DUCKDB_TYPE_FLOAT;
   if (status) tn_lane_release(&ret[0]);
   return status;
 }

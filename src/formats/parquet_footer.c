@@ -184,6 +184,7 @@ static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *l
       case 9: data = place_of(t, &f, p); break;
       case 11: dictionary = place_of(t, &f, p); break;
       case 12:
+        c->statistics_at = t->at;
         if (f.type != TN_THRIFT_STRUCT) t->bad = true;
         else if (read_statistics(t)) leaf->old_bounds = true;
         break;

@@ -47,6 +47,7 @@ typedef struct tn_parquet_chunk {
   uint32_t leaf;                 /* its element */
   int64_t begin, size;           /* begin is within the file */
   size_t type_at;                /* the byte of the footer that has its physical type */
+  size_t statistics_at;          /* the one where its statistics begin, 0: it has none */
 } tn_parquet_chunk;
 
 typedef struct tn_parquet_footer {

@@ -42,9 +42,15 @@ static void put_nanos(tn_str *to, int *last, int logical, bool utc) {
   for (int ends = 0; ends < 4; ends++) tn_str_putc(to, 0);   /* of NANOS, of unit, of TIME, of the union */
 }
 
+static tn_physical patched_physical(const tn_parquet_element *e, tn_patch patch) {
+  if (patch == TN_PATCH_FLOAT) return TN_FLOAT;
+  if (patch == TN_PATCH_DOUBLE) return TN_DOUBLE;
+  return patch == TN_PATCH_RAW && e->physical == TN_INT96 ? TN_FIXED_LEN_BYTE_ARRAY : e->physical;
+}
+
 static void put_element(tn_str *to, const tn_parquet_element *e, tn_patch patch) {
   int last = 0;
-  tn_physical physical = e->physical == TN_INT96 ? TN_FIXED_LEN_BYTE_ARRAY : e->physical;
+  tn_physical physical = patched_physical(e, patch);
   if (e->child_count == 0) put_int(to, &last, 1, (int32_t)physical);
   if (physical == TN_FIXED_LEN_BYTE_ARRAY) put_int(to, &last, 2, e->physical == TN_INT96 ? INT96_BYTES : e->type_length);
   put_int(to, &last, 3, e->repetition);
@@ -55,6 +61,15 @@ static void put_element(tn_str *to, const tn_parquet_element *e, tn_patch patch)
   if (patch == TN_PATCH_TIMESTAMP_NS_UTC) put_nanos(to, &last, TN_LOGICAL_TIMESTAMP, true);
   if (patch == TN_PATCH_TIME_NS) put_nanos(to, &last, TN_LOGICAL_TIME, false);
   tn_str_putc(to, 0);
+}
+
+/* In place: a type is one byte, a varint. Statistics become unknown when the number of their first field
+ * is raised by fifteen, and with it those of all that follow. */
+static void patch_chunk(const tn_parquet_footer *f, const tn_parquet_chunk *c, tn_patch patch, char *data) {
+  const tn_parquet_element *e = &f->elements[c->leaf];
+  data[c->type_at] = (char)(patched_physical(e, patch) << 1);
+  bool is_float = patch == TN_PATCH_FLOAT || patch == TN_PATCH_DOUBLE;
+  if (is_float && c->statistics_at && data[c->statistics_at]) data[c->statistics_at] = (char)(data[c->statistics_at] | 0xF0);
 }
 
 tenon_status tn_parquet_patch(const tn_parquet_footer *f, const uint8_t *patches, tn_str *ret_footer, tenon_error *err) {
@@ -68,11 +83,7 @@ tenon_status tn_parquet_patch(const tn_parquet_footer *f, const uint8_t *patches
   size_t moved = ret_footer->size - at;   /* what is behind the schema only moves */
   tn_str_add(ret_footer, (const char *)f->data + at, f->size - at);
   if (ret_footer->failed) return tn_no_memory(err);
-  for (size_t i = 0; i < f->chunk_count; i++) {
-    const tn_parquet_chunk *c = &f->chunks[i];
-    enum { FIXED = TN_FIXED_LEN_BYTE_ARRAY << 1 };   /* as a varint */
-    if (patches[c->leaf] == TN_PATCH_RAW && f->elements[c->leaf].physical == TN_INT96) ret_footer->data[c->type_at + moved] = FIXED;
-  }
+  for (size_t i = 0; i < f->chunk_count; i++) patch_chunk(f, &f->chunks[i], (tn_patch)patches[f->chunks[i].leaf], ret_footer->data + moved);
   return TENON_OK;
 }
 

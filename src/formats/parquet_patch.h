@@ -13,7 +13,9 @@ typedef enum tn_patch {
   TN_PATCH_NONE = 0,
   TN_PATCH_RAW,              /* no logical type at all; 96 bits become 12 bytes */
   TN_PATCH_TIMESTAMP_NS_UTC, /* INT64 is a timestamp of nanoseconds in UTC */
-  TN_PATCH_TIME_NS           /* INT64 is a time of nanoseconds */
+  TN_PATCH_TIME_NS,          /* INT64 is a time of nanoseconds */
+  TN_PATCH_FLOAT,            /* INT32 and INT64 are the bits of floats; their statistics, which are of integers, */
+  TN_PATCH_DOUBLE            /* are made unknown */
 } tn_patch;
 
 /* The footer with one patch for each of its elements applied. */

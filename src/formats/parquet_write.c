@@ -197,6 +197,8 @@ typedef struct tn_marking {
 } tn_marking;
 
 static tn_patch patch_of(const char *f) {
+  if (strcmp(f, "f") == 0 || strcmp(f, "e") == 0) return TN_PATCH_FLOAT;
+  if (strcmp(f, "g") == 0) return TN_PATCH_DOUBLE;
   if (strncmp(f, "tsn:", 4) == 0 && f[4]) return TN_PATCH_TIMESTAMP_NS_UTC;
   return strcmp(f, "ttn") == 0 ? TN_PATCH_TIME_NS : TN_PATCH_NONE;
 }
@@ -209,8 +211,9 @@ static bool mark(tn_marking *m, const struct ArrowSchema *s) {
   while (m->at < m->footer->element_count && m->footer->elements[m->at].child_count) m->at++;
   if (m->at == m->footer->element_count) return false;
   const tn_parquet_element *e = &m->footer->elements[m->at];
-  m->patches[m->at++] = (uint8_t)patch_of(s->format);
-  return !patch_of(s->format) || e->physical == TN_INT64;
+  tn_patch patch = patch_of(s->format);
+  m->patches[m->at++] = (uint8_t)patch;
+  return patch == TN_PATCH_NONE || e->physical == (patch == TN_PATCH_FLOAT ? TN_INT32 : TN_INT64);
 }
 
 static bool has_marks(const struct ArrowSchema *s) {

@@ -132,14 +132,14 @@ static void append_value(tn_column *c, const char *f) {
   } else if (!strcmp(f, "tdm")) assert_true(tn_append_i64(c, ((int64_t)(r % 2000000) - 1000000) * 86400000));
   else if (!strcmp(f, "tts")) assert_true(tn_append_i32(c, (int32_t)(r % 86400)));
   else if (!strcmp(f, "ttm")) assert_true(tn_append_i32(c, (int32_t)(r % 86400000)));
-  else if (f[0] == 'e') { uint16_t half = (uint16_t)(r % 31744 | (r & 32768)); assert_true(tn_append_fixed(c, &half)); }
+  else if (f[0] == 'e') { uint16_t half = (uint16_t)((r & 256 ? 0 : r % 31744) | (r & 32768)); assert_true(tn_append_fixed(c, &half)); }
   else if (!strncmp(f, "tss", 3)) assert_true(tn_append_i64(c, (int64_t)(r >> 30) - 3000000000));
   else if (!strcmp(f, "ttu")) assert_true(tn_append_i64(c, (int64_t)(r % 86400000000u)));
   else if (!strcmp(f, "tdD")) assert_true(tn_append_i32(c, (int32_t)(r % 2000000) - 1000000));
   else if (!strncmp(f, "tsm", 3)) assert_true(tn_append_i64(c, (int64_t)(r >> 20) / 1000));
   else if (f[0] == 't') assert_true(tn_append_i64(c, (int64_t)r / 4));
-  else if (f[0] == 'f') { float x = (float)(int32_t)r / 3; assert_true(tn_append_fixed(c, &x)); }
-  else if (f[0] == 'g') assert_true(tn_append_f64(c, (double)(int64_t)r / 7));
+  else if (f[0] == 'f') { float x = r % 4 ? (float)(int32_t)r / 3 : r & 64 ? 0.0f : -0.0f; assert_true(tn_append_fixed(c, &x)); }
+  else if (f[0] == 'g') assert_true(tn_append_f64(c, r % 4 ? (double)(int64_t)r / 7 : r & 64 ? 0.0 : -0.0));
   else assert_true(tn_append_fixed(c, wide));
 }
 
