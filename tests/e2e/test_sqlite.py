@@ -186,6 +186,26 @@ def test_a_misfit_names_column_row_and_way_out(tmp_path):
     assert arrow(f"{tmp_path}/m.db:m", "--columns", "b")["b"].to_pylist() == ["x", "y", "z"]
 
 
+@pytest.mark.parametrize("words", [["--where", "a > 100"], ["--where", "a > 100", "--limit", 5], ["--where", "a is not null"],
+                                   ["--where", "a <> 7"], ["--order", "a"], ["--order", "a", "--limit", 9], ["--order", "-a,id"]])
+def test_a_misfit_decides_nothing_silently(tmp_path, words):
+    """A column that rows are chosen or ordered by is checked, whether it was asked for or not."""
+    db = sqlite3.connect(tmp_path / "m.db")
+    with db:
+        db.execute("CREATE TABLE m (id INTEGER PRIMARY KEY, a INTEGER)")
+        db.executemany("INSERT INTO m VALUES (?, ?)", [(1, 50), (2, 150), (3, "N/A"), (4, None)])
+    for columns in (["--columns", "id"], []):
+        said = tenon("read", f"{tmp_path}/m.db:m", *columns, *words, code=14).stderr.decode()
+        assert "column a" in said and "'N/A' does not fit the type int64" in said
+    with db:
+        db.execute("DELETE FROM m WHERE id = 3")
+    got = arrow(f"{tmp_path}/m.db:m", "--columns", "id", *words)
+    assert got.column_names == ["id"]
+    assert set(got["id"].to_pylist()) <= {1, 2, 4} and 2 in got["id"].to_pylist()
+    null = arrow(f"{tmp_path}/m.db:m", "--columns", "id", "--where", "a is null")
+    assert null["id"].to_pylist() == [4]
+
+
 def test_reading_leaves_no_trace(tmp_path):
     db = sqlite3.connect(tmp_path / "w.db")
     db.execute("PRAGMA journal_mode=WAL")

@@ -7,7 +7,8 @@
  *   - A column may hold values of any class. One that does not fit its declared type is an error
  *     when it is read, so for those that fit the comparison within one class is enough. Values of
  *     another class than the column's pass its filters, so that a column of dates that holds
- *     numbers is an error and not an empty answer. Where misfits become NULL (special_values=null)
+ *     numbers is an error and not an empty answer; the column is always read for that, also where
+ *     it was not asked for. Where misfits become NULL (special_values=null)
  *     nothing is pushed on columns that may have them.
  *   - Text compares by the column's collation: COLLATE BINARY is said. It is bytewise in the
  *     encoding of the file, so ranges are pushed for UTF-8 files alone.
@@ -438,24 +439,54 @@ static tenon_status put_sequence(maker *m, tenon_error *err) {
 
 /* ---- The whole ---- */
 
-static tenon_status put_columns(maker *m, tenon_error *err) {
+static bool is_chosen(const tn_sqlite_select *q, size_t field) {
+  for (size_t i = 0; i < q->column_count; i++)
+    if (q->columns[i] == field) return true;
+  return false;
+}
+
+/* A column that the SQL decides by: its misfits pass, so its values are read, and thereby checked. */
+static tenon_status choose_checked(maker *m, const char *name, tenon_error *err) {
+  size_t at;
+  tenon_status status = tn_sqlite_field_find(m->table, name, &at, err);
+  if (status || m->table->fields[at].sure || is_chosen(m->out, at)) return status;
+  m->out->columns[m->out->column_count++] = at;
+  return TENON_OK;
+}
+
+/* Those asked for, and behind them those that are only checked. */
+static tenon_status choose_columns(maker *m, tenon_error *err) {
   const tenon_read *read = m->read;
   tn_sqlite_select *q = m->out;
-  size_t n = read->columns ? read->column_count : m->table->field_count;
-  q->columns = tn_arena_alloc(m->arena, (n + 1) * sizeof *q->columns);
+  size_t asked = read->columns ? read->column_count : m->table->field_count;
+  size_t room = asked + read->filter_count + read->order_count + 1;
+  q->columns = tn_arena_alloc(m->arena, room * sizeof *q->columns);
   if (!q->columns) return tn_no_memory(err);
-  for (size_t i = 0; i < n; i++) {
+  tenon_status status = TENON_OK;
+  for (size_t i = 0; !status && i < asked; i++) {
     q->columns[i] = i;
-    tenon_status status =
-        read->columns ? tn_sqlite_field_find(m->table, read->columns[i], &q->columns[i], err)
-                      : TENON_OK;
-    if (status) return status;
+    if (read->columns)
+      status = tn_sqlite_field_find(m->table, read->columns[i], &q->columns[i], err);
+  }
+  q->column_count = asked;
+  for (size_t i = 0; !status && i < read->filter_count; i++)
+    if (read->filters[i].op != TENON_IS_NULL)
+      status = choose_checked(m, read->filters[i].column, err);
+  for (size_t i = 0; !status && i < read->order_count; i++)
+    status = choose_checked(m, read->order[i].column, err);
+  if (q->column_count == asked) q->applied |= TENON_APPLIED_COLUMNS;
+  return status;
+}
+
+static tenon_status put_columns(maker *m, tenon_error *err) {
+  tn_sqlite_select *q = m->out;
+  tenon_status status = choose_columns(m, err);
+  if (status) return status;
+  for (size_t i = 0; i < q->column_count; i++) {
     tn_str_puts(&q->sql, i ? ", " : "SELECT ");
     tn_sqlite_quote(&q->sql, m->table->fields[q->columns[i]].name);
   }
-  if (!n) tn_str_puts(&q->sql, "SELECT 1");
-  q->column_count = n;
-  q->applied |= TENON_APPLIED_COLUMNS;
+  if (!q->column_count) tn_str_puts(&q->sql, "SELECT 1");
   tn_str_puts(&q->sql, " FROM main.");
   tn_sqlite_quote(&q->sql, m->table->name);
   return TENON_OK;
