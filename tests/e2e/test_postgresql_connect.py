@@ -181,6 +181,30 @@ def test_wrong_parameters(tenon, pg):
         assert error["code"] == "CONFIG" and error["stage"] == "config" and word in error["message"], (url, error)
 
 
+def test_what_a_stranger_wrote(tenon, pg, tmp_path):
+    """Each says which parameter it is."""
+    not_pem = tmp_path / "ca.crt"
+    not_pem.write_text("this is no certificate")
+    broken = tmp_path / "broken.crt"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    good, key = f"{pg.certs}/certuser.crt", f"{pg.certs}/certuser.key"
+    for parameters, word in [
+        ({"sslrootcert": not_pem}, "sslrootcert is not PEM"), ({"sslcert": not_pem}, "sslcert is not PEM"), ({"sslrootcert": broken}, "sslrootcert cannot be used"),
+        ({"sslcert": broken, "sslkey": key}, "sslcert cannot be used"), ({"sslcert": good, "sslkey": broken}, "sslkey cannot be used"),
+    ]:
+        error = tenon.error("test", url_of(pg, sslmode="verify-full" if "sslrootcert" in parameters else "require", **parameters))
+        assert error["code"] == "CONFIG" and word in error["message"] and "/proc" not in error["message"], error
+    for host, word in [("[::1", "lacks the ]"), ("h:99999", "port"), ("h:abc", "port"), ("", "neither host nor socket")]:
+        error = tenon.error("test", f"postgresql://u:p@{host}/d" if host else "postgresql://u:p@/d?host=")
+        assert error["code"] == "CONFIG" and word in error["message"], error
+    for options in ("-c foo", "-c work_mem=much", "-c nothing=1"):
+        error = tenon.error("test", pg.url, "--set", f"options={options}")
+        assert error["code"] == "CONFIG" and error["stage"] == "auth" and "options" in error["remedy"], error
+    answer = tenon.run("test", f"postgresql://admin:secret-wr@ng@127.0.0.1:{pg.port}/{pg.database}", "--json")
+    assert b"wr@ng" not in answer.stdout + answer.stderr and b"ng@127" not in answer.stdout + answer.stderr
+    assert b"UNAUTHENTICATED" in answer.stdout
+
+
 # --- TLS -------------------------------------------------------------------------------------------------------------
 
 

@@ -42,9 +42,9 @@ static tenon_status write_file(const char *what, tenon_blob blob, int *ret_fd, c
     snprintf(path, room, "%s", no_file);
     return TENON_OK;
   }
-  if (blob.size > MAX_FILE)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the PEM text itself, or its file",
-                      "%s has more than 1 MiB", what);
+  if (blob.size > MAX_FILE || !memmem(blob.data, blob.size, "-----BEGIN ", 11))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the PEM text itself, or its file as $FILE:PATH",
+                      blob.size > MAX_FILE ? "%s has more than 1 MiB" : "%s is not PEM: it has no -----BEGIN", what);
   /* libpq opens the path itself, wants 0600 for keys, and must not find it after us. */
   *ret_fd = memfd_create(what, MFD_CLOEXEC);
   ssize_t written = *ret_fd < 0 ? -1 : write(*ret_fd, blob.data, blob.size);

@@ -77,6 +77,11 @@ static tenon_status refused(tn_pg_dial *d, const char *refusal, tenon_error *err
   if (strcmp(sqlstate, "28000") == 0) remedy = remedy_of_28000(d, refusal, &own);
   if (strcmp(sqlstate, "28P01") == 0 && !d->config->password)
     remedy = "the server asks for a password, and none is given: set password";
+  /* nothing was asked yet: what it does not like are the settings of the session */
+  if (own.stage == TENON_STAGE_QUERY && (own.code == TENON_CONFIG || own.code == TENON_DATA || own.code == TENON_NOT_FOUND)) {
+    own.code = TENON_CONFIG;
+    remedy = "check options, application_name and the other settings of the session";
+  }
   if (own.stage != TENON_STAGE_PERMISSION) own.stage = TENON_STAGE_AUTH;
   tenon_fail(err, own.code, own.stage, remedy ? remedy : own.remedy, "%s: %s", d->where, own.message);
   if (err && err->code == own.code) {
@@ -258,13 +263,30 @@ static const char *environment_remedy(const char *text) {
   return NULL;
 }
 
+/* Whatever language libpq speaks, it names the file that it could not use. */
+static tenon_status bad_file(const tn_pg_dial *d, const char *text, tenon_error *err) {
+  const struct { const char *path, *key; } files[] = {
+      {d->files->root, "sslrootcert"}, {d->files->cert, "sslcert"}, {d->files->key, "sslkey"}};
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    const char *named = strncmp(files[i].path, "/proc/", 6) == 0 ? strstr(text, files[i].path) : NULL;
+    if (!named) continue;
+    const char *why = strstr(named, ": ");
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_TLS,
+                      i == 2 ? "give the key that belongs to sslcert, as PEM, and its password with sslpassword if it has one"
+                             : "give a certificate as PEM",
+                      "%s cannot be used: %s", files[i].key, why ? why + 2 : own_words(text));
+  }
+  return TENON_OK;
+}
+
 tenon_status tn_pg_explain(tn_pg_dial *d, tenon_error *err) {
   const char *text = tn_pq.PQerrorMessage(d->conn);
   const char *refusal = pick_refusal(text), *remedy = environment_remedy(text);
   if (refusal) return refused(d, refusal, err);
   if (remedy)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: %s", d->where, own_words(text));
-  tenon_status status = network_refused(d, text, err);
+  tenon_status status = bad_file(d, text, err);
+  if (!status) status = network_refused(d, text, err);
   if (status) return status;
   finding f;
   look(d, d->ctx, LOOK_BUDGET_MS, &f);

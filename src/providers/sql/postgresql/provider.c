@@ -53,7 +53,8 @@ static const tenon_param params[] = {
     {TENON_STRING(C, application_name), .flags = TENON_ADVANCED, .key = "application_name", .label = "Application name",
      .group = "Session", .help = "What the server shows in pg_stat_activity.", .default_value = "tenon"},
     {TENON_STRING(C, timezone), .flags = TENON_ADVANCED, .key = "timezone", .label = "Time zone", .group = "Session",
-     .help = "The zone in which queries take local times. Instants are read in UTC in any case.", .default_value = "UTC"},
+     .help = "The zone in which queries take local times, and in which the server writes instants where they are read "
+             "as text. Otherwise instants are in UTC.", .default_value = "UTC"},
     {TENON_STRING(C, options), .flags = TENON_ADVANCED, .key = "options", .label = "Server options", .group = "Session",
      .help = "Settings for the session, as the server's command line has them: -c work_mem=64MB."},
     {TENON_SIZE(C, max_row_bytes), .flags = TENON_ADVANCED, .key = "max_row_bytes", .label = "Longest row", .group = "Session",

@@ -23,8 +23,8 @@ static int hex_digit(char c) {
   return -1;
 }
 
-/* Appends the decoded text; false: a stray % or an encoded NUL. */
-static bool decode(tn_str *to, const char *text, size_t size) {
+/* Appends the decoded text; answers what is wrong with it, or NULL. */
+static const char *decode(tn_str *to, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     if (text[i] != '%') {
       tn_str_putc(to, text[i]);
@@ -32,11 +32,12 @@ static bool decode(tn_str *to, const char *text, size_t size) {
     }
     int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
     int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    if (low < 0 || high * 16 + low == 0) return false;
+    if (low < 0) return "a percent sign without two hex digits behind it";
+    if (high * 16 + low == 0) return "a NUL character (%00)";
     tn_str_putc(to, (char)(high * 16 + low));
     i += 2;
   }
-  return true;
+  return NULL;
 }
 
 typedef struct setter {
@@ -53,10 +54,9 @@ static tenon_status set_with(setter *to, const char *key, const char *before, co
   tn_str value;
   tn_str_init(&value, MAX_URL);
   tn_str_puts(&value, before);
-  bool good = decode(&value, text, size);
-  tenon_status status = good && !value.failed
-                            ? to->set(to->arg, key, tn_str_text(&value), to->err)
-                            : bad_url(to->err, "a percent sign without two hex digits behind it");
+  const char *wrong = decode(&value, text, size);
+  if (!wrong && value.failed) wrong = "a part that is too long";
+  tenon_status status = wrong ? bad_url(to->err, wrong) : to->set(to->arg, key, tn_str_text(&value), to->err);
   if (value.data) tn_wipe(value.data, value.size);
   tn_str_release(&value);
   return status;
@@ -81,11 +81,28 @@ static tenon_status set_user(setter *to, const char *text, size_t size) {
   return set_decoded(to, "password", colon + 1, size - name - 1);
 }
 
+/* A list of one or more; in quotes where it begins like the JSON of a list. */
+static tenon_status set_host_list(setter *to, const char *text, size_t size) {
+  tn_str list;
+  tn_str_init(&list, MAX_URL);
+  tn_str_putc(&list, '"');
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] == ',') tn_str_putc(&list, '"');
+    tn_str_putc(&list, text[i]);
+    if (text[i] == ',') tn_str_putc(&list, '"');
+  }
+  tn_str_putc(&list, '"');
+  tenon_status status = memchr(text, '[', size) && !list.failed ? set_decoded(to, "host", list.data, list.size)
+                                                               : set_decoded(to, "host", text, size);
+  tn_str_release(&list);
+  return status;
+}
+
 /* host, host:port, [::1]:port, a comma list of them, /directory (encoded) or nothing. */
 static tenon_status set_hosts(setter *to, const char *text, size_t size) {
   if (size == 0) return TENON_OK;
   bool directory = text[0] == '/' || strncasecmp(text, "%2f", 3) == 0;
-  if (!directory) return set_decoded(to, "host", text, size);
+  if (!directory) return set_host_list(to, text, size);
   const char *colon = memchr(text, ':', size);
   size_t path = colon ? (size_t)(colon - text) : size;
   tenon_status status = set_decoded(to, "socket", text, path);
@@ -171,22 +188,23 @@ static bool parse_port(const char *text, uint16_t *ret) {
   return true;
 }
 
-/* "name", "name:port", "[v6]:port"; a bare IPv6 address has more than one colon. */
-static bool parse_host(const char *text, uint16_t port, tn_pg_endpoint *ret) {
+/* "name", "name:port", "[v6]:port"; a bare IPv6 address has more than one colon. Answers what is
+ * wrong, or NULL. */
+static const char *parse_host(const char *text, uint16_t port, tn_pg_endpoint *ret) {
+  static const char no_name[] = "is not a host's name";
   *ret = (tn_pg_endpoint){.port = port};
   const char *end = text + strlen(text), *tail = end;
   if (*text == '[') {
     end = strchr(++text, ']');
-    if (!end) return false;
+    if (!end) return "lacks the ] behind its address";
     tail = end + 1;
   } else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
     end = tail = strchr(text, ':');
   }
-  if (end == text || (size_t)(end - text) >= sizeof ret->host) return false;
-  if (*tail == ':' && !parse_port(tail + 1, &ret->port)) return false;
-  if (*tail && *tail != ':') return false;
+  if (end == text || (size_t)(end - text) >= sizeof ret->host || (*tail && *tail != ':')) return no_name;
+  if (*tail == ':' && !parse_port(tail + 1, &ret->port)) return "has a port that is not a number from 1 to 65535";
   snprintf(ret->host, sizeof ret->host, "%.*s", (int)(end - text), text);
-  return true;
+  return NULL;
 }
 
 static tenon_status local_endpoint(const char *directory, uint16_t port, tn_pg_endpoint *ret,
@@ -224,10 +242,10 @@ tenon_status tn_pg_endpoints(const tn_pg_config *c, tn_pg_endpoint *ret, size_t 
     if (text[0] == '/' || text[0] == '@')
       return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "say socket=DIRECTORY for a unix socket",
                         "host is a directory: %s", text);
-    if (!parse_host(text, port, &ret[i]))
+    const char *wrong = parse_host(text, port, &ret[i]);
+    if (wrong)
       return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                        "write name, name:port or [address]:port, several with commas between",
-                        "host is not a name: %s", text);
+                        "write name, name:port or [address]:port, several with commas between", "host: %s %s", text, wrong);
   }
   *ret_count = count;
   return TENON_OK;
