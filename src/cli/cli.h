@@ -20,6 +20,9 @@ struct tn_cli {
 /* With --json: begins the document, at the object "result". */
 tn_document *tn_cli_result(tn_cli *);
 
+/* A text that is the whole answer: as it is, or with --json as the member "text" of the result. */
+void tn_cli_answer_text(tn_cli *, const char *text);
+
 /* A line for people on stderr; not with --quiet. */
 void tn_cli_note(const tn_cli *, const char *format, ...) TENON_PRINTF(2, 3);
 

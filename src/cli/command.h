@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "tenon/tenon.h"
 
 typedef enum tn_cli_type {
@@ -21,6 +22,7 @@ typedef enum tn_cli_type {
   TN_CLI_SIZE,       /* int64_t bytes */
   TN_CLI_DURATION,   /* int64_t milliseconds */
   TN_CLI_LIST,       /* tn_cli_texts, separated by commas; "a ""quoted"" one" may have commas */
+  TN_CLI_AGAIN,      /* tn_cli_again, may be given again and again */
   TN_CLI_SETTINGS    /* tn_cli_settings, KEY=VALUE, may be given again and again */
 } tn_cli_type;
 
@@ -29,7 +31,12 @@ typedef struct tn_cli_texts {
   size_t count;
 } tn_cli_texts;
 
-enum { TN_CLI_MAX_SETTINGS = 64 };
+enum { TN_CLI_MAX_SETTINGS = 64, TN_CLI_MAX_AGAIN = 16, TN_CLI_MAX_TEXT = 64 * 1024 };
+
+typedef struct tn_cli_again {
+  const char *items[TN_CLI_MAX_AGAIN];
+  size_t count;
+} tn_cli_again;
 
 typedef struct tn_cli_settings {
   tenon_setting items[TN_CLI_MAX_SETTINGS];
@@ -56,6 +63,7 @@ typedef struct tn_cli_option {
 #define TN_BYTES(T, m) TN_CLI_ROW(T, m, TN_CLI_SIZE, int64_t)
 #define TN_TIME(T, m) TN_CLI_ROW(T, m, TN_CLI_DURATION, int64_t)
 #define TN_WORDS(T, m) TN_CLI_ROW(T, m, TN_CLI_LIST, tn_cli_texts)
+#define TN_AGAIN(T, m) TN_CLI_ROW(T, m, TN_CLI_AGAIN, tn_cli_again)
 #define TN_SETTINGS(T, m) TN_CLI_ROW(T, m, TN_CLI_SETTINGS, tn_cli_settings)
 
 /* What every command's arguments begin with. Numbers that were not given are -1. */
@@ -107,8 +115,8 @@ tenon_status tn_cli_parse(const tn_cli_command *, int word_count, char **words, 
 
 /* "tenon read TARGET [options]" */
 void tn_cli_usage(const tn_cli_command *, char *text, size_t room);
-void tn_cli_show_help(const tn_cli_command *, FILE *, int width);
-void tn_cli_show_topic(const char *text, FILE *, int width);
-void tn_cli_show_overview(FILE *, int width);
+void tn_cli_add_help(const tn_cli_command *, int width, tn_str *out);
+void tn_cli_add_topic(const char *text, int width, tn_str *out);
+void tn_cli_add_overview(int width, tn_str *out);
 
 #endif

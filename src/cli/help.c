@@ -60,40 +60,32 @@ static void add_examples(tn_str *out, const tn_cli_command *command, int width) 
   }
 }
 
-void tn_cli_show_help(const tn_cli_command *command, FILE *file, int width) {
+void tn_cli_add_help(const tn_cli_command *command, int width, tn_str *out) {
   width = bounded(width);
   char usage[200];
-  tn_str out;
-  tn_str_init(&out, MAX_HELP);
   tn_cli_usage(command, usage, sizeof usage);
-  tn_str_printf(&out, "Usage: %s\n\n", usage);
-  tn_cli_wrap(&out, command->about, 0, width);
-  add_examples(&out, command, width);
-  tn_str_puts(&out, "\nOptions:\n");
+  tn_str_printf(out, "Usage: %s\n\n", usage);
+  tn_cli_wrap(out, command->about, 0, width);
+  add_examples(out, command, width);
+  tn_str_puts(out, "\nOptions:\n");
   const tn_cli_option *o;
   for (size_t i = 0; (o = tn_cli_option_at(command, i)); i++) {
-    if (i == command->option_count && i) tn_str_puts(&out, "\nOptions of every command:\n");
-    add_option(&out, o, width);
+    if (i == command->option_count && i) tn_str_puts(out, "\nOptions of every command:\n");
+    add_option(out, o, width);
   }
-  fputs(tn_str_text(&out), file);
-  tn_str_release(&out);
 }
 
 /* Lines that are indented stay as they are. */
-void tn_cli_show_topic(const char *text, FILE *file, int width) {
-  tn_str out;
-  tn_str_init(&out, MAX_HELP);
+void tn_cli_add_topic(const char *text, int width, tn_str *out) {
   for (const char *line = text; line;) {
     const char *end = strchr(line, '\n');
     size_t size = end ? (size_t)(end - line) : strlen(line);
     char *copy = tn_strndup(line, size);
-    if (copy && *copy && *copy != ' ') tn_cli_wrap(&out, copy, 0, bounded(width));
-    else tn_str_printf(&out, "%s\n", copy ? copy : "");
+    if (copy && *copy && *copy != ' ') tn_cli_wrap(out, copy, 0, bounded(width));
+    else tn_str_printf(out, "%s\n", copy ? copy : "");
     tn_free(copy);
     line = end ? end + 1 : NULL;
   }
-  fputs(tn_str_text(&out), file);
-  tn_str_release(&out);
 }
 
 static const char *const overview =
@@ -107,21 +99,17 @@ static const char *const targets =
     "Write a password as $ENV:NAME or $FILE:PATH, so that it is on no command line: "
     "'postgresql://app:$ENV:SHOP_PASSWORD@db.example/shop'";
 
-void tn_cli_show_overview(FILE *file, int width) {
+void tn_cli_add_overview(int width, tn_str *out) {
   width = bounded(width);
-  tn_str out;
-  tn_str_init(&out, MAX_HELP);
-  tn_str_puts(&out, "Usage: tenon COMMAND …\n\n");
-  tn_cli_wrap(&out, overview, 0, width);
-  tn_str_puts(&out, "\nCommands:\n");
+  tn_str_puts(out, "Usage: tenon COMMAND …\n\n");
+  tn_cli_wrap(out, overview, 0, width);
+  tn_str_puts(out, "\nCommands:\n");
   for (size_t i = 0; tn_cli_commands[i]; i++)
     if (!tn_cli_commands[i]->is_hidden)
-      add_row(&out, tn_cli_commands[i]->name, tn_cli_commands[i]->summary, OVERVIEW_LEFT, width);
-  tn_str_puts(&out, "\n");
-  tn_str_puts(&out, targets);
+      add_row(out, tn_cli_commands[i]->name, tn_cli_commands[i]->summary, OVERVIEW_LEFT, width);
+  tn_str_puts(out, "\n");
+  tn_str_puts(out, targets);
   tn_str_puts(
-      &out,
+      out,
       "\n\nMore: tenon COMMAND --help   tenon help targets   tenon kinds KIND   tenon --version\n");
-  fputs(tn_str_text(&out), file);
-  tn_str_release(&out);
 }

@@ -41,32 +41,36 @@ static const struct {
   const char *name, *const *text;
 } topics[] = {{"targets", &about_targets}};
 
-static bool show_topic(const tn_cli *cli, const char *name) {
+static bool add_topic(const char *name, int width, tn_str *out) {
   for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
     if (strcmp(topics[i].name, name) != 0) continue;
-    tn_cli_show_topic(*topics[i].text, stdout, cli->terminal.width);
+    tn_cli_add_topic(*topics[i].text, width, out);
     return true;
   }
   return false;
 }
 
-static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
-  const tn_cli_common *common = arguments;
-  if (!common->operand_count) {
-    tn_cli_show_overview(stdout, cli->terminal.width);
-    return TENON_OK;
-  }
-  const tn_cli_command *command = tn_cli_command_find(common->operands[0]);
-  if (command) {
-    tn_cli_show_help(command, stdout, cli->terminal.width);
-    return TENON_OK;
-  }
-  if (show_topic(cli, common->operands[0])) return TENON_OK;
+static tenon_status no_command(const char *name, tenon_error *err) {
   char remedy[120] = "see: tenon --help";
-  const char *nearest = tn_cli_command_nearest(common->operands[0]);
+  const char *nearest = tn_cli_command_nearest(name);
   if (nearest) snprintf(remedy, sizeof remedy, "did you mean %s?", nearest);
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "there is no command %.60s",
-                    common->operands[0]);
+                    name);
+}
+
+static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
+  const tn_cli_common *common = arguments;
+  const char *name = common->operand_count ? common->operands[0] : NULL;
+  const tn_cli_command *command = name ? tn_cli_command_find(name) : NULL;
+  tenon_status status = TENON_OK;
+  tn_str text;
+  tn_str_init(&text, TN_CLI_MAX_TEXT);
+  if (command) tn_cli_add_help(command, cli->terminal.width, &text);
+  else if (!name) tn_cli_add_overview(cli->terminal.width, &text);
+  else if (!add_topic(name, cli->terminal.width, &text)) status = no_command(name, err);
+  if (!status) tn_cli_answer_text(cli, tn_str_text(&text));
+  tn_str_release(&text);
+  return status;
 }
 
 const tn_cli_command tn_cli_help = {

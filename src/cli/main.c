@@ -25,7 +25,10 @@ const char *tn_cli_command_nearest(const char *name) {
   const char *names[sizeof tn_cli_commands / sizeof tn_cli_commands[0]];
   size_t count = 0;
   for (; tn_cli_commands[count]; count++) names[count] = tn_cli_commands[count]->name;
-  return tn_nearest(name, names, count);
+  const char *nearest = tn_nearest(name, names, count);
+  /* of two letters that differ in a short word, the first is not one */
+  return nearest && (nearest[0] == name[0] || tn_edit_distance(name, nearest, 1) == 1) ? nearest
+                                                                                       : NULL;
 }
 
 /* ---- The document of --json: {"tenon":1,"command":…,"result":{…},"ok":true} ---- */
@@ -71,18 +74,16 @@ static tenon_status start(tn_cli *cli, tenon_error *err) {
   }
   tenon_status status = tenon_new(&options, &cli->tenon, err);
   if (!status)
-    status = tenon_ctx_new(tenon_context(cli->tenon), common->timeout_ms, &cli->ctx, err);
+    status = tenon_ctx_new(tenon_context(cli->tenon), common->timeout_ms ? common->timeout_ms : -1,
+                           &cli->ctx, err);
   if (!status) tn_cli_interrupt_watch(cli->ctx, cli->terminal.err_is_terminal && !common->quiet);
   return status;
 }
 
 /* What was printed has to have arrived: a full disk is a failure, a reader who left is not. */
 static tenon_status finish_output(tenon_error *err) {
-  errno = 0;
-  if (fflush(stdout) == 0 && !ferror(stdout)) return TENON_OK;
-  if (errno == EPIPE) tn_cli_end_quietly();
-  return tn_fail_errno(err, errno ? errno : EIO, TENON_STAGE_WRITE, "look at what stdout leads to",
-                       "cannot write to stdout");
+  bool arrived = fflush(stdout) == 0 && !ferror(stdout);
+  return arrived ? TENON_OK : tn_cli_output_failed(err);
 }
 
 static void release(tn_cli *cli, void *arguments) {
@@ -118,6 +119,21 @@ static tenon_status work(tn_cli *cli, const void *arguments, tenon_error *err) {
   return status ? status : finish_output(err);
 }
 
+void tn_cli_answer_text(tn_cli *cli, const char *text) {
+  if (cli->common->json) tn_document_text(tn_cli_result(cli), "text", text);
+  else fputs(text, stdout);
+}
+
+static tenon_status show_help(tn_cli *cli, tenon_error *err) {
+  tn_str text;
+  tn_str_init(&text, TN_CLI_MAX_TEXT);
+  tn_cli_add_help(cli->command, cli->terminal.width, &text);
+  tn_cli_answer_text(cli, tn_str_text(&text));
+  tn_str_release(&text);
+  if (cli->common->json) end_document(&cli->json, cli->command->name, err);
+  return finish_output(err);
+}
+
 static int run(const tn_cli_command *command, int word_count, char **words, bool json_wanted) {
   tenon_error err = TENON_ERROR_INIT;
   tn_cli cli = {.command = command, .terminal = tn_cli_terminal_look()};
@@ -128,8 +144,7 @@ static int run(const tn_cli_command *command, int word_count, char **words, bool
   tenon_status status = common ? tn_cli_parse(command, word_count, words, &cli.arena, common, &err)
                                : tn_no_memory(&err);
   if (!status && common->help) {
-    tn_cli_show_help(command, stdout, cli.terminal.width);
-    status = finish_output(&err);
+    status = show_help(&cli, &err);
   } else if (!status) {
     status = work(&cli, common, &err);
   } else if (json_wanted) {
@@ -165,29 +180,64 @@ static int refuse_command(const char *word, bool json_wanted) {
   return tn_cli_exit_code(status);
 }
 
-static bool has_word(int count, char **words, const char *wanted) {
+/* Is JSON asked for, whatever else is wrong? */
+static bool wants_json(int count, char **words) {
   for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++)
-    if (strcmp(words[i], wanted) == 0) return true;
+    if (strcmp(words[i], "--json") == 0 || strncmp(words[i], "--json=", 7) == 0) return true;
   return false;
+}
+
+/* `tenon --version`, `tenon --help`: no command, but an answer. */
+static int answer(const char *name, const char *key, const char *text, const char *plain,
+                  bool json) {
+  tenon_error err = TENON_ERROR_INIT;
+  tn_document j;
+  tn_document_init(&j, stdout);
+  if (json) {
+    begin_document(&j, name);
+    tn_document_open(&j, "result", '{');
+    tn_document_text(&j, key, text);
+    end_document(&j, name, &err);
+  } else {
+    fputs(plain, stdout);
+  }
+  tn_document_release(&j);
+  tenon_status status = finish_output(&err);
+  if (status) tn_cli_report(NULL, NULL, &err);
+  return tn_cli_exit_code(status);
+}
+
+static int show_overview(bool json) {
+  tn_str text;
+  tn_str_init(&text, TN_CLI_MAX_TEXT);
+  tn_cli_add_overview(tn_cli_terminal_look().width, &text);
+  int exit_code = answer("help", "text", tn_str_text(&text), tn_str_text(&text), json);
+  tn_str_release(&text);
+  return exit_code;
+}
+
+static int show_version(bool json) {
+  char line[64];
+  snprintf(line, sizeof line, "tenon %s\n", tenon_version());
+  return answer("version", "version", tenon_version(), line, json);
+}
+
+static int refuse_nothing(void) {
+  tn_str text;
+  tn_str_init(&text, TN_CLI_MAX_TEXT);
+  tn_cli_add_overview(tn_cli_terminal_look().width, &text);
+  fputs(tn_str_text(&text), stderr);
+  tn_str_release(&text);
+  return tn_cli_exit_code(TENON_CONFIG);
 }
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   const char *first = argc > 1 ? argv[1] : NULL;
-  if (!first) {
-    tn_cli_show_overview(stderr, tn_cli_terminal_look().width);
-    return tn_cli_exit_code(TENON_CONFIG);
-  }
-  if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
-    printf("tenon %s\n", tenon_version());
-    return tn_cli_exit_code(finish_output(NULL));
-  }
-  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
-    tn_cli_show_overview(stdout, tn_cli_terminal_look().width);
-    return tn_cli_exit_code(finish_output(NULL));
-  }
-  bool json_wanted = has_word(argc - 2, argv + 2, "--json");
+  if (!first) return refuse_nothing();
+  bool json = wants_json(argc - 1, argv + 1);
+  if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) return show_version(json);
+  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) return show_overview(json);
   const tn_cli_command *command = tn_cli_command_find(first);
-  return command ? run(command, argc - 2, argv + 2, json_wanted)
-                 : refuse_command(first, json_wanted);
+  return command ? run(command, argc - 2, argv + 2, json) : refuse_command(first, json);
 }

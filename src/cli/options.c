@@ -18,7 +18,7 @@ static const char *const progress_choices[] = {"auto", "never", "json", NULL};
 
 static const tn_cli_option common_options[] = {
     {TN_TIME(tn_cli_common, timeout_ms), .name = "timeout", .value = "TIME",
-     .help = "end with TIMEOUT when the whole command takes longer: 10, 30s, 5m"},
+     .help = "end with TIMEOUT when the whole command takes longer: 10, 30s, 5m; 0: no limit"},
     {TN_TEXT(tn_cli_common, connectors), .name = "connectors", .value = "FILE",
      .help = "the file of connectors (default: the nearest tenon.yaml upward from here)"},
     {TN_FLAG(tn_cli_common, json), .name = "json",
@@ -153,7 +153,7 @@ static tenon_status set_duration(parse *p, const tn_cli_option *o, const char *v
 /* One element of a list at *at, unquoted into the arena; *at ends behind its comma or at the end.
  * NULL: a quote is not closed, or there is no memory. */
 static const char *take_element(tn_arena *arena, const char **at) {
-  const char *s = *at;
+  const char *s = *at + strspn(*at, " ");
   char *text = tn_arena_alloc(arena, strlen(s) + 1);
   if (!text) return NULL;
   size_t n = 0;
@@ -165,6 +165,8 @@ static const char *take_element(tn_arena *arena, const char **at) {
     text[n++] = *s;
   }
   if (quoted && *s++ != '"') return NULL;
+  if (quoted) s += strspn(s, " ");
+  while (!quoted && n > 0 && text[n - 1] == ' ') n--;
   if (*s && *s != ',') return NULL;
   text[n] = 0;
   *at = *s ? s + 1 : s;
@@ -205,6 +207,13 @@ static tenon_status add_setting(parse *p, const tn_cli_option *o, const char *va
   return TENON_OK;
 }
 
+static tenon_status add_again(parse *p, const tn_cli_option *o, const char *value) {
+  tn_cli_again *again = (void *)(p->arguments + o->offset);
+  if (again->count == TN_CLI_MAX_AGAIN) return refuse(p, NULL, "there are too many --%s", o->name);
+  again->items[again->count++] = value;
+  return TENON_OK;
+}
+
 static tenon_status set_value(parse *p, const tn_cli_option *o, const char *value) {
   switch (o->type) {
     case TN_CLI_CHOICE: return set_choice(p, o, value);
@@ -212,6 +221,7 @@ static tenon_status set_value(parse *p, const tn_cli_option *o, const char *valu
     case TN_CLI_SIZE: return set_size(p, o, value);
     case TN_CLI_DURATION: return set_duration(p, o, value);
     case TN_CLI_LIST: return set_list(p, o, value);
+    case TN_CLI_AGAIN: return add_again(p, o, value);
     case TN_CLI_SETTINGS: return add_setting(p, o, value);
     case TN_CLI_FLAG: case TN_CLI_COUNT: case TN_CLI_TEXT: break;
   }
@@ -226,7 +236,8 @@ static bool takes_value(const tn_cli_option *o) {
 static tenon_status note_given(parse *p, const tn_cli_option *o, size_t i) {
   bool again = p->given >> i & 1;
   p->given |= (uint64_t)1 << i;
-  if (!again || o->type == TN_CLI_COUNT || o->type == TN_CLI_SETTINGS || o->type == TN_CLI_FLAG)
+  if (!again || o->type == TN_CLI_COUNT || o->type == TN_CLI_AGAIN || o->type == TN_CLI_SETTINGS ||
+      o->type == TN_CLI_FLAG)
     return TENON_OK;
   return refuse(p, "give it once", "--%s is given twice", o->name);
 }

@@ -55,7 +55,7 @@ static void tell(const tenon_progress *now, bool done) {
   tn_document_integer(&j, "elapsed_ms", now->elapsed_ms);
   tn_document_integer(&j, "rows_per_second", rate_of(now));
   tn_document_count(&j, "rows_estimate", now->rows_estimate);
-  tn_document_count(&j, "eta_ms", done ? 0 : remaining_ms(now));
+  tn_document_count(&j, "eta_ms", done && now->rows_estimate >= 0 ? 0 : remaining_ms(now));
   tn_document_bool(&j, "done", done);
   tn_document_close_to(&j, 0);
   tn_document_newline(&j);

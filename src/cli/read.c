@@ -238,7 +238,7 @@ static tenon_status json_rows(tn_document *j, tn_cli_rows *rows, tenon_error *er
     tn_document_newline(j);
     if (status) return status;
     if (ferror(j->out))
-      return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, NULL, "cannot write to stdout");
+      return tn_cli_output_failed(err);
   }
   tn_document_close(j);
   tn_document_integer(j, "row_count", rows->seen);

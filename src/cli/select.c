@@ -2,11 +2,18 @@
 #include "cli/select.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "core/target.h"
 
 const char *const tn_cli_special_choices[] = {"error", "text", "null", NULL};
+
+/* As SQL has it. */
+static bool ends_with_direction(const char *word) {
+  const char *space = strrchr(word, ' ');
+  return space && (strcasecmp(space, " desc") == 0 || strcasecmp(space, " asc") == 0);
+}
 
 static tenon_status set_order(tn_cli *cli, const tn_cli_texts *words, tenon_read *read,
                               tenon_error *err) {
@@ -16,6 +23,10 @@ static tenon_status set_order(tn_cli *cli, const tn_cli_texts *words, tenon_read
   for (size_t i = 0; i < words->count; i++) {
     const char *word = words->items[i];
     bool down = word[0] == '-' && word[1];
+    if (ends_with_direction(word))
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "write --order a for ascending, --order -a for descending",
+                        "order: %s has a direction behind it", word);
     order[i] = (tenon_order){.column = down ? word + 1 : word, .descending = down};
   }
   read->order = order;
@@ -23,12 +34,23 @@ static tenon_status set_order(tn_cli *cli, const tn_cli_texts *words, tenon_read
   return TENON_OK;
 }
 
-static tenon_status set_where(tn_cli *cli, const char *where, tenon_read *read, tenon_error *err) {
-  if (!where) return TENON_OK;
+static tenon_status add_where(tn_cli *cli, const char *where, tenon_read *read, tenon_error *err) {
   tenon_filter *filters;
-  tenon_status status = tn_where_parse(where, &cli->arena, &filters, &read->filter_count, err);
-  if (!status) read->filters = filters;
-  return status;
+  size_t count;
+  tenon_status status = tn_where_parse(where, &cli->arena, &filters, &count, err);
+  if (status || !read->filter_count) {
+    if (!status) read->filters = filters;
+    if (!status) read->filter_count = count;
+    return status;
+  }
+  size_t before = read->filter_count;
+  tenon_filter *all = tn_arena_alloc(&cli->arena, (before + count) * sizeof *all);
+  if (!all) return tn_no_memory(err);
+  memcpy(all, read->filters, before * sizeof *all);
+  memcpy(all + before, filters, count * sizeof *all);
+  read->filters = all;
+  read->filter_count = before + count;
+  return TENON_OK;
 }
 
 static tenon_special special_of(const char *word) {
@@ -46,6 +68,8 @@ tenon_status tn_cli_select_read(tn_cli *cli, const tn_cli_select *select, tenon_
   ret->limit = select->limit;
   ret->special_values = special_of(select->special_values);
   ret->numeric_as = select->numeric_as;
-  tenon_status status = set_where(cli, select->where, ret, err);
+  tenon_status status = TENON_OK;
+  for (size_t i = 0; i < select->where.count && !status; i++)
+    status = add_where(cli, select->where.items[i], ret, err);
   return status ? status : set_order(cli, &select->order, ret, err);
 }

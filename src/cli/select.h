@@ -6,7 +6,8 @@
 #include "cli/cli.h"
 
 typedef struct tn_cli_select {
-  const char *query, *where;
+  const char *query;
+  tn_cli_again where;
   tn_cli_texts columns, order;
   int64_t limit;                 /* -1: none */
   const char *special_values, *numeric_as;
@@ -18,8 +19,8 @@ extern const char *const tn_cli_special_choices[];
 #define TN_CLI_SELECT_OPTIONS(T, m) \
   {TN_TEXT(T, m.query), .name = "query", .value = "SQL", .help = "instead of a table: a query in the system's own language, read-only"}, \
   {TN_WORDS(T, m.columns), .name = "columns", .letter = 'c', .value = "A,B", .help = "these columns, in this order"}, \
-  {TN_TEXT(T, m.where), .name = "where", .letter = 'w', .value = "COND", \
-   .help = "rows for which this holds: 'a >= 3 and b is null', with = <> < <= > >= in between like is and"}, \
+  {TN_AGAIN(T, m.where), .name = "where", .letter = 'w', .value = "COND", \
+   .help = "rows for which this holds: 'a >= 3 and b is null', with = <> < <= > >= in between like is and; again for more"}, \
   {TN_NUMBER(T, m.limit), .name = "limit", .letter = 'n', .value = "N", .help = "at most so many rows"}, \
   {TN_WORDS(T, m.order), .name = "order", .value = "A,-B", .help = "sorted by A, then by B from the greatest down; NULLs last"}, \
   {TN_CHOICE(T, m.special_values), .name = "special-values", .value = "HOW", .choices = tn_cli_special_choices, \

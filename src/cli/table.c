@@ -215,7 +215,7 @@ tenon_status tn_cli_table_cell(tn_cli_table *t, const char *data, size_t size, t
       t->cell_count >= (size_t)ROWS_AT_ONCE * t->column_count || t->texts.size > BYTES_AT_ONCE;
   if (at == 0 && full) tn_cli_table_flush(t);
   if (ferror(t->out))
-    return tenon_fail(err, TENON_IO, TENON_STAGE_WRITE, NULL, "cannot write to stdout");
+    return tn_cli_output_failed(err);
   if (!make_room(t)) return tn_no_memory(err);
   cell c = {.offset = t->texts.size, .style = (uint8_t)(data ? style : TN_CELL_NULL)};
   c.width = (uint16_t)show(&t->texts, data, size);

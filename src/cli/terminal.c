@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/terminal.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "base/error.h"
 
 enum { NARROWEST = 20, WIDEST = 1000 };
 
@@ -45,4 +48,12 @@ void tn_cli_end_quietly(void) {
   sigprocmask(SIG_UNBLOCK, &set, NULL);
   raise(SIGPIPE);
   _exit(128 + SIGPIPE);
+}
+
+tenon_status tn_cli_output_failed(tenon_error *err) {
+  /* the reason is the next write's, too */
+  int reason = write(STDOUT_FILENO, "\n", 1) < 0 ? errno : EIO;
+  if (reason == EPIPE) tn_cli_end_quietly();
+  return tn_fail_errno(err, reason, TENON_STAGE_WRITE, "look at what stdout leads to",
+                       "cannot write to stdout");
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "tenon/base.h"
+
 typedef struct tn_cli_terminal {
   bool out_is_terminal, err_is_terminal;
   bool color_out, color_err;   /* a terminal that is not dumb, and NO_COLOR is not set */
@@ -16,6 +18,9 @@ tn_cli_terminal tn_cli_terminal_look(void);
 
 /* Has the reader of stdout gone away (`tenon read … | head`)? */
 bool tn_cli_reader_is_gone(void);
+
+/* Why nothing could be written to stdout; ends the process if its reader has gone. */
+tenon_status tn_cli_output_failed(tenon_error *err);
 
 /* Ends the process as SIGPIPE would have: quietly. */
 void tn_cli_end_quietly(void);

@@ -33,9 +33,10 @@ static tenon_status fail_ragged(const tn_csv_input *in, const tn_csv_index *ix, 
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
                     "quote fields that have the delimiter or a newline in them; delimiter= names "
                     "another delimiter",
-                    "%s: line %lld (byte %lld): %s%u fields, where the first record has %u",
+                    "%s: line %lld (byte %lld): %s%u field%s, where the first record has %u",
                     in->name, (long long)tn_csv_line_of(in, begin),
                     (long long)tn_csv_offset_of(in, begin), ends ? "" : "more than ", count,
+                    ends && count == 1 ? "" : "s",
                     ix->columns);
 }
 

@@ -4,7 +4,9 @@
  * long as the handle lives; which they are is told by a text of all of them, secrets included, that
  * is wiped like a configuration.
  */
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -21,13 +23,26 @@ struct pooled {
 
 /* ---- Kind and settings of a target ---- */
 
+/* A bare word that is no connector may be meant as the file or folder of that name. */
+static void suggest_path(const char *name, tenon_error *err) {
+  if (err && err->code == TENON_NOT_FOUND && access(name, F_OK) == 0)
+    snprintf(err->remedy, sizeof err->remedy,
+             "did you mean ./%s? A bare word is a connector's name", name);
+}
+
 static tenon_status named_settings(tenon *t, const char *name, const tenon_provider **ret,
                                    tn_settings *ret_settings, tenon_error *err) {
   const tn_connectors *connectors;
   const char *kind;
   tenon_status status = tn_lib_connectors(t, &connectors, err);
-  if (!status) status = tn_connectors_get(connectors, name, &kind, ret_settings, err);
-  return status ? status : tn_registry_find(t->registry, kind, ret, err);
+  if (status) return status;
+  if ((status = tn_connectors_get(connectors, name, &kind, ret_settings, err))) {
+    suggest_path(name, err);
+    return status;
+  }
+  status = tn_registry_find(t->registry, kind, ret, err);
+  if (status) tn_error_prefix(err, "%s: connector %s: ", tn_connectors_path(connectors), name);
+  return status;
 }
 
 static tenon_status target_settings(tenon *t, tn_target *target, const tenon_provider **ret,

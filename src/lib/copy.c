@@ -67,6 +67,7 @@ static tenon_status copy_all(copying *c, tn_destination *place, tenon_copied *re
   int64_t bytes = 0;
   for (bool more = true; more && !status;) status = copy_batch(c, &more, err);
   if (!status) status = c->writer.finish(c->writer.self, &bytes, err);
+  if (!status) tell(c);
   c->writer.free(c->writer.self);
   if (!status) status = tn_destination_commit(place, err);
   if (status) return status;

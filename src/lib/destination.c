@@ -2,8 +2,11 @@
 #include "lib/destination.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -103,9 +106,23 @@ tenon_status tn_destination_init(tn_destination *ret, const char *to,
 
 /* ---- Opening ---- */
 
+/* Devices and pipes cannot appear whole. */
+static tenon_status check_place(const char *path, tenon_error *err) {
+  struct stat st;
+  if (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE,
+                    "copy to - (stdout), and redirect it there",
+                    "%s is a device or pipe, not a file", path);
+}
+
+/* A link stays: the file that it leads to is replaced. */
 tenon_status tn_destination_open(tn_destination *s, tenon_error *err) {
+  char behind[PATH_MAX];
   if (!s->path) return TENON_OK;
-  tenon_status status = tn_new_file_init(&s->file, AT_FDCWD, s->path, err);
+  tenon_status status = check_place(s->path, err);
+  if (!status)
+    status =
+        tn_new_file_init(&s->file, AT_FDCWD, realpath(s->path, behind) ? behind : s->path, err);
   if (status) return status;
   s->is_open = true;
   s->fd = s->file.fd;

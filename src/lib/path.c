@@ -82,7 +82,8 @@ static tenon_status not_there(const char *path, const char *folder, tenon_error 
   const char *cut = file_part(path);
   if (nearest_neighbour(folder, cut, name, sizeof name))
     snprintf(remedy, sizeof remedy, "did you mean %.*s%s?", (int)(cut - path), path, name);
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, remedy, "there is no %s %s", *cut ? "file" : "folder", path);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, remedy, "there is no %s %s",
+                    *cut ? "file" : "folder", path);
 }
 
 /* ---- Folders and what is in them ---- */

@@ -27,6 +27,46 @@ static tenon_status find_connector(tenon *t, const char *text, const tenon_setti
   return status;
 }
 
+enum { TEST_MS = 15000 };
+
+/* A table that is named belongs to what is tested: it is there, and its columns can be told. */
+static tenon_status describe_tested(tenon_ctx *ctx, tn_connector *connector,
+                                    const tn_target *target, uint32_t *ret_columns,
+                                    tenon_error *err) {
+  tn_session *session;
+  tenon_table table;
+  tenon_read read = TENON_READ_INIT;
+  read.name = (tenon_name){.schema = target->schema, .table = target->table};
+  tenon_status status = tn_session_acquire(ctx, connector, &session, err);
+  if (status) return status;
+  status = tn_tables_describe(ctx, session, &read, &table, err);
+  if (!status) {
+    *ret_columns = (uint32_t)table.column_count;
+    table.release(&table);
+  }
+  tn_session_release(session);
+  return status;
+}
+
+static tenon_status test_table(tenon_ctx *ctx, tn_connector *connector, const tn_target *target,
+                               tenon_test *test, tenon_error *err) {
+  const tenon_host *host = tn_host();
+  tenon_ctx *bounded;
+  tenon_error problem = TENON_ERROR_INIT;
+  uint32_t columns = 0;
+  tenon_status status = tenon_ctx_new(ctx, TEST_MS, &bounded, err);
+  if (status) return status;
+  host->step_begin(test, "table");
+  status = describe_tested(bounded, connector, target, &columns, &problem);
+  if (status) host->step_end(test, TENON_FAILED, problem.remedy, "%s", problem.message);
+  else
+    host->step_end(test, TENON_PASSED, NULL, "%s has %u column%s", target->table, columns,
+                   columns == 1 ? "" : "s");
+  tenon_ctx_free(bounded);
+  if (status && err) *err = problem;
+  return status;
+}
+
 tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target,
                                const tenon_setting *settings, size_t setting_count, tenon_test *ret,
                                tenon_error *err) {
@@ -36,6 +76,8 @@ tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target,
       find_connector(t, target, settings, setting_count, &parsed, &connector, err);
   if (status) return status;
   status = tn_connector_test(tn_lib_ctx(t, ctx), connector, ret, err);
+  if (!status && parsed.table)
+    status = test_table(tn_lib_ctx(t, ctx), connector, &parsed, ret, err);
   tn_connector_free(connector);
   tn_target_release(&parsed);
   return status;
@@ -94,11 +136,14 @@ tenon_read tn_lib_read(const tenon_session *s, const tenon_read *request) {
   return read;
 }
 
-static tenon_status need_table(const tenon_read *read, tenon_error *err) {
+static tenon_status need_table(const tenon_session *s, const tenon_read *read, tenon_error *err) {
   if (read->query || read->name.table) return TENON_OK;
+  bool holds_objects = tn_provider_has(tenon_session_kind(s), "objects.get");
   return tenon_fail(
       err, TENON_CONFIG, TENON_STAGE_CONFIG,
-      "name a table behind the target, TARGET:schema.table; `tenon ls TARGET` lists them",
+      holds_objects
+          ? "name a file in it, or a pattern such as FOLDER/'*.csv'; `tenon ls FOLDER` lists them"
+          : "name a table behind the target, TARGET:schema.table; `tenon ls TARGET` lists them",
       "no table is named");
 }
 
@@ -111,7 +156,7 @@ tenon_status tenon_list_tables(tenon_ctx *ctx, tenon_session *s, const tenon_tab
 tenon_status tenon_describe_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
                                   tenon_table *ret, tenon_error *err) {
   tenon_read read = tn_lib_read(s, request);
-  tenon_status status = need_table(&read, err);
+  tenon_status status = need_table(s, &read, err);
   return status ? status
                 : tn_tables_describe(tn_lib_ctx(s->owner, ctx), s->session, &read, ret, err);
 }
@@ -121,7 +166,7 @@ tenon_status tenon_read_table(tenon_ctx *ctx, tenon_session *s, const tenon_read
                               tenon_error *err) {
   tenon_read read = tn_lib_read(s, request);
   tn_applied applied = {0};
-  tenon_status status = need_table(&read, err);
+  tenon_status status = need_table(s, &read, err);
   if (!status)
     status = tn_tables_read(tn_lib_ctx(s->owner, ctx), s->session, &read, ret, &applied, err);
   if (!status && ret_info) {

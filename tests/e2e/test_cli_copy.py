@@ -126,6 +126,14 @@ def test_if_absent_leaves_what_is_there(tmp_path):
     assert (tmp_path / "c.csv").read_text() == "n\n1\n"
 
 
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "a.csv").write_text("n\n1\n")
+    (tmp_path / "real.csv").write_text("as it was\n")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    assert tenon("copy", "a.csv", "link.csv", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real.csv").read_text() == "n\n1\n"
+
+
 def test_a_full_disk_leaves_nothing(url, tmp_path):
     small = tmp_path / "small"
     small.mkdir()

@@ -135,6 +135,7 @@ def test_progress_as_json(url, tmp_path):
     done = tenon("copy", url, "rows.csv", "--query", "select g from generate_series(1, 1000) g", "--progress", "json", cwd=tmp_path)
     lines = [json.loads(line)["progress"] for line in done.stderr.splitlines() if line.startswith("{")]
     assert lines and lines[-1]["done"] is True and lines[-1]["rows"] == 1000
+    assert lines[-1]["bytes"] == (tmp_path / "rows.csv").stat().st_size and lines[-1]["eta_ms"] is None
     assert set(lines[-1]) == {"rows", "bytes", "elapsed_ms", "rows_per_second", "rows_estimate", "eta_ms", "done"}
 
 

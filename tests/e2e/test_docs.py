@@ -33,7 +33,7 @@ def test_exit_codes_are_those_of_the_header():
     assert len(set(page.values())) == len(page)
 
 
-@pytest.mark.parametrize("page", sorted(SOURCE.glob("docs/**/*.md")), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", sorted(SOURCE.glob("docs/**/*.md")) + [SOURCE / "README.md"], ids=lambda p: p.name)
 def test_what_a_page_points_to_is_there(page):
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):

@@ -229,7 +229,7 @@ static void a_copy_tells_how_far_it_is(void **state) {
   if (tenon_copy(NULL, t, "fake:things", out_csv, &how, &copied, &err)) fail_msg("%s", err.message);
   assert_int_equal(copied.rows, 10);
   assert_int_equal(w.rows, 10);
-  assert_int_equal(w.calls, 3);
+  assert_int_equal(w.calls, 4);
   assert_true(copied.bytes > 0);
   assert_int_equal(unlink(out_csv), 0);
   tenon_free(t);
