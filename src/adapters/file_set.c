@@ -64,9 +64,22 @@ const tn_format *tn_file_format(const tn_file_source *source, tenon_key_bytes ke
   return format && format->read ? format : NULL;
 }
 
+static bool ends_with(const char *name, const char *end) {
+  size_t n = strlen(name), m = strlen(end);
+  return n >= m && strcmp(name + n - m, end) == 0;
+}
+
 static tenon_status unknown_format(const char *name, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the format: format=csv, tsv or parquet",
-                    "%s: its name does not say which format it has", name);
+  static const char *const packed[] = {".gz", ".zst", ".bz2", ".xz", ".zip"};
+  const tn_format *written = tn_format_by_path(name, strlen(name));
+  if (written)
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "CSV, TSV and Parquet are read", "%.300s: files of the format %s are written, not read",
+                      name, written->name);
+  for (size_t i = 0; i < sizeof packed / sizeof packed[0]; i++)
+    if (ends_with(name, packed[i]))
+      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "unpack it first (gunzip, unzstd, unzip)", "%.300s: packed files are not read", name);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "say it: --set format=csv, or tsv, or parquet",
+                    "%.300s: its name does not say which format it has", name);
 }
 
 /* ---- The set ---- */

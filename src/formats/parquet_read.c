@@ -208,18 +208,28 @@ static bool needs_raw(const tn_parquet_plan *p, const tn_parquet_types *t, const
   return false;
 }
 
-static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read, tn_parquet_plan *ret, tenon_error *err) {
+/* SQL has no way to call for it. */
+static tenon_status check_names(const tn_parquet_plan *p, const tn_parquet_types *t, const char *file, tenon_error *err) {
+  for (int64_t i = 0; i < p->count; i++)
+    if (!t->columns[p->columns[i]].engine_name[0])
+      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "choose the other columns (columns)", "%s: column %lld has no name: \"\"", file,
+                        (long long)p->columns[i] + 1);
+  return TENON_OK;
+}
+
+static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read, const char *file, tn_parquet_plan *ret, tenon_error *err) {
   tn_parquet_plan p = {.limit = -1};
   tn_str_init(&p.where, MAX_SQL);
   tenon_status status = choose_columns(&p, t, read, err);
   p.is_raw = !status && needs_raw(&p, t, read);
   if (!status) status = place_filters(&p, t, read, err);
   if (!status && p.where.failed) status = tn_no_memory(err);
+  if (!status && p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
+  if (!status) status = check_names(&p, t, file, err);
   if (status) {
     plan_release(&p);
     return status;
   }
-  if (p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
   uint64_t all = read->filter_count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << read->filter_count) - 1;
   if (p.filters_applied == all && read->order_count == 0) p.limit = read->limit;
   *ret = p;
@@ -365,7 +375,7 @@ static tenon_status open_rows(tenon_ctx *ctx, const tn_input *in, const tn_forma
   tenon_status status = file_init(ctx, in, &file, err);
   if (status) return status;
   status = check_expected(in->name, &file.types.schema, expected, err);
-  if (!status) status = plan_init(&file.types, read, &plan, err);
+  if (!status) status = plan_init(&file.types, read, in->name, &plan, err);
   if (!status) return rows_new(ctx, &file, &plan, in, read, options->memory, ret, err);
   file_release(&file);
   return status;

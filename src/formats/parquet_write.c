@@ -373,13 +373,27 @@ static tenon_status check_options(const tn_format_options *o, tenon_error *err) 
 }
 
 /* Names that differ in case alone would be changed by the engine, and by others who read the file. */
+static tenon_status check_fields(const struct ArrowSchema *s, const char *column, tenon_error *err) {
+  static const char *const remedy = "leave one of them out (columns), or rename it at its source";
+  const char *one, *other;
+  bool in_column = column != NULL, is_struct = strcmp(s->format, "+s") == 0;   /* items of lists go by any name */
+  for (int64_t i = 0; i < s->n_children; i++) {
+    const struct ArrowSchema *child = s->children[i];
+    if (is_struct && (!child->name || !child->name[0]))
+      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "leave it out (columns), or name it at its source",
+                        in_column ? "column %s: a field of it has no name: \"\"" : "a column has no name: \"\"%s", in_column ? column : "");
+    tenon_status status = check_fields(child, in_column ? column : child->name, err);
+    if (status) return status;
+  }
+  if (!is_struct || !tn_names_clash(s, &one, &other)) return TENON_OK;
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, remedy, "%s%s%s %s and %s: their names differ in nothing, or in case alone",
+                    in_column ? "column " : "", in_column ? column : "", in_column ? ": fields" : "columns", one, other);
+}
+
 static tenon_status check_names(const struct ArrowSchema *s, tenon_error *err) {
   if (s->n_children == 0)
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "choose at least one column", "a Parquet file without columns cannot be written");
-  const char *one, *other;
-  if (!tn_names_clash(s, &one, &other)) return TENON_OK;
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "leave one of them out (columns), or rename it at its source",
-                    "columns %s and %s: their names differ in nothing, or in case alone", one, other);
+  return check_fields(s, NULL, err);
 }
 
 static tenon_status prepare(tn_encoder *w, int fd, const struct ArrowSchema *schema, const tn_format_options *options,

@@ -223,6 +223,10 @@ static void says_what_is_not_there(void **state) {
   assert_refused("nothing/", TENON_NOT_FOUND, "nothing/");
   assert_refused("notes.txt", TENON_CONFIG, "format=");
   assert_refused("{a,b.csv", TENON_CONFIG, "brace");
+  put("x.jsonl", "{}");
+  put("x.csv.gz", "x");
+  assert_refused("x.jsonl", TENON_UNSUPPORTED, "are written, not read");
+  assert_refused("x.csv.gz", TENON_UNSUPPORTED, "gunzip");
 }
 
 static void refuses_what_is_not_one_table(void **state) {

@@ -326,7 +326,7 @@ static void refuses_what_it_would_change(void **state) {
   static const struct { const char *one, *one_name, *other, *other_name, *says; } cases[] = {
       {"l", "a", "d:50,2,256", "big", "column big"},   {"l", "a", "tin", "age", "column age"},     {"l", "a", "tiM", "age", "column age"},
       {"l", "a", "d:5,-2", "round", "column round"},   {"l", "a", "u", "A", "columns a and A"},    {"l", "a", "l", "a", "columns a and a"},
-      {"l", "a", "+vl", "view", "column view"},
+      {"l", "a", "+vl", "view", "column view"},        {"l", "a", "l", "", "has no name"},
   };
   tenon_ctx *ctx = context();
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
