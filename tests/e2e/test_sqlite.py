@@ -249,3 +249,13 @@ for round in range(100000):
     finally:
         child.kill()
         child.wait()
+
+
+def test_a_locked_database_is_waited_for_once(tmp_path):
+    db = sqlite3.connect(tmp_path / "l.db", isolation_level=None)
+    db.execute("CREATE TABLE t (n INT)")
+    db.execute("BEGIN EXCLUSIVE")
+    begin = time.monotonic()
+    said = tenon("read", f"{tmp_path}/l.db:t", "--set", "busy_timeout=2s", code=11).stderr.decode()
+    assert "locked by another program" in said and "busy_timeout" in said
+    assert 1.8 <= time.monotonic() - begin < 3.9

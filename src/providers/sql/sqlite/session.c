@@ -71,14 +71,13 @@ static tenon_status fail_query(tn_sqlite *s, tenon_error *err) {
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "correct the query", "%s", text);
 }
 
+/* Not retryable: busy_timeout is how long to wait in all, and that was waited. */
 static tenon_status fail_busy(tn_sqlite *s, tenon_error *err) {
   tenon_status status = s->ctx ? tn_sqlite_host->check(s->ctx, err) : TENON_OK;
   if (status) return status;
-  status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY,
-                      "try again when the other program is done, or wait longer with busy_timeout",
-                      "%s: the database is locked by another program", s->config->path);
-  if (err && err->code == TENON_CONFLICT) err->retryable = 1;
-  return status;
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY,
+                    "try again when the other program is done, or wait longer with busy_timeout",
+                    "%s: the database is locked by another program", s->config->path);
 }
 
 static tenon_status status_of(tn_sqlite *s, int code, tenon_error *err) {
