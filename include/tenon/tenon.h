@@ -69,17 +69,19 @@ TENON_API tenon_ctx *tenon_context(tenon *t);
 
 /* Adds a kind of your own, which has to live as long as the handle. Before any other thread uses
  * the handle. CONFLICT if a kind has that name already, CONFIG if the provider is not complete. */
-TENON_API tenon_status tenon_register(tenon *t, const struct tenon_provider *provider, tenon_error *err);
+TENON_API tenon_status tenon_register(tenon *t, const struct tenon_provider *provider,
+                                      tenon_error *err);
 
 /* The kinds, in order; NULL behind the last. */
 TENON_API const struct tenon_provider *tenon_kind_at(const tenon *t, size_t i);
 
 /* A kind by its name or one of its aliases; NOT_FOUND names the nearest. */
-TENON_API tenon_status tenon_kind_find(const tenon *t, const char *name, const struct tenon_provider **ret,
-                                       tenon_error *err);
+TENON_API tenon_status tenon_kind_find(const tenon *t, const char *name,
+                                       const struct tenon_provider **ret, tenon_error *err);
 
 /* JSON Schema of a kind's parameters. The text is the caller's: tenon_text_free. */
-TENON_API tenon_status tenon_kind_schema(const tenon *t, const char *name, char **ret_json, tenon_error *err);
+TENON_API tenon_status tenon_kind_schema(const tenon *t, const char *name, char **ret_json,
+                                         tenon_error *err);
 TENON_API void tenon_text_free(char *text);
 
 /* A connector as tenon.yaml has it. Borrowed from the handle. */
@@ -89,7 +91,8 @@ typedef struct tenon_connector_info {
 } tenon_connector_info;
 
 /* The i-th connector of tenon.yaml; GONE behind the last, CONFIG if the file is wrong. */
-TENON_API tenon_status tenon_connector_at(tenon *t, size_t i, tenon_connector_info *ret, tenon_error *err);
+TENON_API tenon_status tenon_connector_at(tenon *t, size_t i, tenon_connector_info *ret,
+                                          tenon_error *err);
 
 /* The tenon.yaml in use, or NULL if there is none. */
 TENON_API const char *tenon_connectors_path(tenon *t);
@@ -102,18 +105,21 @@ typedef struct tenon_setting {
 } tenon_setting;
 
 /* The target as it may be shown: passwords and other secrets replaced by ***. tenon_text_free. */
-TENON_API tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text, tenon_error *err);
+TENON_API tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text,
+                                          tenon_error *err);
 
 /* Tests a connection step by step: what failed, at which layer, and what to do; a table that the
  * target names is looked at, too. Changes nothing in the system. *ret is filled on failure too, and the status is the failed step's. At most 15 s
  * unless the context says otherwise. settings go over those of the target. */
-TENON_API tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
-                                         size_t setting_count, tenon_test *ret, tenon_error *err);
+TENON_API tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target,
+                                         const tenon_setting *settings, size_t setting_count,
+                                         tenon_test *ret, tenon_error *err);
 
 /* Opens a session on the target: connects, or takes an idle one of the same target and settings. At
  * most 15 s unless the context says otherwise. */
-TENON_API tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
-                                  size_t setting_count, tenon_session **ret, tenon_error *err);
+TENON_API tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target,
+                                  const tenon_setting *settings, size_t setting_count,
+                                  tenon_session **ret, tenon_error *err);
 
 /* Closes it, or keeps it idle for the next tenon_open. While a stream of it is open, that happens
  * when the stream is released. NULL is fine. */
@@ -127,13 +133,15 @@ TENON_API const struct tenon_provider *tenon_session_kind(const tenon_session *s
 
 /* Rows (catalog, schema, name, kind, rows_estimate, comment), ordered by name. request may be NULL:
  * everything that the system does not call its own. */
-TENON_API tenon_status tenon_list_tables(tenon_ctx *ctx, tenon_session *s, const tenon_tables_list *request,
+TENON_API tenon_status tenon_list_tables(tenon_ctx *ctx, tenon_session *s,
+                                         const tenon_tables_list *request,
                                          struct ArrowArrayStream *ret, tenon_error *err);
 
 /* Columns, types and keys of request's table, of its query, or (neither, or request NULL) of the
  * target's own table. The reply is released by its `release`. */
-TENON_API tenon_status tenon_describe_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
-                                            tenon_table *ret, tenon_error *err);
+TENON_API tenon_status tenon_describe_table(tenon_ctx *ctx, tenon_session *s,
+                                            const tenon_read *request, tenon_table *ret,
+                                            tenon_error *err);
 
 /* What the system itself did of a read; Tenon did the rest. */
 typedef struct tenon_read_info {
@@ -147,22 +155,26 @@ typedef struct tenon_read_info {
  * fails, tenon_stream_error has the whole failure. ret_info may be NULL. Without a deadline, a system
  * that sends nothing for 60 s is TIMEOUT. */
 TENON_API tenon_status tenon_read_table(tenon_ctx *ctx, tenon_session *s, const tenon_read *request,
-                                        struct ArrowArrayStream *ret, tenon_read_info *ret_info, tenon_error *err);
+                                        struct ArrowArrayStream *ret, tenon_read_info *ret_info,
+                                        tenon_error *err);
 
 /* After get_schema or get_next answered `code`, not 0: the whole failure, also out of streams that
  * are not Tenon's (as far as they say). Answers its status; OK for code 0. */
-TENON_API tenon_status tenon_stream_error(struct ArrowArrayStream *stream, int code, tenon_error *err);
+TENON_API tenon_status tenon_stream_error(struct ArrowArrayStream *stream, int code,
+                                          tenon_error *err);
 
 /* ---- Objects --------------------------------------------------------------------------------- */
 
 /* Rows (key, kind, size, modified, etag), in bytewise order of key. */
-TENON_API tenon_status tenon_list_objects(tenon_ctx *ctx, tenon_session *s, const tenon_objects_list *request,
+TENON_API tenon_status tenon_list_objects(tenon_ctx *ctx, tenon_session *s,
+                                          const tenon_objects_list *request,
                                           struct ArrowArrayStream *ret, tenon_error *err);
-TENON_API tenon_status tenon_stat_object(tenon_ctx *ctx, tenon_session *s, const tenon_key_bytes *key,
-                                         tenon_object *ret, tenon_error *err);
+TENON_API tenon_status tenon_stat_object(tenon_ctx *ctx, tenon_session *s,
+                                         const tenon_key_bytes *key, tenon_object *ret,
+                                         tenon_error *err);
 /* Close ret->body with its `close`. */
-TENON_API tenon_status tenon_get_object(tenon_ctx *ctx, tenon_session *s, const tenon_get *request, tenon_got *ret,
-                                        tenon_error *err);
+TENON_API tenon_status tenon_get_object(tenon_ctx *ctx, tenon_session *s, const tenon_get *request,
+                                        tenon_got *ret, tenon_error *err);
 TENON_API tenon_status tenon_put_object(tenon_ctx *ctx, tenon_session *s, const tenon_put *request,
                                         tenon_object *ret, tenon_error *err);
 
@@ -200,12 +212,14 @@ typedef struct tenon_copied {
 
 /* Copies a target's rows into a file, which appears whole or not at all. options may be NULL. */
 TENON_API tenon_status tenon_copy(tenon_ctx *ctx, tenon *t, const char *from, const char *to,
-                                  const tenon_copy_options *options, tenon_copied *ret, tenon_error *err);
+                                  const tenon_copy_options *options, tenon_copied *ret,
+                                  tenon_error *err);
 
 /* The same of rows that are there already. rows is consumed, also on failure; options->read and
  * options->from_settings do not matter. */
-TENON_API tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *rows, const char *to,
-                                       const tenon_copy_options *options, tenon_copied *ret, tenon_error *err);
+TENON_API tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *rows,
+                                       const char *to, const tenon_copy_options *options,
+                                       tenon_copied *ret, tenon_error *err);
 
 /* How a column's values come out at the other end. */
 typedef enum tenon_landing {
@@ -238,7 +252,8 @@ typedef struct tenon_copy_plan {
 /* Looks at the source and says what tenon_copy would do, without doing it. A refused column is not a
  * failure here. */
 TENON_API tenon_status tenon_plan_copy(tenon_ctx *ctx, tenon *t, const char *from, const char *to,
-                                       const tenon_copy_options *options, tenon_copy_plan *ret, tenon_error *err);
+                                       const tenon_copy_options *options, tenon_copy_plan *ret,
+                                       tenon_error *err);
 
 #ifdef __cplusplus
 }

@@ -27,9 +27,11 @@ tenon_status tn_cli_rows_next(tn_cli_rows *, bool *ret_there, tenon_error *err);
 /* Counts what is left, batch by batch, and stands behind the last row then. */
 tenon_status tn_cli_rows_skip_all(tn_cli_rows *, tenon_error *err);
 /* The present row's value, valid until the next call; NULL: it is NULL. */
-tenon_status tn_cli_rows_text(tn_cli_rows *, size_t column, const char **ret_data, size_t *ret_size, tenon_error *err);
+tenon_status tn_cli_rows_text(tn_cli_rows *, size_t column, const char **ret_data, size_t *ret_size,
+                              tenon_error *err);
 /* Adds it to the table, or to the document. */
 tenon_status tn_cli_rows_cell(tn_cli_rows *, size_t column, tn_cli_table *, tenon_error *err);
-tenon_status tn_cli_rows_json(tn_cli_rows *, size_t column, const char *key, tn_document *, tenon_error *err);
+tenon_status tn_cli_rows_json(tn_cli_rows *, size_t column, const char *key, tn_document *,
+                              tenon_error *err);
 
 #endif

@@ -17,14 +17,21 @@ extern const char *const tn_cli_special_choices[];
 
 /* Rows of an option table; the arguments T have a tn_cli_select as their member m. */
 #define TN_CLI_SELECT_OPTIONS(T, m) \
-  {TN_TEXT(T, m.query), .name = "query", .value = "SQL", .help = "instead of a table: a query in the system's own language, read-only"}, \
-  {TN_WORDS(T, m.columns), .name = "columns", .letter = 'c', .value = "A,B", .help = "these columns, in this order"}, \
+  {TN_TEXT(T, m.query), .name = "query", .value = "SQL", \
+   .help = "instead of a table: a query in the system's own language, read-only"}, \
+  {TN_WORDS(T, m.columns), .name = "columns", .letter = 'c', .value = "A,B", \
+   .help = "these columns, in this order"}, \
   {TN_AGAIN(T, m.where), .name = "where", .letter = 'w', .value = "COND", \
-   .help = "rows for which this holds: 'a >= 3 and b is null', with = <> < <= > >= in between like is and; again for more"}, \
-  {TN_NUMBER(T, m.limit), .name = "limit", .letter = 'n', .value = "N", .help = "at most so many rows"}, \
-  {TN_WORDS(T, m.order), .name = "order", .value = "A,-B", .help = "sorted by A, then by B from the greatest down; NULLs last"}, \
-  {TN_CHOICE(T, m.special_values), .name = "special-values", .value = "HOW", .choices = tn_cli_special_choices, \
-   .help = "values that the exact type cannot hold, such as infinity: an error that names them, their text, or NULL"}, \
+   .help = "rows for which this holds: 'a >= 3 and b is null', with = <> < <= > >= in between " \
+           "like is and; again for more"}, \
+  {TN_NUMBER(T, m.limit), .name = "limit", .letter = 'n', .value = "N", \
+   .help = "at most so many rows"}, \
+  {TN_WORDS(T, m.order), .name = "order", .value = "A,-B", \
+   .help = "sorted by A, then by B from the greatest down; NULLs last"}, \
+  {TN_CHOICE(T, m.special_values), .name = "special-values", .value = "HOW", \
+   .choices = tn_cli_special_choices, \
+   .help = "values that the exact type cannot hold, such as infinity: an error that names them, " \
+           "their text, or NULL"}, \
   {TN_TEXT(T, m.numeric_as), .name = "numeric-as", .value = "TYPE", \
    .help = "numbers without a declared scale: decimal(38,10), float64; without this they are text"}
 
@@ -35,7 +42,8 @@ extern const char *const tn_cli_special_choices[];
 
 /* A size that bounds buffers and the engine. */
 #define TN_CLI_MEMORY_OPTION \
-  {TN_BYTES(tn_cli_common, memory), .name = "mem", .value = "SIZE", .help = "bounds buffers and the engine's memory: 64M, 1G"}
+  {TN_BYTES(tn_cli_common, memory), .name = "mem", .value = "SIZE", \
+   .help = "bounds buffers and the engine's memory: 64M, 1G"}
 
 /* The read that they ask for. Borrows from the options and the run's arena. */
 tenon_status tn_cli_select_read(tn_cli *, const tn_cli_select *, tenon_read *ret, tenon_error *err);

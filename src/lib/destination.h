@@ -19,15 +19,18 @@ typedef struct tn_destination {
 } tn_destination;
 
 /* Finds format and options; opens nothing. Released by the caller, if it did not fail. */
-tenon_status tn_destination_init(tn_destination *ret, const char *to, const tenon_copy_options *, int64_t memory, tenon_error *err);
+tenon_status tn_destination_init(tn_destination *ret, const char *to, const tenon_copy_options *,
+                                 int64_t memory, tenon_error *err);
 tenon_status tn_destination_open(tn_destination *, tenon_error *err);
 /* Gives the file its name. */
 tenon_status tn_destination_commit(tn_destination *, tenon_error *err);
 void tn_destination_release(tn_destination *);
 
 /* How a column lands in a format, as far as types go; text is written to. */
-tenon_landing tn_destination_landing(const tn_format *, const struct ArrowSchema *column, char *to_type, size_t room);
+tenon_landing tn_destination_landing(const tn_format *, const struct ArrowSchema *column,
+                                     char *to_type, size_t room);
 /* Does the format take these columns? */
-tenon_status tn_destination_accepts(tenon_ctx *, const tn_destination *, const struct ArrowSchema *, tenon_error *err);
+tenon_status tn_destination_accepts(tenon_ctx *, const tn_destination *, const struct ArrowSchema *,
+                                    tenon_error *err);
 
 #endif

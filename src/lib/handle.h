@@ -44,8 +44,8 @@ tenon_status tn_lib_connector(tenon *, tn_target *, const tenon_setting *, size_
 void tn_lib_forget_connectors(tenon *);
 
 /* What a path stands for: kind, settings and, inside of it, the table. */
-tenon_status tn_lib_path(const tenon *, tn_target *, const tenon_provider **ret, tn_settings *ret_settings,
-                         tenon_error *err);
+tenon_status tn_lib_path(const tenon *, tn_target *, const tenon_provider **ret,
+                         tn_settings *ret_settings, tenon_error *err);
 
 /* The read with the session's own table where it names none. */
 tenon_read tn_lib_read(const tenon_session *, const tenon_read *);
