@@ -109,8 +109,9 @@ TENON_API tenon_status tenon_target_shown(tenon *t, const char *target, char **r
                                           tenon_error *err);
 
 /* Tests a connection step by step: what failed, at which layer, and what to do; a table that the
- * target names is looked at, too. Changes nothing in the system. *ret is filled on failure too, and the status is the failed step's. At most 15 s
- * unless the context says otherwise. settings go over those of the target. */
+ * target names is looked at, too. Changes nothing in the system. *ret is filled on failure too, and
+ * the status is the failed step's. At most 15 s unless the context says otherwise. settings go over
+ * those of the target. */
 TENON_API tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target,
                                          const tenon_setting *settings, size_t setting_count,
                                          tenon_test *ret, tenon_error *err);
@@ -199,7 +200,7 @@ typedef struct tenon_copy_options {
   const tenon_setting *to_settings;     /* how the format is written: compression, delimiter … */
   size_t to_count;
   uint8_t if_absent;                    /* CONFLICT if the file is there already */
-  void (*progress)(void *arg, const tenon_progress *);   /* after each batch and in the end, on the calling thread */
+  void (*progress)(void *arg, const tenon_progress *);   /* each batch, and in the end */
   void *progress_arg;
 } tenon_copy_options;
 
