@@ -53,13 +53,91 @@ static tenon_status check_one(tenon_ctx *ctx, const tn_file_source *source, cons
   return TENON_OK;
 }
 
-tenon_status tn_file_schema(tenon_ctx *ctx, const tn_file_source *source, const tn_format_options *options, const tn_file_set *set,
+/* ---- Types that were found by looking: of all files together ---- */
+
+static bool is_guess(const struct ArrowSchema *s, bool *ret_none) {
+  char what[8];
+  if (!tn_schema_annotation(s, TN_GUESS, what, sizeof what)) return false;
+  *ret_none = strcmp(what, "none") == 0;
+  return true;
+}
+
+/* The type that holds what two files were found to have; NULL: there is none. */
+static const char *wider(const char *a, const char *b) {
+  bool floats = (strcmp(a, "l") == 0 && strcmp(b, "g") == 0) || (strcmp(a, "g") == 0 && strcmp(b, "l") == 0);
+  if (strcmp(a, b) == 0) return a;
+  return floats ? "g" : NULL;
+}
+
+static tenon_status set_guess(struct ArrowSchema *s, const char *format, const char *what, tenon_error *err) {
+  struct ArrowSchema made = {0};
+  tenon_status status = tn_schema_struct(&made, 1, err);
+  if (!status) status = tn_schema_set(made.children[0], s->name, format, true, 0, err);
+  if (!status && what) status = tn_schema_annotate(made.children[0], TN_GUESS, what, err);
+  if (!status) {
+    struct ArrowSchema old = *s;
+    *s = *made.children[0];
+    *made.children[0] = old;
+  }
+  tn_schema_release(&made);
+  return status;
+}
+
+/* Files whose columns differ otherwise are refused when each is looked at with what came out of this. */
+static tenon_status merge_guesses(struct ArrowSchema *all, const struct ArrowSchema *one, const char *file, tenon_error *err) {
+  for (int64_t i = 0; i < all->n_children && i < one->n_children; i++) {
+    struct ArrowSchema *a = all->children[i];
+    const struct ArrowSchema *b = one->children[i];
+    bool a_none, b_none;
+    if (strcmp(a->name, b->name) != 0 || !is_guess(a, &a_none) || !is_guess(b, &b_none) || b_none) continue;
+    const char *format = a_none ? b->format : wider(a->format, b->format);
+    if (!format)
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "give the column a type that holds both: --set types=COLUMN=text",
+                        "%s: column %s has values of another type than in the files before it", file, a->name);
+    tenon_status status = a_none || strcmp(format, a->format) != 0 ? set_guess(a, format, "value", err) : TENON_OK;
+    if (status) return status;
+  }
+  return TENON_OK;
+}
+
+static tenon_status look_at(tenon_ctx *ctx, const tn_file_source *source, const tn_format_options *options, const tn_file *file,
                             struct ArrowSchema *ret, tenon_error *err) {
   tn_object_input object;
   tn_input in;
+  make_input(ctx, source, file, &object, &in);
+  return file->format->schema(ctx, &in, options, ret, err);
+}
+
+static bool has_guesses(const struct ArrowSchema *s) {
+  bool none;
+  for (int64_t i = 0; i < s->n_children; i++)
+    if (is_guess(s->children[i], &none)) return true;
+  return false;
+}
+
+static tenon_status merge_all(tenon_ctx *ctx, const tn_file_source *source, const tn_format_options *options, const tn_file_set *set,
+                              struct ArrowSchema *schema, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  for (size_t i = 1; !status && i < set->count; i++) {
+    struct ArrowSchema one = {0};
+    if (!(status = tn_ctx_check(ctx, err))) status = look_at(ctx, source, options, &set->files[i], &one, err);
+    if (!status) status = merge_guesses(schema, &one, set->files[i].name, err);
+    tn_schema_release(&one);
+  }
+  for (int64_t i = 0; !status && i < schema->n_children; i++) {
+    bool none;
+    if (is_guess(schema->children[i], &none)) status = set_guess(schema->children[i], schema->children[i]->format, NULL, err);
+  }
+  return status;
+}
+
+tenon_status tn_file_schema(tenon_ctx *ctx, const tn_file_source *source, const tn_format_options *options, const tn_file_set *set,
+                            struct ArrowSchema *ret, tenon_error *err) {
   struct ArrowSchema schema = {0};
-  make_input(ctx, source, &set->files[0], &object, &in);
-  tenon_status status = set->files[0].format->schema(ctx, &in, options, &schema, err);
+  tn_format_options telling = *options;
+  telling.tell_guesses = set->count > 1;
+  tenon_status status = look_at(ctx, source, &telling, &set->files[0], &schema, err);
+  if (!status && has_guesses(&schema)) status = merge_all(ctx, source, &telling, set, &schema, err);
   for (size_t i = 1; !status && i < set->count; i++) {
     if (!(status = tn_ctx_check(ctx, err))) status = check_one(ctx, source, options, &set->files[i], &schema, err);
   }

@@ -377,6 +377,8 @@ static tenon_status make_layout(csv_maker *m, tn_csv_layout *ret, tenon_error *e
   for (uint32_t i = 0; !status && i < n; i++) {
     ret->strict[i] = !m->given[i];
     status = tn_schema_set(ret->schema.children[i], m->head.names[i], m->formats[i], true, 0, err);
+    if (!status && m->options->tell_guesses && !m->given[i] && !m->expected)
+      status = tn_schema_annotate(ret->schema.children[i], TN_GUESS, m->sniffer.guesses[i].has_value ? "value" : "none", err);
   }
   return status;
 }

@@ -37,7 +37,10 @@ typedef struct tn_format_options {
   int32_t compression_level;   /* 0: the codec's default */
   int64_t row_group_rows;      /* 0: the writer's choice */
   int64_t memory;              /* bytes that writer and engine may use, 0: their default */
+  bool tell_guesses;           /* of schema: a column whose type was found says so: metadata TN_GUESS, value or none */
 } tn_format_options;
+
+#define TN_GUESS "tenon.guess"
 
 #define TN_FORMAT_OPTIONS_INIT { .quote = '"', .header = -1, .encoding = "utf-8", .null_text = "", .sample_rows = 10000, .compression = "zstd" }
 

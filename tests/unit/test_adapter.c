@@ -243,17 +243,34 @@ static void refuses_what_is_not_one_table(void **state) {
   assert_refused("z/*.csv", TENON_DATA, "z/2.csv: column 2 is called c, where b is expected");
 }
 
-static void gives_the_first_files_types_to_all(void **state) {
+static void finds_types_in_all_files(void **state) {
   (void)state;
   int64_t rows, sum;
   put("1.csv", "a,b\n1,x\n");
   put("2.csv", "a,b\n2,y\n3,z\n");
   put("3.csv", "a,b\nfour,y\n");
+  put("n/1.csv", "a,b\n");          /* a header alone, then NULLs alone: neither says what the type is */
+  put("n/2.csv", "a,b\n,x\n,y\n");
+  put("n/3.csv", "a,b\n5,z\n");
+  put("w/1.csv", "a,b\n1,x\n");
+  put("w/2.csv", "a,b\n1.5,x\n");
   open_session(NULL, NULL);
   assert_rows("[12].csv", 3, 6);
-  tenon_read read = read_of("*.csv");
-  assert_int_equal(read_all(&read, &rows, &sum), TENON_DATA);
-  assert_non_null(strstr(err.message, "3.csv"));
+  assert_refused("[123].csv", TENON_DATA, "3.csv: column a");
+  assert_refused("[123].csv", TENON_DATA, "types=");
+  assert_rows("n/*.csv", 3, 5);
+  assert_rows("n/[13].csv", 1, 5);
+  tenon_table table = {.struct_size = sizeof table};
+  tenon_read read = read_of("w/*.csv");
+  if (kind->tables->describe(ctx, session, &read, &table, &err)) fail_msg("%s", err.message);
+  assert_string_equal(table.columns[0].type, "float64");
+  assert_null(table.schema.children[0]->metadata);
+  table.release(&table);
+  assert_int_equal(read_all(&read, &rows, &sum), TENON_OK);
+  assert_int_equal(rows, 2);
+  close_session();
+  open_session("types", "a=text");
+  assert_rows("[123].csv", 4, 0);
 }
 
 static void hands_filters_columns_and_limit_through(void **state) {
@@ -371,7 +388,7 @@ int main(void) {
       TEST(reads_files_by_every_name),
       TEST(says_what_is_not_there),
       TEST(refuses_what_is_not_one_table),
-      TEST(gives_the_first_files_types_to_all),
+      TEST(finds_types_in_all_files),
       TEST(hands_filters_columns_and_limit_through),
       TEST(cuts_nothing_before_it_is_in_order),
       TEST(describes_and_lists),
