@@ -46,6 +46,8 @@ typedef struct tn_ssl_functions {
   int (*SSL_read)(struct ssl_st *, void *, int);
   int (*SSL_write)(struct ssl_st *, const void *, int);
   int (*SSL_get_error)(const struct ssl_st *, int);
+  void (*SSL_set_read_ahead)(struct ssl_st *, int);
+  int (*SSL_has_pending)(const struct ssl_st *);
   int (*SSL_connect)(struct ssl_st *);
   struct ssl_st *(*SSL_new)(struct ssl_ctx_st *);
   void (*SSL_free)(struct ssl_st *);

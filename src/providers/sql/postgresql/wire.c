@@ -29,6 +29,13 @@ static tenon_status lost(tn_pg_wire *w, const char *why, tenon_error *err) {
                     "the connection to %s was lost: %s", w->session->where, why);
 }
 
+/* OpenSSL asks the kernel twice for each record, unless it may take what lies behind one, too. libpq
+ * waits at the socket alone: what OpenSSL took for nobody would keep it waiting. */
+static void read_ahead(tn_pg_wire *w, bool on) {
+  tn_ssl.SSL_set_read_ahead(w->tls, on);
+  if (!on && tn_ssl.SSL_has_pending(w->tls)) w->session->broken = true;
+}
+
 tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, size_t max, tenon_error *err) {
   *w = (tn_pg_wire){.ctx = ctx, .session = s, .max = max, .nap_us = FIRST_NAP_US};
   w->fd = tn_pq.PQsocket(s->conn);
@@ -37,6 +44,7 @@ tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, si
   if (w->tls) {
     tenon_status status = tn_ssl_open(err);
     if (status) return status;
+    read_ahead(w, true);
   }
   w->data = tn_resize(NULL, FIRST_CAPACITY + TN_PG_BEHIND);
   if (!w->data)
@@ -47,6 +55,7 @@ tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, si
 }
 
 void tn_pg_wire_release(tn_pg_wire *w) {
+  if (w->tls && w->data) read_ahead(w, false);
   tn_free(w->data);
   w->data = NULL;
 }
