@@ -186,6 +186,23 @@ def test_a_misfit_names_column_row_and_way_out(tmp_path):
     assert arrow(f"{tmp_path}/m.db:m", "--columns", "b")["b"].to_pylist() == ["x", "y", "z"]
 
 
+def test_what_ls_shows_can_be_read(tmp_path):
+    db = sqlite3.connect(tmp_path / "o.db")
+    with db:
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, n INT UNIQUE)")
+        db.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+        db.execute("INSERT INTO t (n) VALUES (7)")
+        db.execute("ANALYZE")
+    names = [line.split()[1] for line in tenon("ls", "--all", f"{tmp_path}/o.db").stdout.decode().splitlines()[2:]]
+    assert {"sqlite_schema", "sqlite_sequence", "sqlite_stat1", "t", "words", "words_content"} <= set(names)
+    for name in names:
+        expected = db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+        assert len(arrow(f"{tmp_path}/o.db:{name}", "--special-values", "null")) == expected, name
+    for name in ("sqlite_schema", "sqlite_master", "SQLite_Schema"):
+        got = arrow(f"{tmp_path}/o.db:{name}", "--columns", "name", "--where", "type = 'table'")["name"].to_pylist()
+        assert got == [n for (n,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
 @pytest.mark.parametrize("words", [["--where", "a > 100"], ["--where", "a > 100", "--limit", 5], ["--where", "a is not null"],
                                    ["--where", "a <> 7"], ["--order", "a"], ["--order", "a", "--limit", 9], ["--order", "-a,id"]])
 def test_a_misfit_decides_nothing_silently(tmp_path, words):

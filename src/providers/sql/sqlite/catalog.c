@@ -82,6 +82,11 @@ static tenon_status check_name(tn_sqlite *s, const tenon_name *name, tenon_error
   return TENON_OK;
 }
 
+/* SQLite lists the schema's own table under its newer name, and finds it there by the older one. */
+static const char *listed_name(const char *name) {
+  return sqlite3_stricmp(name, "sqlite_schema") == 0 ? "sqlite_master" : name;
+}
+
 static tenon_status load_table(tn_sqlite *s, const char *name, tn_arena *arena,
                                tn_sqlite_table *ret, tenon_error *err) {
   static const char sql[] =
@@ -89,7 +94,7 @@ static tenon_status load_table(tn_sqlite *s, const char *name, tn_arena *arena,
       "ORDER BY name <> ?1 LIMIT 1";
   sqlite3_stmt *stmt = NULL;
   bool row = false;
-  tenon_status status = prepare_on(s, sql, name, &stmt, err);
+  tenon_status status = prepare_on(s, sql, listed_name(name), &stmt, err);
   if (!status) status = tn_sqlite_step(s, stmt, &row, err);
   if (!status && !row) status = fail_no_table(s, name, err);
   if (!status) status = tn_sqlite_text(arena, stmt, 0, &ret->name, err);
