@@ -10,7 +10,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -131,13 +133,31 @@ static size_t file_kind(const char *path) {
   return FILE_KINDS;
 }
 
-static tenon_status find_file(const tenon *t, tn_target *target, size_t size,
-                              const tenon_provider **ret, tn_settings *ret_settings,
-                              tenon_error *err) {
+/* A link that was named is the file that it leads to: only those that are found in a folder must not
+ * lead out of it. */
+static tenon_status follow_link(tn_target *target, tenon_error *err) {
+  char real[PATH_MAX];
+  struct stat link, file;
+  bool is_link = lstat(target->base, &link) == 0 && S_ISLNK(link.st_mode);
+  if (!is_link || stat(target->base, &file) != 0 || !S_ISREG(file.st_mode)) return TENON_OK;
+  if (!realpath(target->base, real))
+    return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check where the link leads", "%s",
+                         target->base);
+  const char *path = tn_arena_strdup(&target->arena, real);
+  if (!path) return tn_no_memory(err);
+  target->base = path;
+  return TENON_OK;
+}
+
+static tenon_status find_file(const tenon *t, tn_target *target, const tenon_provider **ret,
+                              tn_settings *ret_settings, tenon_error *err) {
   size_t i = file_kind(target->base);
   if (i < FILE_KINDS)
     return set_kind(t, file_kinds[i].kind, file_kinds[i].key, target->base, ret, ret_settings, err);
-  return split(t, target, size, ret, ret_settings, err);
+  tenon_status status = follow_link(target, err);
+  if (status) return status;
+  size_t folder = (size_t)(file_part(target->base) - target->base);
+  return split(t, target, folder, ret, ret_settings, err);
 }
 
 tenon_status tn_lib_path(const tenon *t, tn_target *target, const tenon_provider **ret,
@@ -150,8 +170,7 @@ tenon_status tn_lib_path(const tenon *t, tn_target *target, const tenon_provider
   if (stat(path, &st) == 0) {
     if (S_ISDIR(st.st_mode))
       return set_kind(t, folder_kind, folder_key, path, ret, ret_settings, err);
-    const char *name = file_part(path);
-    return find_file(t, target, (size_t)(name - path), ret, ret_settings, err);
+    return find_file(t, target, ret, ret_settings, err);
   }
   if (is_pattern) return split(t, target, size, ret, ret_settings, err);
   if (errno != ENOENT && errno != ENOTDIR)

@@ -77,6 +77,23 @@ def test_patterns_stay_in_their_folder(tmp_path):
     tenon("read", f"file://{tmp_path}/data:../outside/secret.csv", code=2)
 
 
+def test_a_link_that_is_named_is_its_file(tmp_path):
+    write_csv(tmp_path / "d1/1.csv", 2)
+    (tmp_path / "d2").mkdir()
+    (tmp_path / "d2/link.csv").symlink_to("../d1/1.csv")
+    (tmp_path / "d2/again.csv").symlink_to("link.csv")
+    (tmp_path / "d2/absolute.csv").symlink_to(tmp_path / "d1/1.csv")
+    expected = tenon("read", f"{tmp_path}/d1/1.csv", "--format", "csv").stdout
+    for name in ("link.csv", "again.csv", "absolute.csv"):
+        assert tenon("read", f"{tmp_path}/d2/{name}", "--format", "csv").stdout == expected
+        assert tenon("describe", f"{tmp_path}/d2/{name}").stdout
+    done = subprocess.run([TENON, "read", "link.csv", "--format", "csv"], cwd=tmp_path / "d2", capture_output=True, timeout=60)
+    assert done.stdout == expected
+    (tmp_path / "d2/dangling.csv").symlink_to("nowhere.csv")
+    tenon("read", f"{tmp_path}/d2/dangling.csv", code=3)
+    tenon("read", f"{tmp_path}/d2/l*.csv", code=3)   # those that a pattern finds stay in their folder
+
+
 def test_keys_are_taken_as_they_are(tmp_path):
     for name in ("with space.csv", "é.csv", "100%.csv", "a#b.csv", "-dash.csv"):
         write_csv(tmp_path / name, 1)
