@@ -213,7 +213,7 @@ def test_a_misfit_decides_nothing_silently(tmp_path, words):
         db.executemany("INSERT INTO m VALUES (?, ?)", [(1, 50), (2, 150), (3, "N/A"), (4, None)])
     for columns in (["--columns", "id"], []):
         said = tenon("read", f"{tmp_path}/m.db:m", *columns, *words, code=14).stderr.decode()
-        assert "column a" in said and "'N/A' does not fit the type int64" in said
+        assert "column a, row" in said and "of those read: the text 'N/A' does not fit the type int64" in said
     with db:
         db.execute("DELETE FROM m WHERE id = 3")
     got = arrow(f"{tmp_path}/m.db:m", "--columns", "id", *words)

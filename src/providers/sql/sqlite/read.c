@@ -29,6 +29,7 @@ typedef struct reader {
   int64_t batch_rows, batch_bytes, fixed_bytes; /* fixed_bytes: of one row, without text */
   int64_t left;           /* rows that may still come; -1: no limit */
   int64_t row;            /* rows done, for messages */
+  const char *among;      /* which rows are counted, for messages */
   size_t kept_at;         /* the next of the query's kept rows */
   bool from_kept;         /* the row at hand is one of them */
   bool pending;           /* the row at hand is not in a batch yet */
@@ -44,13 +45,13 @@ static tenon_status fail_misfit(reader *r, const source *c, sqlite3_value *v, te
   if (sqlite3_value_type(v) == SQLITE_NULL)
     return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
                       "mend the row: the column is declared NOT NULL",
-                      "column %s, row %lld: NULL in a column that is NOT NULL", c->name,
-                      (long long)r->row + 1);
+                      "column %s, row %lld%s: NULL in a column that is NOT NULL", c->name,
+                      (long long)r->row + 1, r->among);
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
                     "read such columns as text with special_values=text, or as NULL with "
                     "special_values=null; in a query, CAST(column AS …) gives the type",
-                    "column %s, row %lld: %s does not fit the type %s", c->name,
-                    (long long)r->row + 1, shown, type);
+                    "column %s, row %lld%s: %s does not fit the type %s", c->name,
+                    (long long)r->row + 1, r->among, shown, type);
 }
 
 /* long way: NULLs, and values that do not fit */
@@ -243,6 +244,9 @@ static tenon_status make_sources(reader *r, const tenon_read *read, const size_t
 
 static void set_limits(reader *r, const tenon_read *read) {
   r->special = read->special_values;
+  /* what SQLite leaves out or puts in order is counted so */
+  bool is_all = read->query || (!read->filter_count && !read->order_count);
+  r->among = is_all ? "" : " of those read";
   r->batch_bytes = read->batch_bytes > 0 ? read->batch_bytes : BATCH_BYTES;
   r->batch_rows = read->batch_rows > 0 ? read->batch_rows : BATCH_ROWS;
   int64_t fit = r->fixed_bytes ? r->batch_bytes / r->fixed_bytes : r->batch_rows;
