@@ -223,6 +223,27 @@ def test_a_misfit_decides_nothing_silently(tmp_path, words):
     assert null["id"].to_pylist() == [4]
 
 
+@pytest.mark.parametrize("target", ["{}:u", "{}:a", ["{}", "--query", "SELECT id, a FROM u"]])
+def test_undeclared_reals_beside_integers_that_are_no_doubles(tmp_path, target):
+    """They have no float64 that could be compared: read as their digits, every one of them is found."""
+    db = sqlite3.connect(tmp_path / "u.db")
+    with db:
+        db.execute("CREATE TABLE u (id INTEGER PRIMARY KEY, a)")
+        db.executemany("INSERT INTO u VALUES (?, ?)", [(1, 1.5), (2, 2**53 + 1), (3, 2), (4, None)])
+        db.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, a ANY)")
+        db.execute("INSERT INTO a SELECT * FROM u")
+    target, *words = [w.format(tmp_path / "u.db") for w in ([target] if isinstance(target, str) else target)]
+    got = arrow(target, *words)
+    assert got["a"].to_pylist() == ["1.5", "9007199254740993", "2", None]
+    assert got.schema.field("a").metadata == {b"tenon.type": b"NUMERIC"}
+    exact = arrow(target, *words, "--numeric-as", "decimal(20,2)", "--where", "a = 9007199254740993")
+    assert exact["id"].to_pylist() == [2]
+    assert arrow(target, *words, "--where", "id = 1")["a"].to_pylist() == ["1.5"]
+    with db:
+        db.execute("UPDATE u SET a = 9007199254740992 WHERE id = 2")
+    assert tenon("read", f"{tmp_path}/u.db:u", "--where", "a = 9007199254740992", "--columns", "id", "--format", "csv").stdout == b"id\n2\n"
+
+
 def test_reading_leaves_no_trace(tmp_path):
     db = sqlite3.connect(tmp_path / "w.db")
     db.execute("PRAGMA journal_mode=WAL")

@@ -246,41 +246,33 @@ static void find_strict(tn_sqlite_table *t) {
 
 static bool is_undecided(const tn_sqlite_field *f) { return f->type.rule == TN_SQLITE_UNDECIDED; }
 
-static tenon_status sample(tn_sqlite *s, sqlite3_stmt *stmt, unsigned *classes, int *first,
+static tenon_status sample(tn_sqlite *s, sqlite3_stmt *stmt, tn_sqlite_seen *seen,
                            tenon_error *err) {
   bool row = true;
   int count = sqlite3_column_count(stmt);
   for (;;) {
     tenon_status status = tn_sqlite_step(s, stmt, &row, err);
     if (status || !row) return status;
-    for (int i = 0; i < count; i++) {
-      int storage = sqlite3_column_type(stmt, i);
-      if (storage == SQLITE_NULL) continue;
-      classes[i] |= 1u << storage;
-      if (!first[i]) first[i] = storage;
-    }
+    for (int i = 0; i < count; i++) tn_sqlite_see(&seen[i], sqlite3_column_value(stmt, i));
   }
 }
 
 /* Of the table's first rows without any filter, so that a column has one type whatever is asked. */
-static tenon_status decide_fields(tn_sqlite *s, tn_sqlite_table *t, tenon_error *err) {
+static tenon_status decide_fields(tn_sqlite *s, const tenon_read *read, tn_sqlite_table *t,
+                                  tenon_error *err) {
   size_t undecided = 0;
   for (size_t i = 0; i < t->field_count; i++) undecided += is_undecided(&t->fields[i]);
   if (!undecided) return TENON_OK;
-  unsigned *classes = tn_alloc_array(undecided, sizeof *classes);
-  int *first = tn_alloc_array(undecided, sizeof *first);
+  tn_sqlite_seen *seen = tn_alloc_array(undecided, sizeof *seen);
+  if (!seen) return tn_no_memory(err);
   sqlite3_stmt *stmt = NULL;
-  tenon_status status = classes && first ? TENON_OK : tn_no_memory(err);
-  if (!status) status = prepare_select(s, t, is_undecided, s->config->sample_rows, &stmt, err);
-  if (!status) status = sample(s, stmt, classes, first, err);
+  tenon_status status = prepare_select(s, t, is_undecided, s->config->sample_rows, &stmt, err);
+  if (!status) status = sample(s, stmt, seen, err);
   sqlite3_finalize(stmt);
-  for (size_t i = 0, k = 0; !status && i < t->field_count; i++) {
-    if (!is_undecided(&t->fields[i])) continue;
-    tn_sqlite_type_by_values(classes[k], first[k], &t->fields[i].type);
-    k++;
-  }
-  tn_free(classes);
-  tn_free(first);
+  for (size_t i = 0, k = 0; !status && i < t->field_count; i++)
+    if (is_undecided(&t->fields[i]))
+      status = tn_sqlite_type_by_values(&seen[k++], read, &t->fields[i].type, err);
+  tn_free(seen);
   return status;
 }
 
@@ -291,7 +283,7 @@ static tenon_status type_fields(tn_sqlite *s, const tenon_read *read, tn_sqlite_
     tenon_status status = tn_sqlite_type_of(f->declared, f->sure, read, &f->type, err);
     if (status) return status;
   }
-  return decide_fields(s, t, err);
+  return decide_fields(s, read, t, err);
 }
 
 /* ---- All of it ---- */

@@ -19,8 +19,9 @@ static tenon_status set_field(struct ArrowSchema *schema, const tn_sqlite_field 
   tenon_status status =
       tn_schema_set(schema, f->name, f->type.format, tn_sqlite_is_nullable(f, read), 0, err);
   if (status || !f->type.annotated) return status;
-  return tn_schema_annotate(schema, "tenon.type", f->declared && *f->declared ? f->declared : "ANY",
-                            err);
+  bool is_declared = f->declared && *f->declared && sqlite3_stricmp(f->declared, "ANY") != 0;
+  const char *otherwise = f->type.rule == TN_SQLITE_NUMBER_TEXT ? "NUMERIC" : "ANY";
+  return tn_schema_annotate(schema, "tenon.type", is_declared ? f->declared : otherwise, err);
 }
 
 tenon_status tn_sqlite_schema(const tn_sqlite_table *t, const size_t *columns, size_t count,

@@ -105,22 +105,16 @@ static tenon_status keep_rows(tn_sqlite *s, tn_sqlite_query *q, tenon_error *err
   return TENON_OK;
 }
 
-static void decide_column(tn_sqlite_query *q, size_t i) {
-  unsigned classes = 0;
-  int first = 0;
-  for (size_t row = 0; row < q->kept_rows; row++) {
-    int storage = sqlite3_value_type(q->cells[row * q->columns.field_count + i]);
-    if (storage == SQLITE_NULL) continue;
-    classes |= 1u << storage;
-    if (!first) first = storage;
-  }
-  tn_sqlite_type_by_values(classes, first, &q->columns.fields[i].type);
-}
-
-static tenon_status decide_columns(tn_sqlite *s, tn_sqlite_query *q, tenon_error *err) {
+static tenon_status decide_columns(tn_sqlite *s, const tenon_read *read, tn_sqlite_query *q,
+                                   tenon_error *err) {
+  size_t n = q->columns.field_count;
   tenon_status status = keep_rows(s, q, err);
-  for (size_t i = 0; !status && i < q->columns.field_count; i++)
-    if (q->columns.fields[i].type.rule == TN_SQLITE_UNDECIDED) decide_column(q, i);
+  for (size_t i = 0; !status && i < n; i++) {
+    tn_sqlite_seen seen = {0};
+    if (q->columns.fields[i].type.rule != TN_SQLITE_UNDECIDED) continue;
+    for (size_t row = 0; row < q->kept_rows; row++) tn_sqlite_see(&seen, q->cells[row * n + i]);
+    status = tn_sqlite_type_by_values(&seen, read, &q->columns.fields[i].type, err);
+  }
   return status;
 }
 
@@ -130,7 +124,7 @@ tenon_status tn_sqlite_query_open(tn_sqlite *s, const tenon_read *read, tn_arena
   tenon_status status = tn_sqlite_prepare_query(s, read->query, &q.stmt, err);
   if (!status) status = bind_params(s, read, q.stmt, err);
   if (!status) status = declare_columns(read, arena, &q, err);
-  if (!status && !is_decided(&q.columns)) status = decide_columns(s, &q, err);
+  if (!status && !is_decided(&q.columns)) status = decide_columns(s, read, &q, err);
   if (status) {
     tn_sqlite_query_release(&q);
     return status;

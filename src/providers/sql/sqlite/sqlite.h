@@ -96,8 +96,15 @@ enum { TN_SQLITE_MAX_DECIMAL = 38 };
 tenon_status tn_sqlite_type_of(const char *declared, bool strict, const tenon_read *,
                                tn_sqlite_type *ret, tenon_error *);
 void tn_sqlite_type_by_rule(tn_sqlite_rule, tn_sqlite_type *ret);
-/* classes: bit (1 << SQLITE_INTEGER) and so on, of values seen; first: the first one's, 0: none. */
-void tn_sqlite_type_by_values(unsigned classes, int first, tn_sqlite_type *ret);
+/* The classes of values seen: a bit for each; first: the first one's class, 0: none. */
+typedef struct tn_sqlite_seen {
+  unsigned classes;
+  int first;
+} tn_sqlite_seen;
+
+void tn_sqlite_see(tn_sqlite_seen *, sqlite3_value *);
+tenon_status tn_sqlite_type_by_values(const tn_sqlite_seen *, const tenon_read *,
+                                      tn_sqlite_type *ret, tenon_error *);
 /* "decimal(15,2)", for messages. */
 void tn_sqlite_type_name(const tn_sqlite_type *, char *text, size_t room);
 

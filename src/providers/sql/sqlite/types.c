@@ -197,14 +197,35 @@ tenon_status tn_sqlite_type_of(const char *text, bool strict, const tenon_read *
   return TENON_OK;
 }
 
-void tn_sqlite_type_by_values(unsigned classes, int first, tn_sqlite_type *ret) {
+/* ---- By values ---- */
+
+enum { REALS = 1u << SQLITE_FLOAT, BIG_INTEGERS = 1u << 0 };
+
+void tn_sqlite_see(tn_sqlite_seen *seen, sqlite3_value *v) {
+  const int64_t exact = INT64_C(1) << 53;
+  int storage = sqlite3_value_type(v);
+  if (storage == SQLITE_NULL) return;
+  if (!seen->first) seen->first = storage;
+  seen->classes |= 1u << storage;
+  if (storage != SQLITE_INTEGER) return;
+  int64_t i = sqlite3_value_int64(v);
+  if (i > exact || i < -exact) seen->classes |= BIG_INTEGERS;
+}
+
+/* Reals and integers that are no doubles have no type but NUMERIC. */
+tenon_status tn_sqlite_type_by_values(const tn_sqlite_seen *seen, const tenon_read *read,
+                                      tn_sqlite_type *ret, tenon_error *err) {
   static const tn_sqlite_rule rules[] = {[0] = TN_SQLITE_TEXT,
                                          [SQLITE_INTEGER] = TN_SQLITE_INT,
                                          [SQLITE_FLOAT] = TN_SQLITE_REAL,
                                          [SQLITE_TEXT] = TN_SQLITE_TEXT,
                                          [SQLITE_BLOB] = TN_SQLITE_BLOB};
-  bool has_real = classes & (1u << SQLITE_FLOAT);
-  tn_sqlite_type_by_rule(first == SQLITE_INTEGER && has_real ? TN_SQLITE_REAL : rules[first], ret);
+  bool is_number = seen->first == SQLITE_INTEGER || seen->first == SQLITE_FLOAT;
+  bool has_real = seen->classes & REALS;
+  if (is_number && has_real && seen->classes & BIG_INTEGERS)
+    return tn_sqlite_type_of("NUMERIC", false, read, ret, err);
+  tn_sqlite_type_by_rule(is_number && has_real ? TN_SQLITE_REAL : rules[seen->first], ret);
   ret->remark =
-      first ? "no declared type: by its first values" : "no declared type and no values: text";
+      seen->first ? "no declared type: by its first values" : "no declared type and no values: text";
+  return TENON_OK;
 }
