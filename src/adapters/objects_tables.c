@@ -10,6 +10,7 @@
 #include "adapters/file_set.h"
 #include "arrow/build.h"
 #include "arrow/names.h"
+#include "base/ctx.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -270,6 +271,8 @@ typedef struct tn_listing {
   tn_adapted *adapted;
   tenon_stream objects;      /* the kind's own listing, flat */
   tn_builder *builder;
+  tenon_ctx *ctx;
+  int64_t nameless;          /* files that could be tables, by keys that are not text */
 } tn_listing;
 
 static void listing_close(void *self) {
@@ -288,11 +291,20 @@ static bool list_one(tn_builder *b, const tn_listed *row, const tn_format *forma
 }
 
 /* Keys that are not text cannot be a table's name. */
-static const tn_format *listed_format(const tn_listing *l, const tn_listed *row) {
+static const tn_format *listed_format(tn_listing *l, const tn_listed *row) {
   size_t bad;
   if (row->is_prefix || row->key.size == 0 || row->key.data[row->key.size - 1] == '/') return NULL;
-  if (!tn_utf8_valid(row->key.data, row->key.size, &bad) || memchr(row->key.data, 0, row->key.size)) return NULL;
-  return tn_file_format(&l->adapted->source, row->key);
+  const tn_format *format = tn_file_format(&l->adapted->source, row->key);
+  bool is_name = tn_utf8_valid(row->key.data, row->key.size, &bad) && !memchr(row->key.data, 0, row->key.size);
+  if (!format || is_name) return format;
+  l->nameless++;
+  return NULL;
+}
+
+static void warn_of_nameless(const tn_listing *l) {
+  if (l->nameless)
+    tn_ctx_log(l->ctx, TENON_LOG_WARN, "%" PRId64 " more that are not listed: their names are not UTF-8; `ls --objects` shows them",
+               l->nameless);
 }
 
 static tenon_status list_batch(tn_listing *l, const struct ArrowArray *batch, int64_t *ret_rows, tenon_error *err) {
@@ -315,6 +327,8 @@ static tenon_status listing_next(void *self, struct ArrowArray *ret, tenon_error
     tenon_status status = l->objects.next(l->objects.self, &batch, err);
     if (status) return status;
     if (!batch.release) {
+      warn_of_nameless(l);
+      l->nameless = 0;
       ret->release = NULL;
       return TENON_OK;
     }
@@ -348,6 +362,7 @@ static tenon_status list_tables(tenon_ctx *ctx, void *session, const tenon_table
   struct ArrowSchema schema = {0};
   if (!l) return tn_no_memory(err);
   l->adapted = a;
+  l->ctx = ctx;
   tenon_objects_list all = {.struct_size = sizeof all};
   tenon_status status = listing_schema(&schema, err);
   if (!status) status = tn_builder_new(&schema, &l->builder, err);

@@ -103,6 +103,19 @@ def test_keys_are_taken_as_they_are(tmp_path):
         assert tenon("read", f"{tmp_path}/{name}", "--format", "csv").stdout == b"id,name\n0,name 0\n"
 
 
+def test_names_that_are_no_text_are_not_left_out_silently(tmp_path):
+    write_csv(tmp_path / "a.csv", 1)
+    assert tenon("ls", tmp_path).stderr == b""
+    for name in (b"\xff.csv", b"b\xe9.csv", b"\xff.unknown"):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as f:
+            f.write(b"id,name\n")
+    done = tenon("ls", tmp_path)
+    assert b"a.csv" in done.stdout and b"2 more that are not listed: their names are not UTF-8" in done.stderr
+    assert os.fsencode(b"\xff.csv".hex()) in tenon("ls", "--objects", tmp_path).stdout
+    path = os.path.join(os.fsencode(tmp_path), b"\xff.csv")
+    assert subprocess.run([TENON, "read", path], capture_output=True, timeout=60).returncode == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="rights do not stop a user from reading his own files")
 def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path):
     write_csv(tmp_path / "data/a.csv", 1)
