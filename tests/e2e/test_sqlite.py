@@ -186,6 +186,14 @@ def test_a_misfit_names_column_row_and_way_out(tmp_path):
     assert arrow(f"{tmp_path}/m.db:m", "--columns", "b")["b"].to_pylist() == ["x", "y", "z"]
 
 
+@pytest.mark.parametrize("text", ["x", "some text\n", "some text\n" * 1000])
+def test_text_called_db_is_no_empty_database(tmp_path, text):
+    (tmp_path / "txt.db").write_text(text)
+    for words in (["ls"], ["ls", "--all"], ["ls", "--json"], ["test"]):
+        done = tenon(*words, tmp_path / "txt.db", code=2)
+        assert b"is not a SQLite database" in done.stdout + done.stderr
+
+
 def test_what_ls_shows_can_be_read(tmp_path):
     db = sqlite3.connect(tmp_path / "o.db")
     with db:
