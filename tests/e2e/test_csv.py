@@ -201,7 +201,7 @@ def test_json_numbers_keep_all_digits(tmp_path):
 
 
 @pytest.mark.parametrize("content, arguments, said", [
-    (b"a,b\n1\n", [], "line 2 (byte 4): 1 fields, where the first record has 2"),
+    (b"a,b\n1\n", [], "line 2 (byte 4): 1 field, where the first record has 2"),
     (b'a,b\n1,"x\n', [], "a quote of this record is not closed"),
     (b"a,b\n1,\xff\n", [], "encoding=latin-1"),
     (b"a,b\n1,2\nx,3\n", settings(sample_rows=1), "types=a=text"),
