@@ -48,6 +48,8 @@ typedef struct tn_ssl_functions {
   int (*SSL_get_error)(const struct ssl_st *, int);
   void (*SSL_set_read_ahead)(struct ssl_st *, int);
   int (*SSL_has_pending)(const struct ssl_st *);
+  void (*SSL_set_default_read_buffer_len)(struct ssl_st *, size_t);
+  int (*SSL_free_buffers)(struct ssl_st *);
   int (*SSL_connect)(struct ssl_st *);
   struct ssl_st *(*SSL_new)(struct ssl_ctx_st *);
   void (*SSL_free)(struct ssl_st *);

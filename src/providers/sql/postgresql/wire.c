@@ -15,8 +15,11 @@
 
 enum {
   FIRST_CAPACITY = 256 * 1024,
-  WANTED_READ = 96 * 1024,       /* that a nap is to bring */
-  FULL_READ = 160 * 1024,        /* the socket may have been full: read on at once */
+  TLS_BUFFER = 128 * 1024,
+  /* What a nap is to bring, and what may have been all that the socket holds, so that we read on at
+   * once. A unix socket holds about 200 KiB of the server's, TCP more than our buffer. */
+  UNIX_WANTED = 96 * 1024, UNIX_FULL = 160 * 1024,
+  TCP_WANTED = 208 * 1024, TCP_FULL = 240 * 1024,
   NAP_AFTER = 256 * 1024,        /* the first rows come without delay */
   MIN_NAP_US = 15, FIRST_NAP_US = 100, MAX_NAP_US = 600,
   SMALL_READS = 32               /* in a row without a nap: try one again */
@@ -32,6 +35,8 @@ static tenon_status lost(tn_pg_wire *w, const char *why, tenon_error *err) {
 /* OpenSSL asks the kernel twice for each record, unless it may take what lies behind one, too. libpq
  * waits at the socket alone: what OpenSSL took for nobody would keep it waiting. */
 static void read_ahead(tn_pg_wire *w, bool on) {
+  tn_ssl.SSL_free_buffers(w->tls);   /* fails, and changes nothing, while there is something in them */
+  tn_ssl.SSL_set_default_read_buffer_len(w->tls, on ? TLS_BUFFER : 0);
   tn_ssl.SSL_set_read_ahead(w->tls, on);
   if (!on && tn_ssl.SSL_has_pending(w->tls)) w->session->broken = true;
 }
@@ -41,6 +46,11 @@ tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, si
   w->fd = tn_pq.PQsocket(s->conn);
   w->tls = tn_pq.PQgetssl(s->conn);
   if (w->fd < 0) return lost(w, "it is closed", err);
+  int domain = AF_UNSPEC;
+  socklen_t room = sizeof domain;
+  bool local = getsockopt(w->fd, SOL_SOCKET, SO_DOMAIN, &domain, &room) == 0 && domain == AF_UNIX;
+  w->wanted = local ? UNIX_WANTED : TCP_WANTED;
+  w->full = local ? UNIX_FULL : TCP_FULL;
   if (w->tls) {
     tenon_status status = tn_ssl_open(err);
     if (status) return status;
@@ -142,17 +152,17 @@ static void nap(tn_pg_wire *w) {
 /* A read gave n bytes. What a nap brings is about proportional to it; steps are small enough not to
  * swing. */
 static void adapt(tn_pg_wire *w, size_t n, bool napped) {
-  int64_t now = w->nap_us, aim = n ? now * WANTED_READ / (int64_t)n : 2 * now;
+  int64_t now = w->nap_us, aim = n ? now * w->wanted / (int64_t)n : 2 * now;
   if (napped) {
     aim = aim < now / 2 ? now / 2 : aim > now + now / 4 + 1 ? now + now / 4 + 1 : aim;
     w->nap_us = (int)(aim > MAX_NAP_US ? MAX_NAP_US : aim);
     w->small_reads = 0;
-  } else if (n >= WANTED_READ / 2) {
+  } else if ((int64_t)n >= w->wanted / 2) {
     w->small_reads = 0;
   } else if (++w->small_reads >= SMALL_READS && w->nap_us < MIN_NAP_US) {
     w->nap_us = MIN_NAP_US;
   }
-  w->nap_next = w->nap_us >= MIN_NAP_US && n < FULL_READ && w->received > NAP_AFTER;
+  w->nap_next = w->nap_us >= MIN_NAP_US && (int64_t)n < w->full && w->received > NAP_AFTER;
 }
 
 /* ---- Filling ---- */

@@ -15,6 +15,7 @@ typedef struct tn_pg_wire {
   struct ssl_st *tls;
   uint8_t *data;             /* TN_PG_BEHIND more bytes may be read behind `capacity` */
   size_t start, end, capacity, max;
+  int64_t wanted, full;      /* bytes of a read: that a nap aims at, and that leave no time for one */
   int nap_us, small_reads;
   bool nap_next;
   uint64_t received;
