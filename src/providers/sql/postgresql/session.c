@@ -11,8 +11,12 @@ enum { CANCEL_BUDGET_MS = 200 };
 
 /* ---- libpq without blocking ---- */
 
+/* A server that waits for room to send does not look at the cancel: only the end of the connection
+ * wakes it. */
 void tn_pg_abandon(tn_pg_session *s) {
+  int fd = tn_pq.PQsocket(s->conn);
   if (!s->broken) tn_pg_cancel(s, CANCEL_BUDGET_MS);
+  if (!s->broken && fd >= 0) shutdown(fd, SHUT_RDWR);
   s->broken = true;
 }
 
