@@ -64,13 +64,18 @@ static int32_t make_types(tn_pg_type *ret, tn_pg_type *room, bool null_specials)
   return n;
 }
 
-static tenon_status start(tenon_ctx *ctx, tn_pg_session *s, uint8_t choice, tenon_stream *ret, tenon_error *err) {
-  static const char *const names[16] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
+static tenon_status start(tenon_ctx *ctx, tn_pg_session *s, uint8_t choice, tenon_stream *ret,
+                          tenon_error *err) {
+  static const char *const names[16] = {"a", "b", "c", "d", "e", "f", "g", "h",
+                                        "i", "j", "k", "l", "m", "n", "o", "p"};
   static tn_pg_type types[16], room[4];
   int32_t count = make_types(types, room, choice & 1), first = choice >> 2 & 15;
   if (first >= count) first = 0;
-  tn_pg_expect expect = {.types = types + first, .names = names, .count = choice & 64 ? 1 : count - first,
-                         .copies = (choice & 2) == 0, .ready_count = choice & 2 ? 2 : 1,
+  tn_pg_expect expect = {.types = types + first,
+                         .names = names,
+                         .count = choice & 64 ? 1 : count - first,
+                         .copies = (choice & 2) == 0,
+                         .ready_count = choice & 2 ? 2 : 1,
                          .batch_rows = choice & 128 ? 2 : 0};
   struct ArrowSchema schema;
   if (tn_schema_struct(&schema, expect.count, err)) abort();
@@ -108,7 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   tn_pq.PQgetssl = fake_ssl;
   tn_pq.PQerrorMessage = fake_message;
   tn_pq.PQsslInUse = fake_ssl_in_use;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) || tenon_ctx_new(NULL, 5000, &ctx, &err)) abort();
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) ||
+      tenon_ctx_new(NULL, 5000, &ctx, &err))
+    abort();
   client_fd = pair[0];
   if (write(pair[1], data + 1, size - 1) != (ssize_t)size - 1) abort();
   close(pair[1]);

@@ -30,7 +30,8 @@ static int32_t encode(const char *text, uint8_t *wire) {
   int scale = (int)strlen(fraction);
   char digits[1300];
   int pad = (4 - (int)strlen(whole) % 4) % 4;
-  snprintf(digits, sizeof digits, "%.*s%s%s%.*s", pad, "000", whole, fraction, (4 - scale % 4) % 4, "000");
+  snprintf(digits, sizeof digits, "%.*s%s%s%.*s", pad, "000", whole, fraction, (4 - scale % 4) % 4,
+           "000");
   int groups = (int)strlen(digits) / 4, weight = ((int)strlen(whole) + pad) / 4 - 1;
   const char *at = digits;
   while (groups && memcmp(at, "0000", 4) == 0) at += 4, groups--, weight--;
@@ -40,7 +41,9 @@ static int32_t encode(const char *text, uint8_t *wire) {
   put16(&to, groups ? weight : 0);
   put16(&to, negative && groups ? 0x4000 : 0);
   put16(&to, scale);
-  for (int i = 0; i < groups; i++) put16(&to, (at[4 * i] - '0') * 1000 + (at[4 * i + 1] - '0') * 100 + (at[4 * i + 2] - '0') * 10 + (at[4 * i + 3] - '0'));
+  for (int i = 0; i < groups; i++)
+    put16(&to, (at[4 * i] - '0') * 1000 + (at[4 * i + 1] - '0') * 100 + (at[4 * i + 2] - '0') * 10 +
+                   (at[4 * i + 3] - '0'));
   return (int32_t)(to - wire);
 }
 
@@ -73,15 +76,18 @@ static void check_128(const char *text, int precision, int scale) {
   uint8_t wire[MAX_WIRE];
   i128 got = 1;
   int32_t size = encode(text, wire);
-  if (tn_pg_decimal128(wire, size, precision, scale, &got)) fail_msg("%s as decimal(%d,%d)", text, precision, scale);
-  if (got != unscaled(text, scale)) fail_msg("%s as decimal(%d,%d) is another number", text, precision, scale);
+  if (tn_pg_decimal128(wire, size, precision, scale, &got))
+    fail_msg("%s as decimal(%d,%d)", text, precision, scale);
+  if (got != unscaled(text, scale))
+    fail_msg("%s as decimal(%d,%d) is another number", text, precision, scale);
 }
 
 static void check_256(const char *text, int precision, int scale) {
   uint8_t wire[MAX_WIRE];
   int64_t limbs[4];
   int32_t size = encode(text, wire);
-  if (tn_pg_decimal256(wire, size, precision, scale, limbs)) fail_msg("%s as decimal(%d,%d)", text, precision, scale);
+  if (tn_pg_decimal256(wire, size, precision, scale, limbs))
+    fail_msg("%s as decimal(%d,%d)", text, precision, scale);
   i128 v = unscaled(text, scale);
   int64_t sign = v < 0 ? -1 : 0, want[4] = {(int64_t)v, (int64_t)(v >> 64), sign, sign};
   assert_memory_equal(limbs, want, sizeof want);
@@ -99,7 +105,8 @@ static void make_number(char *text, int whole, int fraction) {
   char *to = text;
   if (random_below(2)) *to++ = '-';
   if (whole == 0) *to++ = '0';
-  for (int i = 0; i < whole; i++) *to++ = (char)('0' + (i == 0 ? 1 + random_below(9) : random_below(3) ? random_below(10) : 0));
+  for (int i = 0; i < whole; i++)
+    *to++ = (char)('0' + (i == 0 ? 1 + random_below(9) : random_below(3) ? random_below(10) : 0));
   if (fraction) *to++ = '.';
   for (int i = 0; i < fraction; i++) *to++ = (char)('0' + (random_below(3) ? random_below(10) : 0));
   *to = 0;
@@ -112,7 +119,8 @@ static void test_many(void **unused) {
       for (int fraction = 0; fraction + whole <= 36; fraction += 1 + random_below(3)) {
         char text[80];
         make_number(text, whole, fraction);
-        int scale = fraction + random_below(38 - whole - fraction), precision = whole + scale ? whole + scale : 1;
+        int scale = fraction + random_below(38 - whole - fraction),
+            precision = whole + scale ? whole + scale : 1;
         check_text(text);
         check_128(text, precision, scale);
         check_256(text, precision > 38 ? precision : 39, scale);
@@ -121,8 +129,21 @@ static void test_many(void **unused) {
 
 static void test_edges(void **unused) {
   (void)unused;
-  static const char *const numbers[] = {"0", "0.00", "1", "-1", "9999", "10000", "0.0001", "0.9999", "-0.00001", "99999999", "1.10",
-                                        "100000000000000000", "999999999999999999", "9999999999999999999", "0.000000000000000001"};
+  static const char *const numbers[] = {"0",
+                                        "0.00",
+                                        "1",
+                                        "-1",
+                                        "9999",
+                                        "10000",
+                                        "0.0001",
+                                        "0.9999",
+                                        "-0.00001",
+                                        "99999999",
+                                        "1.10",
+                                        "100000000000000000",
+                                        "999999999999999999",
+                                        "9999999999999999999",
+                                        "0.000000000000000001"};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     check_text(numbers[i]);
     check_128(numbers[i], 38, 18);
@@ -140,7 +161,8 @@ static void test_longest(void **unused) {
   uint8_t wire[MAX_WIRE];
   uint64_t limbs[4];
   int32_t used;
-  static const uint64_t want[4] = {0xffffffffffffffffu, 0x7775a5f171950fffu, 0x0764b4abe8652979u, 0x161bcca7119915b5u};
+  static const uint64_t want[4] = {0xffffffffffffffffu, 0x7775a5f171950fffu, 0x0764b4abe8652979u,
+                                   0x161bcca7119915b5u};
   memset(text, '9', 76);
   text[76] = 0;
   int32_t size = encode(text, wire);
@@ -186,7 +208,8 @@ static void test_malformed(void **unused) {
   uint64_t ret[4];
   double f;
   assert_int_equal(tn_pg_decimal128(short_header, sizeof short_header, 38, 0, ret), TN_PG_BAD_WIRE);
-  assert_int_equal(tn_pg_decimal128(missing_digit, sizeof missing_digit, 38, 0, ret), TN_PG_BAD_WIRE);
+  assert_int_equal(tn_pg_decimal128(missing_digit, sizeof missing_digit, 38, 0, ret),
+                   TN_PG_BAD_WIRE);
   assert_int_equal(tn_pg_decimal128(digit_10000, sizeof digit_10000, 38, 0, ret), TN_PG_BAD_WIRE);
   assert_int_equal(tn_pg_decimal256(digit_10000, sizeof digit_10000, 76, 0, ret), TN_PG_BAD_WIRE);
   assert_int_equal(tn_pg_decimal128(odd_sign, sizeof odd_sign, 38, 0, ret), TN_PG_BAD_WIRE);
@@ -206,13 +229,20 @@ static void check_float(const char *text) {
   double got = 0, want = strtod(text, NULL);
   int32_t size = encode(text, wire);
   assert_int_equal(tn_pg_decimal_float(wire, size, &got), TN_PG_FINE);
-  if (memcmp(&got, &want, sizeof got) != 0 && !(got == 0 && want == 0)) fail_msg("%s is %.17g, not %.17g", text, want, got);
+  if (memcmp(&got, &want, sizeof got) != 0 && !(got == 0 && want == 0))
+    fail_msg("%s is %.17g, not %.17g", text, want, got);
 }
 
 static void test_floats(void **unused) {
   (void)unused;
-  static const char *const numbers[] = {"0.1", "0.3", "123456789.123456789", "9007199254740993", "0.000000000000000000000000000001",
-                                        "179769313486231570000000000000000000000", "2.2250738585072011", "1.7976931348623157"};
+  static const char *const numbers[] = {"0.1",
+                                        "0.3",
+                                        "123456789.123456789",
+                                        "9007199254740993",
+                                        "0.000000000000000000000000000001",
+                                        "179769313486231570000000000000000000000",
+                                        "2.2250738585072011",
+                                        "1.7976931348623157"};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) check_float(numbers[i]);
   for (int i = 0; i < 20000; i++) {
     char text[80];
@@ -223,8 +253,9 @@ static void test_floats(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_many),     cmocka_unit_test(test_edges),     cmocka_unit_test(test_longest),
-      cmocka_unit_test(test_too_precise), cmocka_unit_test(test_malformed), cmocka_unit_test(test_floats),
+      cmocka_unit_test(test_many),      cmocka_unit_test(test_edges),
+      cmocka_unit_test(test_longest),   cmocka_unit_test(test_too_precise),
+      cmocka_unit_test(test_malformed), cmocka_unit_test(test_floats),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,9 +35,10 @@ static int setup_all(void **unused) {
   tn_settings settings;
   tn_settings_init(&settings);
   const char *url = getenv("TENON_PG_URL");
-  if (!url || tn_registry_new(&registry, &err) || tn_registry_add(registry, &tn_provider_postgresql, &err) ||
-      tn_url_settings(registry, url, &kind, &settings, &err) || tn_config_new(kind, &settings, &config, &err) ||
-      kind->init(tn_host(), &err)) {
+  if (!url || tn_registry_new(&registry, &err) ||
+      tn_registry_add(registry, &tn_provider_postgresql, &err) ||
+      tn_url_settings(registry, url, &kind, &settings, &err) ||
+      tn_config_new(kind, &settings, &config, &err) || kind->init(tn_host(), &err)) {
     fprintf(stderr, "%s\n", url ? err.message : "TENON_PG_URL is not set");
     return -1;
   }
@@ -120,12 +121,18 @@ static void test_reset_makes_it_as_new(void **state) {
   char before[64];
   snprintf(before, sizeof before, "%s", ask(s, "select pg_backend_pid()"));
   ask(s, "select pg_advisory_lock(42), set_config('work_mem', '7MB', false)");
-  assert_string_equal(ask(s, "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"), "1");
+  assert_string_equal(
+      ask(s,
+          "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"),
+      "1");
   assert_int_equal(kind->reset(ctx, s, &err), TENON_OK);
   assert_true(s->pending > 0);   /* sent, and not waited for */
   assert_int_equal(kind->check(ctx, s, &err), TENON_OK);
   assert_int_equal(s->pending, 0);
-  assert_string_equal(ask(s, "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"), "0");
+  assert_string_equal(
+      ask(s,
+          "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"),
+      "0");
   assert_string_equal(ask(s, "select current_setting('work_mem')"), "4MB");
   assert_string_equal(ask(s, "select pg_backend_pid()"), before);
 }
@@ -169,14 +176,18 @@ static void test_closed_in_the_middle(void **state) {
   int64_t begin = tn_now_ms();
   stream.close(stream.self);
   assert_in_range(tn_now_ms() - begin, 0, 1000);
-  assert_int_equal(tn_arrow_check(&stream.schema, &batch, NULL), TENON_OK);   /* outlives its stream */
+  assert_int_equal(tn_arrow_check(&stream.schema, &batch, NULL),
+                   TENON_OK); /* outlives its stream */
   finish(&stream);
   assert_true(s->broken);
   assert_int_equal(kind->reset(ctx, s, NULL), TENON_GONE);
   char sql[120];
-  snprintf(sql, sizeof sql, "select count(*) from pg_stat_activity where pid = %d and state = 'active'", tn_pq.PQbackendPID(s->conn));
+  snprintf(sql, sizeof sql,
+           "select count(*) from pg_stat_activity where pid = %d and state = 'active'",
+           tn_pq.PQbackendPID(s->conn));
   tn_pg_session *other = open_session();
-  for (int i = 0; i < 100 && strcmp(ask(other, sql), "0") != 0; i++) assert_int_equal(tn_ctx_wait(ctx, NULL, 0, 20, NULL), TENON_OK);
+  for (int i = 0; i < 100 && strcmp(ask(other, sql), "0") != 0; i++)
+    assert_int_equal(tn_ctx_wait(ctx, NULL, 0, 20, NULL), TENON_OK);
   assert_string_equal(ask(other, sql), "0");
   kind->close(other);
   batch.release(&batch);
@@ -186,7 +197,8 @@ static void test_closed_when_the_rest_is_there(void **state) {
   tn_pg_session *s = *state;
   tenon_read r = query("select i from generate_series(1, 100) i");
   tenon_stream stream = start(s, &r);
-  assert_int_equal(tn_ctx_wait(ctx, NULL, 0, 200, &err), TENON_OK);   /* all of it fits into the socket */
+  assert_int_equal(tn_ctx_wait(ctx, NULL, 0, 200, &err),
+                   TENON_OK); /* all of it fits into the socket */
   stream.close(stream.self);
   finish(&stream);
   assert_false(s->broken || s->streaming);
@@ -223,23 +235,29 @@ static void test_parameters(void **state) {
       {.type = TENON_VALUE_TIMESTAMP, .i = 1709208000000001},
       {.type = TENON_VALUE_NULL},
   };
-  tenon_read r = query("select $1::int8::text, $2::float8::text, $3::numeric::text, $4::text, encode($5::bytea, 'hex'), $6::bool::text,"
-                       " $7::date::text, $8::time::text, $9::timestamp::text, ($10::timestamptz at time zone 'UTC')::text, $11::text;");
+  tenon_read r = query(
+      "select $1::int8::text, $2::float8::text, $3::numeric::text, $4::text, encode($5::bytea, "
+      "'hex'), $6::bool::text,"
+      " $7::date::text, $8::time::text, $9::timestamp::text, ($10::timestamptz at time zone "
+      "'UTC')::text, $11::text;");
   r.params = values;
   r.param_count = 11;
   tenon_stream stream = start(*state, &r);
   char text[1000];
   if (show_rows(&stream, text, sizeof text, &err)) fail_msg("%s", err.message);
   finish(&stream);
-  assert_string_equal(text, "-9223372036854775808|0.1|-12.50|it's \\ \xC3\xA4|00ff|true|0002-12-31 BC|23:59:59.999999|"
-                            "1969-12-31 23:59:59.999999|2024-02-29 12:00:00.000001|~\n");
+  assert_string_equal(
+      text,
+      "-9223372036854775808|0.1|-12.50|it's \\ \xC3\xA4|00ff|true|0002-12-31 BC|23:59:59.999999|"
+      "1969-12-31 23:59:59.999999|2024-02-29 12:00:00.000001|~\n");
 }
 
 static void test_parameters_and_pushing(void **state) {
   tenon_value from = {.type = TENON_VALUE_INT, .i = 5}, below = {.type = TENON_VALUE_INT, .i = 8};
   tenon_filter filter = {"x", TENON_LT, &below, 1};
   tenon_order order = {"x", 1};
-  tenon_read r = query("select i::int8 as x, interval '1 day' * i as d from generate_series($1::int, 100) i");
+  tenon_read r = query(
+      "select i::int8 as x, interval '1 day' * i as d from generate_series($1::int, 100) i");
   r.params = &from;
   r.param_count = 1;
   r.filters = &filter;
@@ -258,7 +276,8 @@ static void test_parameters_and_pushing(void **state) {
 
 /* ---- Batches ---- */
 
-static int64_t largest_batch(tn_pg_session *s, const tenon_read *r, int64_t *ret_rows, int64_t *ret_bytes) {
+static int64_t largest_batch(tn_pg_session *s, const tenon_read *r, int64_t *ret_rows,
+                             int64_t *ret_bytes) {
   tenon_stream stream = start(s, r);
   int64_t largest = 0;
   *ret_rows = *ret_bytes = 0;
@@ -269,7 +288,8 @@ static int64_t largest_batch(tn_pg_session *s, const tenon_read *r, int64_t *ret
     int64_t bytes = 0;
     for (int64_t i = 0; i < batch.n_children; i++) {
       const struct ArrowArray *c = batch.children[i];
-      bytes += c->n_buffers == 3 ? ((const int32_t *)c->buffers[1])[c->length] + 4 * (c->length + 1) : 8 * c->length;
+      bytes += c->n_buffers == 3 ? ((const int32_t *)c->buffers[1])[c->length] + 4 * (c->length + 1)
+                                 : 8 * c->length;
     }
     if (batch.length > largest) largest = batch.length;
     if (bytes > *ret_bytes) *ret_bytes = bytes;
@@ -317,7 +337,9 @@ static void test_rows_that_trickle(void **state) {
 /* ---- Memory that fails ---- */
 
 static tenon_status scenario(tn_pg_session *s, tenon_error *why) {
-  tenon_read r = query("select i, 'x' || i as t, array[i, null] as l, interval '1 day' as d from generate_series(1, 50) i");
+  tenon_read r = query(
+      "select i, 'x' || i as t, array[i, null] as l, interval '1 day' as d from generate_series(1, "
+      "50) i");
   tenon_rows rows;
   tenon_table table;
   char text[8192];
@@ -335,7 +357,8 @@ static tenon_status scenario(tn_pg_session *s, tenon_error *why) {
   return TENON_OK;
 }
 
-/* Each allocation in turn: a failure is one, nothing leaks, and a session that is not given up works. */
+/* Each allocation in turn: a failure is one, nothing leaks, and a session that is not given up
+ * works. */
 static void test_memory_fails_anywhere(void **state) {
   (void)state;
   tn_pg_session *s = open_session();
@@ -401,7 +424,8 @@ static void test_threads(void **state) {
   (void)state;
   pthread_t threads[4];
   int good[4] = {0};
-  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, work, &good[i]), 0);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, work, &good[i]), 0);
   for (int i = 0; i < 4; i++) {
     pthread_join(threads[i], NULL);
     assert_int_equal(good[i], 3);
@@ -411,10 +435,20 @@ static void test_threads(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
   const struct CMUnitTest tests[] = {
-      TEST(test_reset_costs_nothing_after_tables), TEST(test_reset_makes_it_as_new), TEST(test_reset_after_an_error),
-      TEST(test_check_sees_a_dead_connection), TEST(test_closed_in_the_middle), TEST(test_closed_when_the_rest_is_there),
-      TEST(test_cancelled_context), TEST(test_parameters), TEST(test_parameters_and_pushing), TEST(test_sizes_of_batches),
-      TEST(test_rows_that_trickle), TEST(test_memory_fails_anywhere), TEST(test_memory_fails_while_opening), TEST(test_threads),
+      TEST(test_reset_costs_nothing_after_tables),
+      TEST(test_reset_makes_it_as_new),
+      TEST(test_reset_after_an_error),
+      TEST(test_check_sees_a_dead_connection),
+      TEST(test_closed_in_the_middle),
+      TEST(test_closed_when_the_rest_is_there),
+      TEST(test_cancelled_context),
+      TEST(test_parameters),
+      TEST(test_parameters_and_pushing),
+      TEST(test_sizes_of_batches),
+      TEST(test_rows_that_trickle),
+      TEST(test_memory_fails_anywhere),
+      TEST(test_memory_fails_while_opening),
+      TEST(test_threads),
   };
   return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }

@@ -85,7 +85,8 @@ static void test_hosts(void **unused) {
   check_host("[::1]", "::1", 6000);
   check_host("[::1]:65535", "::1", 65535);
   check_host("10.0.0.1:5433", "10.0.0.1", 5433);
-  static const char *const wrong[] = {"", ":5432", "db:", "db:0", "db:65536", "db:54x", "[::1", "[]", "[::1]x", "/tmp", "@x"};
+  static const char *const wrong[] = {"",     ":5432", "db:",    "db:0", "db:65536", "db:54x",
+                                      "[::1", "[]",    "[::1]x", "/tmp", "@x"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) check_wrong(wrong[i]);
 }
 
@@ -123,10 +124,15 @@ static tenon_address address(int family, const char *text) {
 
 static void test_loopback(void **unused) {
   (void)unused;
-  static const struct { int family; const char *text; bool near; } cases[] = {
-      {AF_INET, "127.0.0.1", true},   {AF_INET, "127.255.0.9", true}, {AF_INET, "128.0.0.1", false},
-      {AF_INET, "10.0.0.1", false},   {AF_INET6, "::1", true},        {AF_INET6, "::ffff:127.0.0.1", true},
-      {AF_INET6, "::ffff:10.0.0.1", false}, {AF_INET6, "fe80::1", false}};
+  static const struct { int family; const char *text; bool near;
+  } cases[] = {{AF_INET, "127.0.0.1", true},
+               {AF_INET, "127.255.0.9", true},
+               {AF_INET, "128.0.0.1", false},
+               {AF_INET, "10.0.0.1", false},
+               {AF_INET6, "::1", true},
+               {AF_INET6, "::ffff:127.0.0.1", true},
+               {AF_INET6, "::ffff:10.0.0.1", false},
+               {AF_INET6, "fe80::1", false}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     tenon_address a = address(cases[i].family, cases[i].text);
     assert_int_equal(tn_pg_is_loopback(&a), cases[i].near);

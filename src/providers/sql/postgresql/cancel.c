@@ -22,7 +22,8 @@ bool tn_pg_cancel(const tn_pg_session *s, int budget_ms) {
   struct sockaddr_storage peer;
   socklen_t size = sizeof peer;
   int fd = tn_pq.PQsocket(s->conn);
-  if (!s->key.known || fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &size) != 0) return false;
+  if (!s->key.known || fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
+    return false;
   uint32_t packet[4] = {htobe32(16), htobe32(CANCEL_REQUEST), htobe32(s->key.pid),
                         htobe32(s->key.secret)};
   tn_pg_side side;

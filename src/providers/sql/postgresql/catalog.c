@@ -14,9 +14,11 @@
   "CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'" \
   " WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE c.relkind::text END"
 
-/* A partitioned table has no rows of its own: those of its leaves. A negative count is "never counted". */
-#define SUM_OF_LEAVES(what) \
-  "(SELECT sum(" what ")::int8 FROM pg_partition_tree(c.oid) AS tree JOIN pg_class leaf ON leaf.oid = tree.relid" \
+/* A partitioned table has no rows of its own: those of its leaves. A negative count is "never
+ * counted". */
+#define SUM_OF_LEAVES(what)                                                                   \
+  "(SELECT sum(" what                                                                         \
+  ")::int8 FROM pg_partition_tree(c.oid) AS tree JOIN pg_class leaf ON leaf.oid = tree.relid" \
   " WHERE tree.isleaf AND leaf.reltuples >= 0)"
 
 #define ROWS \
@@ -24,23 +26,27 @@
   " WHEN c.relkind <> 'v' AND c.reltuples >= 0 THEN c.reltuples::int8 END"
 
 static tenon_status out_of_memory(tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
+                    "out of memory");
 }
 
 /* ---- list ---- */
 
 static const char list_sql[] =
-    "SELECT current_database()::text AS catalog, n.nspname::text AS schema, c.relname::text AS name, " KIND
-    " AS kind, " ROWS " AS rows_estimate, obj_description(c.oid, 'pg_class') AS comment"
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+    "SELECT current_database()::text AS catalog, n.nspname::text AS schema, c.relname::text AS "
+    "name, " KIND " AS kind, " ROWS
+    " AS rows_estimate, obj_description(c.oid, 'pg_class') AS comment"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', "
+    "'v', 'm', 'f')";
 
-tenon_status tn_pg_list(tenon_ctx *ctx, void *session, const tenon_tables_list *request, tenon_stream *ret,
-                        tenon_error *err) {
+tenon_status tn_pg_list(tenon_ctx *ctx, void *session, const tenon_tables_list *request,
+                        tenon_stream *ret, tenon_error *err) {
   tn_pg_session *s = session;
   tn_str sql;
   tn_str_init(&sql, 8192);
   tn_str_puts(&sql, list_sql);
-  if (!request->with_system) tn_str_puts(&sql, " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'");
+  if (!request->with_system)
+    tn_str_puts(&sql, " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'");
   if (request->schema) {
     tn_str_puts(&sql, " AND n.nspname = ");
     tn_pg_put_text(&sql, request->schema, strlen(request->schema));
@@ -50,7 +56,8 @@ tenon_status tn_pg_list(tenon_ctx *ctx, void *session, const tenon_tables_list *
     tn_pg_put_text(&sql, request->catalog, strlen(request->catalog));
   }
   tn_str_puts(&sql, " ORDER BY n.nspname::text COLLATE \"C\", c.relname::text COLLATE \"C\"");
-  tenon_status status = sql.failed ? out_of_memory(err) : tn_pg_read_own(ctx, s, tn_str_text(&sql), ret, err);
+  tenon_status status = sql.failed ? out_of_memory(err)
+                                   : tn_pg_read_own(ctx, s, tn_str_text(&sql), ret, err);
   tn_str_release(&sql);
   return status;
 }
@@ -83,7 +90,8 @@ static int64_t number_at(const PGresult *r, int row, int column) {
 static const char *remark_of(const tn_pg_type *t) {
   switch (t->op) {
     case TN_PG_REFUSED: return t->refusal;
-    case TN_PG_DECIMAL_TEXT: return "no declared scale, or more than 76 digits: text (numeric_as reads it as a number)";
+    case TN_PG_DECIMAL_TEXT:
+      return "no declared scale, or more than 76 digits: text (numeric_as reads it as a number)";
     case TN_PG_ARRAY: return t->cast ? "elements as the server's text" : NULL;
     default: return t->cast ? "the server's text" : NULL;
   }
@@ -95,7 +103,10 @@ static tenon_status make_columns(description *d, tenon_error *err) {
   if (!d->columns) return out_of_memory(err);
   for (size_t i = 0; i < t->field_count; i++) {
     const tn_pg_field *f = &t->fields[i];
-    d->columns[i] = (tenon_column){.name = f->name, .type = "", .remark = remark_of(&f->type), .nullable = !f->not_null,
+    d->columns[i] = (tenon_column){.name = f->name,
+                                   .type = "",
+                                   .remark = remark_of(&f->type),
+                                   .nullable = !f->not_null,
                                    .unreadable = f->type.op == TN_PG_REFUSED};
   }
   d->table.columns = d->columns;
@@ -115,36 +126,45 @@ static tenon_status make_schema(description *d, tenon_error *err) {
 /* ---- describe: a table ---- */
 
 static const char table_sql[] =
-    "SELECT current_database(), n.nspname, c.relname, " KIND ", obj_description(c.oid, 'pg_class'), " ROWS
+    "SELECT current_database(), n.nspname, c.relname, " KIND
+    ", obj_description(c.oid, 'pg_class'), " ROWS
     ", CASE WHEN c.relkind = 'p' THEN " SUM_OF_LEAVES("leaf.relpages::numeric")
-    " WHEN c.relkind IN ('r', 'm') AND c.reltuples >= 0 THEN c.relpages END * current_setting('block_size')::int8"
+    " WHEN c.relkind IN ('r', 'm') AND c.reltuples >= 0 THEN c.relpages END"
+    " * current_setting('block_size')::int8"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid";
 
 static const char columns_sql[] =
     "SELECT a.attname, format_type(a.atttypid, a.atttypmod), col_description(a.attrelid, a.attnum),"
     " CASE WHEN a.attidentity = 'a' THEN 'generated always as identity'"
     " WHEN a.attidentity = 'd' THEN 'generated by default as identity'"
-    " WHEN a.attgenerated <> '' THEN 'generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ')'"
+    " WHEN a.attgenerated <> '' THEN 'generated always as (' || pg_get_expr(d.adbin, d.adrelid) || "
+    "')'"
     " ELSE pg_get_expr(d.adbin, d.adrelid) END"
     " FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
     " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 /* A row a column of a key. */
 static const char keys_sql[] =
-    "SELECT k.oid, CASE k.contype WHEN 'p' THEN 'primary' WHEN 'u' THEN 'unique' ELSE 'foreign' END, k.conname, a.attname,"
-    " CASE WHEN k.contype = 'f' THEN quote_ident(n.nspname) || '.' || quote_ident(f.relname) || '(' ||"
-    " (SELECT string_agg(quote_ident(fa.attname), ', ' ORDER BY x.place) FROM unnest(k.confkey) WITH ORDINALITY AS x(num, place)"
+    "SELECT k.oid, CASE k.contype WHEN 'p' THEN 'primary' WHEN 'u' THEN 'unique' ELSE 'foreign' "
+    "END, k.conname, a.attname,"
+    " CASE WHEN k.contype = 'f' THEN quote_ident(n.nspname) || '.' || quote_ident(f.relname) || "
+    "'(' ||"
+    " (SELECT string_agg(quote_ident(fa.attname), ', ' ORDER BY x.place) FROM unnest(k.confkey) "
+    "WITH ORDINALITY AS x(num, place)"
     " JOIN pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = x.num) || ')' END"
     " FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS part(num, place)"
     " JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = part.num"
-    " LEFT JOIN pg_class f ON f.oid = k.confrelid LEFT JOIN pg_namespace n ON n.oid = f.relnamespace"
+    " LEFT JOIN pg_class f ON f.oid = k.confrelid LEFT JOIN pg_namespace n ON n.oid = "
+    "f.relnamespace"
     " WHERE k.conrelid = $1::oid AND k.contype IN ('p', 'u', 'f')"
-    " ORDER BY position(k.contype::text IN 'puf'), k.conname::text COLLATE \"C\", k.oid, part.place";
+    " ORDER BY position(k.contype::text IN 'puf'), k.conname::text COLLATE \"C\", k.oid, "
+    "part.place";
 
 static tenon_status keep_table(description *d, const PGresult *r, tenon_error *err) {
   bool ok = true;
   if (tn_pq.PQntuples(r) != 1)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "tenon ls lists what there is", "the table is gone");
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "tenon ls lists what there is",
+                      "the table is gone");
   d->table.catalog = keep(d, r, 0, 0, &ok);
   d->table.schema_name = keep(d, r, 0, 1, &ok);
   d->table.name = keep(d, r, 0, 2, &ok);
@@ -177,7 +197,9 @@ static bool keep_key(description *d, const PGresult *r, int row, int end) {
   tenon_key *k = &d->keys[d->table.key_count++];
   const char **names = tn_arena_alloc(memory(d), (size_t)(end - row) * sizeof *names);
   if (!names) return false;
-  *k = (tenon_key){.kind = keep(d, r, row, 1, &ok), .name = keep(d, r, row, 2, &ok), .columns = names,
+  *k = (tenon_key){.kind = keep(d, r, row, 1, &ok),
+                   .name = keep(d, r, row, 2, &ok),
+                   .columns = names,
                    .references = keep(d, r, row, 4, &ok)};
   for (; row < end; row++) names[k->column_count++] = keep(d, r, row, 3, &ok);
   for (size_t i = 0; ok && strcmp(k->kind, "primary") == 0 && i < k->column_count; i++)
@@ -190,7 +212,9 @@ static tenon_status keep_keys(description *d, const PGresult *r, tenon_error *er
   d->keys = tn_arena_alloc(memory(d), (size_t)(rows + 1) * sizeof *d->keys);
   if (!d->keys) return out_of_memory(err);
   for (int row = 0, end; row < rows; row = end) {
-    for (end = row + 1; end < rows && strcmp(tn_pq.PQgetvalue(r, end, 0), tn_pq.PQgetvalue(r, row, 0)) == 0;) end++;
+    for (end = row + 1;
+         end < rows && strcmp(tn_pq.PQgetvalue(r, end, 0), tn_pq.PQgetvalue(r, row, 0)) == 0;)
+      end++;
     if (!keep_key(d, r, row, end)) return out_of_memory(err);
   }
   d->table.keys = d->keys;
@@ -199,8 +223,9 @@ static tenon_status keep_keys(description *d, const PGresult *r, tenon_error *er
 
 typedef tenon_status (*keep_fn)(description *, const PGresult *, tenon_error *);
 
-static tenon_status ask(description *d, tenon_ctx *ctx, tn_pg_session *s, const char *sql, const char *const *params,
-                        int count, keep_fn keep_result, tenon_error *err) {
+static tenon_status ask(description *d, tenon_ctx *ctx, tn_pg_session *s, const char *sql,
+                        const char *const *params, int count, keep_fn keep_result,
+                        tenon_error *err) {
   PGresult *r;
   tenon_status status = tn_pg_query(ctx, s, sql, params, count, &r, err);
   if (status) return status;
@@ -212,7 +237,8 @@ static tenon_status ask(description *d, tenon_ctx *ctx, tn_pg_session *s, const 
 /* From here on every name is the catalog's own. */
 static tenon_status own_names(tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {
   PGresult *r;
-  tenon_status status = tn_pg_query(ctx, s, "SET LOCAL search_path TO pg_catalog, pg_temp", NULL, 0, &r, err);
+  tenon_status status = tn_pg_query(ctx, s, "SET LOCAL search_path TO pg_catalog, pg_temp", NULL, 0,
+                                    &r, err);
   if (!status) tn_pq.PQclear(r);
   return status;
 }
@@ -223,13 +249,15 @@ static tenon_status keep_oid(description *d, const PGresult *r, tenon_error *err
   return ok ? TENON_OK : out_of_memory(err);
 }
 
-static tenon_status describe_table(description *d, tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {
+static tenon_status describe_table(description *d, tenon_ctx *ctx, tn_pg_session *s,
+                                   tenon_error *err) {
   tn_str name;
   tn_str_init(&name, 4096);
   tn_pg_put_table(&name, d->statement.schema, d->statement.table);
   const char *params[] = {tn_str_text(&name)};
   /* the oid first, while the role's search_path still says which table is meant */
-  tenon_status status = ask(d, ctx, s, "SELECT $1::pg_catalog.regclass::pg_catalog.oid", params, 1, keep_oid, err);
+  tenon_status status = ask(d, ctx, s, "SELECT $1::pg_catalog.regclass::pg_catalog.oid", params, 1,
+                            keep_oid, err);
   tn_str_release(&name);
   params[0] = d->table.name;
   if (!status) status = own_names(ctx, s, err);
@@ -243,11 +271,13 @@ static tenon_status describe_table(description *d, tenon_ctx *ctx, tn_pg_session
 static tenon_status keep_types(description *d, const PGresult *r, tenon_error *err) {
   bool ok = true;
   size_t count = (size_t)tn_pq.PQntuples(r);
-  for (size_t i = 0; i < count && i < d->table.column_count; i++) d->columns[i].type = keep(d, r, (int)i, 0, &ok);
+  for (size_t i = 0; i < count && i < d->table.column_count; i++)
+    d->columns[i].type = keep(d, r, (int)i, 0, &ok);
   return ok ? TENON_OK : out_of_memory(err);
 }
 
-static tenon_status describe_query(description *d, tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {
+static tenon_status describe_query(description *d, tenon_ctx *ctx, tn_pg_session *s,
+                                   tenon_error *err) {
   tn_str oids, mods;
   tn_str_init(&oids, 65536);
   tn_str_init(&mods, 65536);
@@ -260,8 +290,11 @@ static tenon_status describe_query(description *d, tenon_ctx *ctx, tn_pg_session
   const char *params[] = {tn_str_text(&oids), tn_str_text(&mods)};
   tenon_status status = oids.failed || mods.failed ? out_of_memory(err) : own_names(ctx, s, err);
   if (!status)
-    status = ask(d, ctx, s, "SELECT format_type(t.oid, t.typmod) FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS"
-                            " t(oid, typmod, place) ORDER BY t.place", params, 2, keep_types, err);
+    status = ask(
+        d, ctx, s,
+        "SELECT format_type(t.oid, t.typmod) FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS"
+        " t(oid, typmod, place) ORDER BY t.place",
+        params, 2, keep_types, err);
   d->table.kind = "query";
   tn_str_release(&oids);
   tn_str_release(&mods);
@@ -291,18 +324,19 @@ static void end_transaction(tenon_ctx *ctx, tn_pg_session *s) {
   s->in_transaction = false;
 }
 
-static tenon_status collect(description *d, tenon_ctx *ctx, tn_pg_session *s, const tenon_read *request,
-                            tenon_error *err) {
+static tenon_status collect(description *d, tenon_ctx *ctx, tn_pg_session *s,
+                            const tenon_read *request, tenon_error *err) {
   d->statement.own = false;
   tenon_status status = tn_pg_statement_init(&d->statement, ctx, s, request, err);
   if (!status) status = make_columns(d, err);
-  if (!status) status = request->query ? describe_query(d, ctx, s, err) : describe_table(d, ctx, s, err);
+  if (!status)
+    status = request->query ? describe_query(d, ctx, s, err) : describe_table(d, ctx, s, err);
   end_transaction(ctx, s);
   return status ? status : make_schema(d, err);
 }
 
-tenon_status tn_pg_describe(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_table *ret,
-                            tenon_error *err) {
+tenon_status tn_pg_describe(tenon_ctx *ctx, void *session, const tenon_read *request,
+                            tenon_table *ret, tenon_error *err) {
   tn_pg_session *s = session;
   tenon_status status = tn_pg_ready(ctx, s, err);
   if (status) return status;

@@ -36,29 +36,33 @@ static void files_release(tn_pg_files *f) {
     if (f->fds[i] >= 0) close(f->fds[i]);
 }
 
-static tenon_status write_file(const char *what, tenon_blob blob, int *ret_fd, char *path, size_t room,
-                               tenon_error *err) {
+static tenon_status write_file(const char *what, tenon_blob blob, int *ret_fd, char *path,
+                               size_t room, tenon_error *err) {
   if (blob.size == 0) {
     snprintf(path, room, "%s", no_file);
     return TENON_OK;
   }
   if (blob.size > MAX_FILE || !memmem(blob.data, blob.size, "-----BEGIN ", 11))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the PEM text itself, or its file as $FILE:PATH",
-                      blob.size > MAX_FILE ? "%s has more than 1 MiB" : "%s is not PEM: it has no -----BEGIN", what);
+    return tenon_fail(
+        err, TENON_CONFIG, TENON_STAGE_CONFIG,
+        "give the PEM text itself, or its file as $FILE:PATH",
+        blob.size > MAX_FILE ? "%s has more than 1 MiB" : "%s is not PEM: it has no -----BEGIN",
+        what);
   /* libpq opens the path itself, wants 0600 for keys, and must not find it after us. */
   *ret_fd = memfd_create(what, MFD_CLOEXEC);
   ssize_t written = *ret_fd < 0 ? -1 : write(*ret_fd, blob.data, blob.size);
   if (written != (ssize_t)blob.size || fchmod(*ret_fd, 0600) != 0)
-    return tenon_fail(err, TENON_IO, TENON_STAGE_CONFIG, NULL, "%s cannot be handed to libpq: %s", what,
-                      strerror(errno));
+    return tenon_fail(err, TENON_IO, TENON_STAGE_CONFIG, NULL, "%s cannot be handed to libpq: %s",
+                      what, strerror(errno));
   snprintf(path, room, "/proc/self/fd/%d", *ret_fd);
   return TENON_OK;
 }
 
 /* The authorities that this machine trusts; libpq 15 has no word for them. */
 static bool system_root(char *path, size_t room) {
-  static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                                       "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+  static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                       "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+                                       "/etc/ssl/cert.pem"};
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
     if (access(places[i], R_OK) == 0) {
       snprintf(path, room, "%s", places[i]);
@@ -69,7 +73,8 @@ static bool system_root(char *path, size_t room) {
 
 static tenon_status files_init(tn_pg_files *f, const tn_pg_config *c, tenon_error *err) {
   *f = (tn_pg_files){.fds = {-1, -1, -1}};
-  tenon_status status = write_file("sslrootcert", c->sslrootcert, &f->fds[0], f->root, sizeof f->root, err);
+  tenon_status status = write_file("sslrootcert", c->sslrootcert, &f->fds[0], f->root,
+                                   sizeof f->root, err);
   if (!status) status = write_file("sslcert", c->sslcert, &f->fds[1], f->cert, sizeof f->cert, err);
   if (!status) status = write_file("sslkey", c->sslkey, &f->fds[2], f->key, sizeof f->key, err);
   if (status) files_release(f);
@@ -108,7 +113,8 @@ static void add_address(keys *k, const tn_pg_dial *d) {
 
 static void add_tls(keys *k, const tn_pg_dial *d) {
   const tn_pg_config *c = d->config;
-  /* libpq checks the chain whenever there is a root file, whatever the mode: none where it is not asked. */
+  /* libpq checks the chain whenever there is a root file, whatever the mode: none where it is not
+   * asked. */
   bool root = c->sslrootcert.size || strncmp(d->sslmode, "verify", 6) == 0;
   add_key(k, "sslmode", d->sslmode);
   add_key(k, "sslrootcert", root ? d->files->root : no_file);
@@ -196,8 +202,9 @@ static tenon_stage stage_of(ConnStatusType status) {
 static void pass_tcp(tn_pg_dial *d) {
   bool six = strchr(d->address->text, ':') != NULL;
   if (d->endpoint->local) tn_pg_step_end(d, TENON_PASSED, NULL, "connected to %s", d->where);
-  else tn_pg_step_end(d, TENON_PASSED, NULL, six ? "connected to [%s]:%u" : "connected to %s:%u", d->address->text,
-                      d->endpoint->port);
+  else
+    tn_pg_step_end(d, TENON_PASSED, NULL, six ? "connected to [%s]:%u" : "connected to %s:%u",
+                   d->address->text, d->endpoint->port);
 }
 
 static void pass_tls(tn_pg_dial *d) {
@@ -213,8 +220,8 @@ static void pass_tls(tn_pg_dial *d) {
     bool loopback = tn_pg_is_loopback(d->address);
     tn_pg_step_end(d, loopback ? TENON_PASSED : TENON_WARNED,
                    loopback ? NULL : "say sslmode=verify-full to know who answers",
-                   "%s, server not verified (sslmode=%s)", tn_pq.PQsslAttribute(d->conn, "protocol"),
-                   d->sslmode);
+                   "%s, server not verified (sslmode=%s)",
+                   tn_pq.PQsslAttribute(d->conn, "protocol"), d->sslmode);
   }
 }
 
@@ -263,16 +270,18 @@ static tenon_status poll_connection(tn_pg_dial *d, int64_t until, tenon_error *e
 static tenon_status check_server(const tn_pg_session *s, tenon_error *err) {
   int version = tn_pq.PQserverVersion(s->conn);
   const char *integers = tn_pq.PQparameterStatus(s->conn, "integer_datetimes");
-  if (version >= 90600 && (!integers || strcmp(integers, "on") == 0)) return TENON_OK;
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH, "use PostgreSQL 9.6 or newer",
-                    "the server at %s is PostgreSQL %d.%d%s", s->where, version / 10000,
-                    version / 100 % 100, version >= 90600 ? " with floating-point times" : "");
+  if (version >= 120000 && (!integers || strcmp(integers, "on") == 0)) return TENON_OK;
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH, "use PostgreSQL 12 or newer",
+                    "the server at %s is PostgreSQL %d%s", s->where, version / 10000,
+                    version >= 120000 ? " with floating-point times" : "");
 }
 
 static tenon_status new_session(tn_pg_dial *d, tn_pg_cancel_key key, tn_pg_session **ret,
                                 tenon_error *err) {
   tn_pg_session *s = tn_alloc(sizeof *s);
-  if (!s) return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+  if (!s)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
+                      "out of memory");
   s->config = d->config;
   s->conn = d->conn;
   s->key = key;
@@ -290,12 +299,14 @@ static tenon_status new_session(tn_pg_dial *d, tn_pg_cancel_key key, tn_pg_sessi
   return TENON_OK;
 }
 
-static tenon_status try_connection(tn_pg_dial *d, int64_t until, tn_pg_session **ret, tenon_error *err) {
+static tenon_status try_connection(tn_pg_dial *d, int64_t until, tn_pg_session **ret,
+                                   tenon_error *err) {
   keys k;
   keys_init(&k, d);
   d->conn = tn_pq.PQconnectStartParams(k.names, k.values, 0);
   if (!d->conn)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
+                      "out of memory");
   tn_pq.PQsetErrorVerbosity(d->conn, PQERRORS_VERBOSE);
   tracer trace;
   tracer_start(&trace, d->conn);
@@ -344,11 +355,13 @@ typedef struct session_state {
 } session_state;
 
 /* Servers before 14 do not report it by themselves. */
-static tenon_status ask_state(tenon_ctx *ctx, tn_pg_session *s, session_state *ret, tenon_error *err) {
+static tenon_status ask_state(tenon_ctx *ctx, tn_pg_session *s, session_state *ret,
+                              tenon_error *err) {
   PGresult *result;
-  tenon_status status = tn_pg_query(
-      ctx, s, "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')",
-      NULL, 0, &result, err);
+  tenon_status status = tn_pg_query(ctx, s,
+                                    "SELECT pg_catalog.pg_is_in_recovery(), "
+                                    "pg_catalog.current_setting('default_transaction_read_only')",
+                                    NULL, 0, &result, err);
   if (status) return status;
   ret->standby = strcmp(tn_pq.PQgetvalue(result, 0, 0), "t") == 0;
   ret->read_only = ret->standby || strcmp(tn_pq.PQgetvalue(result, 0, 1), "on") == 0;
@@ -356,7 +369,8 @@ static tenon_status ask_state(tenon_ctx *ctx, tn_pg_session *s, session_state *r
   return TENON_OK;
 }
 
-static tenon_status get_state(tenon_ctx *ctx, tn_pg_session *s, session_state *ret, tenon_error *err) {
+static tenon_status get_state(tenon_ctx *ctx, tn_pg_session *s, session_state *ret,
+                              tenon_error *err) {
   const char *standby = tn_pq.PQparameterStatus(s->conn, "in_hot_standby");
   const char *read_only = tn_pq.PQparameterStatus(s->conn, "default_transaction_read_only");
   if (!standby || !read_only) return ask_state(ctx, s, ret, err);
@@ -381,7 +395,10 @@ static tenon_status session_is(tn_pg_dial *d, tn_pg_session *s, tenon_error *err
   return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_PERMISSION,
                     "name a host of the wanted role too, or change target_session_attrs",
                     "the server at %s is %s, and target_session_attrs=%s was asked for", s->where,
-                    state.standby ? "a standby" : state.read_only ? "read-only" : "a primary", d->session_attrs);
+                    state.standby     ? "a standby"
+                    : state.read_only ? "read-only"
+                                      : "a primary",
+                    d->session_attrs);
 }
 
 /* Logged in: is it what was asked for? */
@@ -390,7 +407,8 @@ static tenon_status enter(tn_pg_dial *d, tn_pg_session *s, tenon_error *err) {
   d->stage = TENON_STAGE_PERMISSION;
   tn_pg_step_begin(d, d->stage);
   tenon_status status = session_is(d, s, err);
-  if (!status) tn_pg_step_end(d, TENON_PASSED, NULL, "may connect to database %s", tn_pq.PQdb(d->conn));
+  if (!status)
+    tn_pg_step_end(d, TENON_PASSED, NULL, "may connect to database %s", tn_pq.PQdb(d->conn));
   return status;
 }
 
@@ -409,7 +427,8 @@ static int64_t share_of_time(const tn_pg_dial *d, size_t attempts_left) {
   return left < 1 ? 1 : left > 3600000 ? 3600000 : left;
 }
 
-static tenon_status resolve(tn_pg_dial *d, tenon_address *ret, size_t *ret_count, tenon_error *err) {
+static tenon_status resolve(tn_pg_dial *d, tenon_address *ret, size_t *ret_count,
+                            tenon_error *err) {
   const tn_pg_endpoint *e = d->endpoint;
   if (e->local) {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -418,7 +437,8 @@ static tenon_status resolve(tn_pg_dial *d, tenon_address *ret, size_t *ret_count
     /* @ is libpq's way to write the abstract name, which starts with a NUL */
     bool abstract = to.sun_path[0] == '@';
     if (abstract) to.sun_path[0] = 0;
-    ret[0] = (tenon_address){.sa_size = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)size + !abstract)};
+    ret[0] = (tenon_address){
+        .sa_size = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)size + !abstract)};
     memcpy(ret[0].sa.bytes, &to, sizeof to);
     snprintf(ret[0].text, sizeof ret[0].text, "%.107s", d->where);
     *ret_count = 1;
@@ -427,11 +447,12 @@ static tenon_status resolve(tn_pg_dial *d, tenon_address *ret, size_t *ret_count
   bool six = strchr(e->host, ':') != NULL;
   snprintf(d->where, sizeof d->where, six ? "[%.140s]:%u" : "%.140s:%u", e->host, e->port);
   tn_pg_step_begin(d, TENON_STAGE_DNS);
-  tenon_status status = tn_pg_host->resolve(d->ctx, e->host, e->port, ret, MAX_ADDRESSES, ret_count, err);
+  tenon_status status = tn_pg_host->resolve(d->ctx, e->host, e->port, ret, MAX_ADDRESSES, ret_count,
+                                            err);
   if (status) return status;
   bool numeric = strcmp(ret[0].text, e->host) == 0;
-  tn_pg_step_end(d, TENON_PASSED, NULL, numeric ? "%s is an address" : "%s has %zu address%s", e->host,
-                 *ret_count, *ret_count == 1 ? "" : "es");
+  tn_pg_step_end(d, TENON_PASSED, NULL, numeric ? "%s is an address" : "%s has %zu address%s",
+                 e->host, *ret_count, *ret_count == 1 ? "" : "es");
   return TENON_OK;
 }
 
@@ -444,7 +465,8 @@ static tenon_status try_endpoint(tn_pg_dial *d, const tn_pg_endpoint *e, size_t 
   tenon_status status = resolve(d, addresses, &count, err);
   for (size_t i = 0; i < count; i++) {
     tenon_error own = TENON_ERROR_INIT;
-    status = try_address(d, &addresses[i], share_of_time(d, count - i + endpoints_left - 1), ret, &own);
+    status = try_address(d, &addresses[i], share_of_time(d, count - i + endpoints_left - 1), ret,
+                         &own);
     if (!status) status = enter(d, *ret, &own);
     if (!status) return TENON_OK;
     tn_pg_disconnect(*ret);

@@ -15,11 +15,11 @@
 #include "providers/sql/postgresql/wire.h"
 
 enum {
-  OWN_BATCH_BYTES = 4 << 20,     /* where the caller leaves it to us: what a processor's cache takes */
+  OWN_BATCH_BYTES = 4 << 20, /* where the caller leaves it to us: what a processor's cache takes */
   OWN_BATCH_ROWS = 16384,
-  PARTIAL_MS = 500,              /* rows that are there are given on when no more come for so long */
+  PARTIAL_MS = 500, /* rows that are there are given on when no more come for so long */
   MAX_DRAIN = 256 * 1024,
-  MAX_OTHER = 1 << 20,           /* of messages that are no rows */
+  MAX_OTHER = 1 << 20, /* of messages that are no rows */
   COPY_HEADER = 19
 };
 
@@ -43,18 +43,21 @@ typedef struct copy {
 
 static tenon_status unexpected(copy *c, const char *what, tenon_error *err) {
   c->session->broken = true;
-  return tenon_fail(err, TENON_IO, TENON_STAGE_DATA,
-                    "try again; if it stays, something between here and the server changes the protocol",
-                    "%s sent something unexpected: %s", c->session->where, what);
+  return tenon_fail(
+      err, TENON_IO, TENON_STAGE_DATA,
+      "try again; if it stays, something between here and the server changes the protocol",
+      "%s sent something unexpected: %s", c->session->where, what);
 }
 
 /* ---- Rows ---- */
 
 static const char *name_of_fault(tn_pg_fault fault) {
   switch (fault) {
-    case TN_PG_SPECIAL: return "the value (infinity, NaN, 24:00 or a far date) has no place in the Arrow type";
+    case TN_PG_SPECIAL:
+      return "the value (infinity, NaN, 24:00 or a far date) has no place in the Arrow type";
     case TN_PG_TOO_PRECISE: return "the value has more digits than the type that it is read as";
-    case TN_PG_DIMENSIONS: return "the array has several dimensions, or does not count from 1: it is no list";
+    case TN_PG_DIMENSIONS:
+      return "the array has several dimensions, or does not count from 1: it is no list";
     case TN_PG_NOT_TEXT: return "the text is not UTF-8";
     default: return "the value is not in the format that was announced";
   }
@@ -62,9 +65,14 @@ static const char *name_of_fault(tn_pg_fault fault) {
 
 static const char *remedy_of_fault(tn_pg_fault fault) {
   switch (fault) {
-    case TN_PG_TOO_PRECISE: return "read it with a wider numeric_as, such as decimal(76,30), or leave numeric_as out: text";
-    case TN_PG_NOT_TEXT: return "read the column as bytes in a query: convert_to(column, 'SQL_ASCII')";
-    default: return "read such columns as text with special_values=text, or as NULL with special_values=null";
+    case TN_PG_TOO_PRECISE:
+      return "read it with a wider numeric_as, such as decimal(76,30), or leave numeric_as out: "
+             "text";
+    case TN_PG_NOT_TEXT:
+      return "read the column as bytes in a query: convert_to(column, 'SQL_ASCII')";
+    default:
+      return "read such columns as text with special_values=text, or as NULL with "
+             "special_values=null";
   }
 }
 
@@ -76,14 +84,17 @@ static tenon_status row_failed(copy *c, tenon_error *err) {
   const char *name = c->expect.names[d->fault_column];
   if (d->fault == TN_PG_BAD_WIRE) {
     char what[256];
-    snprintf(what, sizeof what, "column %.120s, row %" PRId64 ": %s", name, row, name_of_fault(d->fault));
+    snprintf(what, sizeof what, "column %.120s, row %" PRId64 ": %s", name, row,
+             name_of_fault(d->fault));
     return unexpected(c, what, err);
   }
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy_of_fault(d->fault), "column %s, row %" PRId64 ": %s", name,
-                    row, name_of_fault(d->fault));
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy_of_fault(d->fault),
+                    "column %s, row %" PRId64 ": %s", name, row, name_of_fault(d->fault));
 }
 
-static int64_t bytes_of_row(const copy *c, size_t size) { return c->row_bytes + c->variable * (int64_t)size; }
+static int64_t bytes_of_row(const copy *c, size_t size) {
+  return c->row_bytes + c->variable * (int64_t)size;
+}
 
 static bool is_full(const copy *c, size_t next) {
   int64_t rows = c->decoder.rows;
@@ -138,7 +149,8 @@ static tenon_status take_report(copy *c, const uint8_t *body, size_t size, tenon
 /* "COPY 42" or "SELECT 42". */
 static void take_tag(copy *c, const uint8_t *body, size_t size) {
   char tag[64];
-  snprintf(tag, sizeof tag, "%.*s", (int)(size < sizeof tag ? size : sizeof tag - 1), (const char *)body);
+  snprintf(tag, sizeof tag, "%.*s", (int)(size < sizeof tag ? size : sizeof tag - 1),
+           (const char *)body);
   if (c->expect.copies && strncmp(tag, "COPY ", 5) == 0) c->announced = strtoll(tag + 5, NULL, 10);
 }
 
@@ -152,7 +164,8 @@ static tenon_status check_count(copy *c, tenon_error *err) {
 }
 
 static tenon_status take_ready(copy *c, const uint8_t *body, size_t size, tenon_error *err) {
-  if (size != 1 || !strchr("ITE", body[0]) || !body[0]) return unexpected(c, "a malformed ReadyForQuery", err);
+  if (size != 1 || !strchr("ITE", body[0]) || !body[0])
+    return unexpected(c, "a malformed ReadyForQuery", err);
   c->session->in_transaction = body[0] != 'I';
   if (--c->expect.ready_count > 0) return TENON_OK;
   c->done = true;
@@ -160,14 +173,19 @@ static tenon_status take_ready(copy *c, const uint8_t *body, size_t size, tenon_
 }
 
 static tenon_status take_copy_start(copy *c, const uint8_t *body, size_t size, tenon_error *err) {
-  if (!c->expect.copies || size < 3 || body[0] != 1) return unexpected(c, "data that is not in binary format", err);
-  return tn_be16(body + 1) == c->expect.count ? TENON_OK : unexpected(c, "another number of columns", err);
+  if (!c->expect.copies || size < 3 || body[0] != 1)
+    return unexpected(c, "data that is not in binary format", err);
+  return tn_be16(body + 1) == c->expect.count ? TENON_OK
+                                              : unexpected(c, "another number of columns", err);
 }
 
-static tenon_status take_message(copy *c, char type, const uint8_t *body, size_t size, tenon_error *err) {
+static tenon_status take_message(copy *c, char type, const uint8_t *body, size_t size,
+                                 tenon_error *err) {
   switch (type) {
     case 'd': return c->in_data ? take_row(c, body, size, err) : take_header(c, body, size, err);
-    case 'D': return c->expect.copies ? unexpected(c, "rows outside of COPY", err) : take_row(c, body, size, err);
+    case 'D':
+      return c->expect.copies ? unexpected(c, "rows outside of COPY", err)
+                              : take_row(c, body, size, err);
     case 'H': return take_copy_start(c, body, size, err);
     case 'C': take_tag(c, body, size); return TENON_OK;
     case 'E': return take_report(c, body, size, err);
@@ -200,7 +218,8 @@ static tenon_status next_message(copy *c, int64_t since, bool *ret_there, tenon_
   if (status || !*ret_there) return status;
   uint32_t size = tn_be32(tn_pg_wire_at(w) + 1);
   bool row = *tn_pg_wire_at(w) == 'd' || *tn_pg_wire_at(w) == 'D';
-  if (size < 4 || size > (row ? INT32_MAX : MAX_OTHER)) return unexpected(c, "a message of impossible length", err);
+  if (size < 4 || size > (row ? INT32_MAX : MAX_OTHER))
+    return unexpected(c, "a message of impossible length", err);
   status = tn_pg_wire_fill(w, 1 + (size_t)size, wait_ms, err);
   *ret_there = tn_pg_wire_left(w) >= 1 + (size_t)size;
   return status;
@@ -273,9 +292,13 @@ static tenon_status next(void *self, struct ArrowArray *ret, tenon_error *err) {
 static bool drain(copy *c) {
   tn_pg_wire *w = &c->wire;
   for (uint64_t limit = w->received + MAX_DRAIN; !c->done && w->received < limit;) {
-    if (tn_pg_wire_fill(w, TN_PG_MESSAGE_HEADER, 0, NULL) || tn_pg_wire_left(w) < TN_PG_MESSAGE_HEADER) break;
+    if (tn_pg_wire_fill(w, TN_PG_MESSAGE_HEADER, 0, NULL) ||
+        tn_pg_wire_left(w) < TN_PG_MESSAGE_HEADER)
+      break;
     size_t size = tn_be32(tn_pg_wire_at(w) + 1);
-    if (size < 4 || size > MAX_DRAIN || tn_pg_wire_fill(w, 1 + size, 0, NULL) || tn_pg_wire_left(w) < 1 + size) break;
+    if (size < 4 || size > MAX_DRAIN || tn_pg_wire_fill(w, 1 + size, 0, NULL) ||
+        tn_pg_wire_left(w) < 1 + size)
+      break;
     const uint8_t *at = tn_pg_wire_at(w);
     if (at[0] == 'Z') {
       c->session->in_transaction = at[TN_PG_MESSAGE_HEADER] != 'I';
@@ -321,12 +344,14 @@ static void weigh(copy *c, const struct ArrowSchema *schema) {
   }
 }
 
-static tenon_status make(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expect *expect, struct ArrowSchema *schema,
-                         tn_arena *arena, copy **ret, tenon_error *err) {
+static tenon_status make(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expect *expect,
+                         struct ArrowSchema *schema, tn_arena *arena, copy **ret,
+                         tenon_error *err) {
   copy *c = tn_alloc(sizeof *c);
   if (!c) {
     tn_arena_release(arena);
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
+                      "out of memory");
   }
   *c = (copy){.ctx = ctx, .session = s, .expect = *expect, .arena = *arena, .announced = -1,
               .batch_bytes = expect->batch_bytes > 0 ? expect->batch_bytes : OWN_BATCH_BYTES,
@@ -339,8 +364,9 @@ static tenon_status make(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expect *e
   return tn_builder_new(schema, &c->decoder.builder, err);
 }
 
-tenon_status tn_pg_copy_start(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expect *expect, const tn_str *messages,
-                              struct ArrowSchema *schema, tn_arena *arena, tenon_stream *ret, tenon_error *err) {
+tenon_status tn_pg_copy_start(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expect *expect,
+                              const tn_str *messages, struct ArrowSchema *schema, tn_arena *arena,
+                              tenon_stream *ret, tenon_error *err) {
   copy *c = NULL;
   tenon_status status = make(ctx, s, expect, schema, arena, &c, err);
   if (c) s->streaming = true;
@@ -354,6 +380,7 @@ tenon_status tn_pg_copy_start(tenon_ctx *ctx, tn_pg_session *s, const tn_pg_expe
     tn_schema_release(schema);
     return status;
   }
-  *ret = (tenon_stream){.struct_size = sizeof *ret, .self = c, .schema = *schema, .next = next, .close = close_copy};
+  *ret = (tenon_stream){
+      .struct_size = sizeof *ret, .self = c, .schema = *schema, .next = next, .close = close_copy};
   return TENON_OK;
 }

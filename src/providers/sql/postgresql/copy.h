@@ -19,7 +19,8 @@ typedef struct tn_pg_expect {
 
 /* Sends the messages and makes the stream of what they bring. The schema and the arena are taken
  * over, also on failure. The session belongs to the stream until it is closed. */
-tenon_status tn_pg_copy_start(tenon_ctx *, tn_pg_session *, const tn_pg_expect *, const tn_str *messages,
-                              struct ArrowSchema *, tn_arena *, tenon_stream *ret, tenon_error *err);
+tenon_status tn_pg_copy_start(tenon_ctx *, tn_pg_session *, const tn_pg_expect *,
+                              const tn_str *messages, struct ArrowSchema *, tn_arena *,
+                              tenon_stream *ret, tenon_error *err);
 
 #endif

@@ -11,7 +11,14 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-enum { HEADER = 8, BASE = 10000, NEGATIVE = 0x4000, NOT_A_NUMBER = 0xC000, PLUS_INFINITY = 0xD000, MINUS_INFINITY = 0xF000 };
+enum {
+  HEADER = 8,
+  BASE = 10000,
+  NEGATIVE = 0x4000,
+  NOT_A_NUMBER = 0xC000,
+  PLUS_INFINITY = 0xD000,
+  MINUS_INFINITY = 0xF000
+};
 
 typedef struct numeric {
   int count, weight, scale;
@@ -19,9 +26,10 @@ typedef struct numeric {
   const uint8_t *digits;
 } numeric;
 
-static const uint64_t powers[19] = {1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u,
-                                    10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
-                                    1000000000000000u, 10000000000000000u, 100000000000000000u, 1000000000000000000u};
+static const uint64_t powers[19] = {
+    1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u,
+    10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
+    1000000000000000u, 10000000000000000u, 100000000000000000u, 1000000000000000000u};
 
 static unsigned digit_at(const numeric *n, int i) { return tn_be16(n->digits + 2 * i); }
 
@@ -42,8 +50,9 @@ static bool is_special(const numeric *n) {
 
 /* ---- Unscaled integers ---- */
 
-/* The decimal exponent of the last digit once the value is multiplied by 10^scale. Groups behind the
- * scale are cut off when they are zero; what is left is -3 or more, or there is nothing left. */
+/* The decimal exponent of the last digit once the value is multiplied by 10^scale. Groups behind
+ * the scale are cut off when they are zero; what is left is -3 or more, or there is nothing left.
+ */
 static bool align(numeric *n, int scale, int *ret_exponent) {
   int exponent = 4 * (n->weight - n->count + 1) + scale;
   while (n->count > 0 && exponent <= -4) {
@@ -62,7 +71,9 @@ static inline bool cut(unsigned group, int exponent, unsigned *ret) {
   return *ret * by == group;
 }
 
-static int decimal_digits(unsigned group) { return group < 10 ? 1 : group < 100 ? 2 : group < 1000 ? 3 : 4; }
+static int decimal_digits(unsigned group) {
+  return group < 10 ? 1 : group < 100 ? 2 : group < 1000 ? 3 : 4;
+}
 
 /* Up to 18 digits, which nearly all values have. false: take the long way. */
 static inline bool short_value(const numeric *n, int exponent, int precision, uint64_t *ret) {
@@ -96,17 +107,20 @@ static bool multiply_add(uint64_t *limbs, int count, uint64_t by, uint64_t add) 
   return carry == 0;
 }
 
-static tn_pg_fault long_value(const numeric *n, int exponent, int precision, uint64_t *limbs, int count) {
+static tn_pg_fault long_value(const numeric *n, int exponent, int precision, uint64_t *limbs,
+                              int count) {
   int first = 0, left = exponent;
   while (first < n->count && digit_at(n, first) == 0) first++;
   if (first == n->count) return TN_PG_FINE;
-  if (4 * (n->count - first - 1) + decimal_digits(digit_at(n, first)) + exponent > precision) return TN_PG_TOO_PRECISE;
+  if (4 * (n->count - first - 1) + decimal_digits(digit_at(n, first)) + exponent > precision)
+    return TN_PG_TOO_PRECISE;
   for (int i = first; i < n->count; i++) {
     unsigned d = digit_at(n, i);
     bool last = i + 1 == n->count && exponent < 0;
     if (d >= BASE) return TN_PG_BAD_WIRE;
     if (last && !cut(d, exponent, &d)) return TN_PG_TOO_PRECISE;
-    if (!multiply_add(limbs, count, last ? powers[4 + exponent] : BASE, d)) return TN_PG_TOO_PRECISE;
+    if (!multiply_add(limbs, count, last ? powers[4 + exponent] : BASE, d))
+      return TN_PG_TOO_PRECISE;
   }
   for (; left > 0; left -= 18)
     if (!multiply_add(limbs, count, powers[left > 18 ? 18 : left], 0)) return TN_PG_TOO_PRECISE;
@@ -121,13 +135,15 @@ static void negate(uint64_t *limbs, int count) {
   }
 }
 
-static tn_pg_fault decode_long(const numeric *n, int exponent, int precision, uint64_t *limbs, int count) {
+static tn_pg_fault decode_long(const numeric *n, int exponent, int precision, uint64_t *limbs,
+                               int count) {
   tn_pg_fault fault = long_value(n, exponent, precision, limbs, count);
   if (!fault && n->sign == NEGATIVE) negate(limbs, count);
   return fault;
 }
 
-static tn_pg_fault decode(const uint8_t *value, int32_t size, int precision, int scale, uint64_t *limbs, int count) {
+static tn_pg_fault decode(const uint8_t *value, int32_t size, int precision, int scale,
+                          uint64_t *limbs, int count) {
   numeric n;
   int exponent;
   uint64_t small;
@@ -136,21 +152,24 @@ static tn_pg_fault decode(const uint8_t *value, int32_t size, int precision, int
   if (n.sign != 0 && n.sign != NEGATIVE) return TN_PG_BAD_WIRE;
   if (!align(&n, scale, &exponent)) return TN_PG_TOO_PRECISE;
   if (n.count == 0) return TN_PG_FINE;
-  if (!short_value(&n, exponent, precision, &small)) return decode_long(&n, exponent, precision, limbs, count);
+  if (!short_value(&n, exponent, precision, &small))
+    return decode_long(&n, exponent, precision, limbs, count);
   uint64_t sign = n.sign == NEGATIVE && small ? UINT64_MAX : 0;
   limbs[0] = (small ^ sign) - sign;
   for (int i = 1; i < count; i++) limbs[i] = sign;
   return TN_PG_FINE;
 }
 
-tn_pg_fault tn_pg_decimal128(const uint8_t *value, int32_t size, int precision, int scale, void *ret) {
+tn_pg_fault tn_pg_decimal128(const uint8_t *value, int32_t size, int precision, int scale,
+                             void *ret) {
   uint64_t limbs[2] = {0, 0};
   tn_pg_fault fault = decode(value, size, precision, scale, limbs, 2);
   if (!fault) memcpy(ret, limbs, sizeof limbs);
   return fault;
 }
 
-tn_pg_fault tn_pg_decimal256(const uint8_t *value, int32_t size, int precision, int scale, void *ret) {
+tn_pg_fault tn_pg_decimal256(const uint8_t *value, int32_t size, int precision, int scale,
+                             void *ret) {
   uint64_t limbs[4] = {0, 0, 0, 0};
   tn_pg_fault fault = decode(value, size, precision, scale, limbs, 4);
   if (!fault) memcpy(ret, limbs, sizeof limbs);
@@ -238,8 +257,9 @@ static bool exact_float(const numeric *n, int exponent, double *ret) {
   return true;
 }
 
-/* The digits and an exponent, without a decimal point: that one depends on the locale. A double needs
- * at most 770 digits to be rounded right; what is behind them only matters by not being zero. */
+/* The digits and an exponent, without a decimal point: that one depends on the locale. A double
+ * needs at most 770 digits to be rounded right; what is behind them only matters by not being zero.
+ */
 static tn_pg_fault long_float(const numeric *n, int exponent, double *ret) {
   enum { MAX_GROUPS = 196 };
   char text[MAX_GROUPS * 4 + 16];
@@ -260,12 +280,16 @@ tn_pg_fault tn_pg_decimal_float(const uint8_t *value, int32_t size, double *ret)
   double result = 0;
   if (!parse(value, size, &n)) return TN_PG_BAD_WIRE;
   if (is_special(&n)) {
-    *ret = n.sign == NOT_A_NUMBER ? __builtin_nan("") : n.sign == PLUS_INFINITY ? __builtin_inf() : -__builtin_inf();
+    *ret = n.sign == NOT_A_NUMBER    ? __builtin_nan("")
+           : n.sign == PLUS_INFINITY ? __builtin_inf()
+                                     : -__builtin_inf();
     return TN_PG_FINE;
   }
   if (n.sign != 0 && n.sign != NEGATIVE) return TN_PG_BAD_WIRE;
   int exponent = 4 * (n.weight - n.count + 1);
-  tn_pg_fault fault = n.count == 0 || exact_float(&n, exponent, &result) ? TN_PG_FINE : long_float(&n, exponent, &result);
+  tn_pg_fault fault = n.count == 0 || exact_float(&n, exponent, &result)
+                          ? TN_PG_FINE
+                          : long_float(&n, exponent, &result);
   if (!fault) *ret = n.sign == NEGATIVE ? -result : result;
   return fault;
 }

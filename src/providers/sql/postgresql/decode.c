@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows into columns. Flat values are stored straight into their column at the row's index, with room
- * reserved for the whole batch before it starts; nested ones go through the builder's appends.
+ * Rows into columns. Flat values are stored straight into their column at the row's index, with
+ * room reserved for the whole batch before it starts; nested ones go through the builder's appends.
  */
 #include "providers/sql/postgresql/decode.h"
 
@@ -75,7 +75,8 @@ static tn_pg_fault store_uuid(tn_column *c, int64_t i, const uint8_t *p) {
   return store_bytes(c, i, text, n);
 }
 
-/* "char" is any byte; what is not ASCII is written as the server's newer versions write it: \351. */
+/* "char" is any byte; what is not ASCII is written as the server's newer versions write it: \351.
+ */
 static tn_pg_fault store_char(tn_column *c, int64_t i, const uint8_t *p) {
   uint8_t text[SHORT_TEXT] = {p[0]};
   if (p[0] < 0x80) return store_bytes(c, i, text, p[0] ? 1 : 0);
@@ -100,8 +101,9 @@ static tn_pg_fault store_decimal_float(tn_column *c, int64_t i, const uint8_t *p
   return fault;
 }
 
-/* Servers promise UTF-8; but what is handed on as text is text, whoever it was that spoke. Nearly all
- * of it is ASCII, which eight bytes at a time show; those read behind the value do not count. */
+/* Servers promise UTF-8; but what is handed on as text is text, whoever it was that spoke. Nearly
+ * all of it is ASCII, which eight bytes at a time show; those read behind the value do not count.
+ */
 static inline bool is_text(const uint8_t *p, int32_t size) {
   const uint64_t high = UINT64_C(0x8080808080808080);
   uint64_t word, seen = 0;
@@ -122,11 +124,13 @@ static inline tn_pg_fault store_text(tn_column *c, int64_t i, const uint8_t *p, 
 }
 
 /* Stores value i of a flat column. */
-static inline __attribute__((always_inline)) tn_pg_fault store(const tn_pg_type *t, tn_column *c, int64_t i,
-                                                               const uint8_t *p, int32_t size) {
+static inline __attribute__((always_inline)) tn_pg_fault store(const tn_pg_type *t, tn_column *c,
+                                                               int64_t i, const uint8_t *p,
+                                                               int32_t size) {
   switch (t->op) {
     case TN_PG_TEXT: return store_text(c, i, p, size);
-    case TN_PG_DECIMAL128: return tn_pg_decimal128(p, size, t->precision, t->scale, c->data.data + i * 16);
+    case TN_PG_DECIMAL128:
+      return tn_pg_decimal128(p, size, t->precision, t->scale, c->data.data + i * 16);
     case TN_PG_SWAP4: {
       if (size != 4) return TN_PG_BAD_WIRE;
       uint32_t v = tn_be32(p);
@@ -157,7 +161,8 @@ static inline __attribute__((always_inline)) tn_pg_fault store(const tn_pg_type 
     case TN_PG_JSONB:
       return size > 0 && p[0] == 1 ? store_text(c, i, p + 1, size - 1) : TN_PG_BAD_WIRE;
     case TN_PG_BYTES: return store_bytes(c, i, p, size);
-    case TN_PG_DECIMAL256: return tn_pg_decimal256(p, size, t->precision, t->scale, c->data.data + i * 32);
+    case TN_PG_DECIMAL256:
+      return tn_pg_decimal256(p, size, t->precision, t->scale, c->data.data + i * 32);
     case TN_PG_DECIMAL_TEXT: return store_decimal_text(c, i, p, size);
     case TN_PG_DECIMAL_FLOAT: return store_decimal_float(c, i, p, size);
     case TN_PG_REFUSED: case TN_PG_ARRAY: case TN_PG_COMPOSITE: break;
@@ -188,11 +193,15 @@ static bool take32(cursor *from, uint32_t *ret) {
   return true;
 }
 
-static bool is_nested(const tn_pg_type *t) { return t->op == TN_PG_ARRAY || t->op == TN_PG_COMPOSITE; }
+static bool is_nested(const tn_pg_type *t) {
+  return t->op == TN_PG_ARRAY || t->op == TN_PG_COMPOSITE;
+}
 
 static tn_pg_fault append(const tn_pg_type *t, tn_column *c, const uint8_t *p, int32_t size);
 
-static tn_pg_fault append_null(tn_column *c) { return tn_append_null(c) ? TN_PG_FINE : TN_PG_NO_MEMORY; }
+static tn_pg_fault append_null(tn_column *c) {
+  return tn_append_null(c) ? TN_PG_FINE : TN_PG_NO_MEMORY;
+}
 
 /* The next value with its length in front. */
 static tn_pg_fault append_next(const tn_pg_type *t, tn_column *c, cursor *from) {
@@ -210,7 +219,8 @@ static tn_pg_fault append_next(const tn_pg_type *t, tn_column *c, cursor *from) 
 /* ndim, flags, element type; for each dimension size and lower bound; the elements. */
 static tn_pg_fault append_array(const tn_pg_type *t, tn_column *c, cursor from) {
   uint32_t dimensions, flags, oid, size = 0, bound;
-  if (!take32(&from, &dimensions) || !take32(&from, &flags) || !take32(&from, &oid)) return TN_PG_BAD_WIRE;
+  if (!take32(&from, &dimensions) || !take32(&from, &flags) || !take32(&from, &oid))
+    return TN_PG_BAD_WIRE;
   if (oid != t->children[0].oid) return TN_PG_BAD_WIRE;
   if (dimensions > 1) return TN_PG_DIMENSIONS;
   if (dimensions == 1) {
@@ -260,7 +270,8 @@ bool tn_pg_decoder_begin(tn_pg_decoder *d, int64_t rows) {
   d->fault = TN_PG_FINE;
   d->columns = d->count ? tn_builder_column(d->builder, 0) : NULL;
   for (int32_t i = 0; i < d->count; i++)
-    if (!is_nested(&d->types[i]) && !tn_reserve(&d->columns[i], rows, FIRST_TEXT_ROOM)) return false;
+    if (!is_nested(&d->types[i]) && !tn_reserve(&d->columns[i], rows, FIRST_TEXT_ROOM))
+      return false;
   return true;
 }
 
@@ -271,8 +282,8 @@ static bool fail_at(tn_pg_decoder *d, int32_t column, tn_pg_fault fault) {
 }
 
 /* The faults and values that are not on the straight way. */
-static tn_pg_fault unusual(const tn_pg_type *t, tn_column *c, int64_t i, const uint8_t *p, int32_t size,
-                           tn_pg_fault fault) {
+static tn_pg_fault unusual(const tn_pg_type *t, tn_column *c, int64_t i, const uint8_t *p,
+                           int32_t size, tn_pg_fault fault) {
   if (fault == TN_PG_SPECIAL && t->special_null) return store_null(c, i);
   if (is_nested(t)) return size == -1 ? append_null(c) : append(t, c, p, size);
   return size == -1 ? store_null(c, i) : fault;

@@ -34,7 +34,7 @@ typedef struct tn_pg_type {
   int16_t precision, scale;  /* decimals */
   int32_t lower_bound;       /* arrays: 1, and 0 for the vector types of old */
   char format[24];           /* Arrow's */
-  const char *vendor;        /* annotation: the server's name of the type, NULL if Arrow's says it all */
+  const char *vendor; /* annotation: the server's name of the type, NULL if Arrow's says it all */
   const char *name;          /* of a composite's field */
   const char *refusal;       /* why it cannot be read */
   int32_t child_count;
@@ -52,8 +52,10 @@ typedef enum tn_pg_fault {
 } tn_pg_fault;
 
 /* Decimals, for values of type numeric. size is checked; ret is written on success alone. */
-tn_pg_fault tn_pg_decimal128(const uint8_t *value, int32_t size, int precision, int scale, void *ret);
-tn_pg_fault tn_pg_decimal256(const uint8_t *value, int32_t size, int precision, int scale, void *ret);
+tn_pg_fault tn_pg_decimal128(const uint8_t *value, int32_t size, int precision, int scale,
+                             void *ret);
+tn_pg_fault tn_pg_decimal256(const uint8_t *value, int32_t size, int precision, int scale,
+                             void *ret);
 tn_pg_fault tn_pg_decimal_float(const uint8_t *value, int32_t size, double *ret);
 /* The longest text that such a value can have, and the text as the server would write it. */
 int32_t tn_pg_decimal_room(const uint8_t *value, int32_t size);

@@ -53,7 +53,8 @@ static const char *remedy_of_28000(const tn_pg_dial *d, const char *refusal, ten
       return "the server takes this login only over TLS: say sslmode=require or verify-full";
     }
     err->code = TENON_FORBIDDEN;
-    return "let the server's administrator add a line to pg_hba.conf for this role, database, address "
+    return "let the server's administrator add a line to pg_hba.conf for this role, database, "
+           "address "
            "and encryption, and reload it";
   }
   if (line_has(refusal, "does not exist")) return "check the role's name: it is case-sensitive";
@@ -78,12 +79,14 @@ static tenon_status refused(tn_pg_dial *d, const char *refusal, tenon_error *err
   if (strcmp(sqlstate, "28P01") == 0 && !d->config->password)
     remedy = "the server asks for a password, and none is given: set password";
   /* nothing was asked yet: what it does not like are the settings of the session */
-  if (own.stage == TENON_STAGE_QUERY && (own.code == TENON_CONFIG || own.code == TENON_DATA || own.code == TENON_NOT_FOUND)) {
+  if (own.stage == TENON_STAGE_QUERY &&
+      (own.code == TENON_CONFIG || own.code == TENON_DATA || own.code == TENON_NOT_FOUND)) {
     own.code = TENON_CONFIG;
     remedy = "check options, application_name and the other settings of the session";
   }
   if (own.stage != TENON_STAGE_PERMISSION) own.stage = TENON_STAGE_AUTH;
-  tenon_fail(err, own.code, own.stage, remedy ? remedy : own.remedy, "%s: %s", d->where, own.message);
+  tenon_fail(err, own.code, own.stage, remedy ? remedy : own.remedy, "%s: %s", d->where,
+             own.message);
   if (err && err->code == own.code) {
     err->retryable = own.retryable;
     memcpy(err->sqlstate, own.sqlstate, sizeof err->sqlstate);
@@ -99,15 +102,17 @@ typedef struct network_failure {
 } network_failure;
 
 static const network_failure network_failures[] = {
-    {ECONNREFUSED, "nothing listens there: check host and port, and that the server runs and listens on "
-                   "that address (listen_addresses)"},
+    {ECONNREFUSED,
+     "nothing listens there: check host and port, and that the server runs and listens on "
+     "that address (listen_addresses)"},
     {ENOENT, "no server has its socket there: check socket and port, and that the server runs"},
     {EACCES, "this user may not open the server's socket: check the directory's permissions"},
     {ETIMEDOUT, "a firewall may drop the packets: check host, port and the network"},
     {EHOSTUNREACH, "there is no route to that host: check the address and the network"},
     {ENETUNREACH, "there is no route to that network: check the address and the network"},
-    {ECONNRESET, "something in between or the server itself cut the connection: check that the port is "
-                 "PostgreSQL's, and look at the server's log"},
+    {ECONNRESET,
+     "something in between or the server itself cut the connection: check that the port is "
+     "PostgreSQL's, and look at the server's log"},
 };
 
 /* strerror_r speaks the same language here as in libpq: both stand in this process. */
@@ -190,7 +195,8 @@ static void look(tn_pg_dial *d, tenon_ctx *ctx, int budget_ms, finding *f) {
 static bool verifies(const tn_pg_dial *d) { return strncmp(d->sslmode, "verify", 6) == 0; }
 
 static tenon_status fail_tls(tn_pg_dial *d, tenon_error *err, const char *remedy, const char *why) {
-  return tenon_fail(err, TENON_TLS, TENON_STAGE_TLS, remedy, "TLS with %s failed: %s", d->where, why);
+  return tenon_fail(err, TENON_TLS, TENON_STAGE_TLS, remedy, "TLS with %s failed: %s", d->where,
+                    why);
 }
 
 /* X509_V_ERR_… of x509_vfy.h */
@@ -205,45 +211,57 @@ static tenon_status untrusted(tn_pg_dial *d, const finding *f, tenon_error *err)
                             "machine's clock; sslmode=require encrypts without checking it", why);
   if (f->verify_result == REVOKED)
     return fail_tls(d, err, "the certificate was revoked: ask the server's administrator", why);
-  return fail_tls(d, err, d->files->system_root
-                              ? "give the certificate of the authority that signed it with sslrootcert; "
-                                "sslmode=require encrypts without checking who answers"
-                              : "sslrootcert is not the authority that signed it: give the right one; "
-                                "sslmode=require encrypts without checking who answers", why);
+  return fail_tls(d, err,
+                  d->files->system_root
+                      ? "give the certificate of the authority that signed it with sslrootcert; "
+                        "sslmode=require encrypts without checking who answers"
+                      : "sslrootcert is not the authority that signed it: give the right one; "
+                        "sslmode=require encrypts without checking who answers",
+                  why);
 }
 
-static tenon_status explain_tls(tn_pg_dial *d, const finding *f, const char *said, tenon_error *err) {
+static tenon_status explain_tls(tn_pg_dial *d, const finding *f, const char *said,
+                                tenon_error *err) {
   if (f->answer == NO_TLS)
-    return fail_tls(d, err, "turn TLS on at the server (ssl = on), or say sslmode=disable if you trust "
-                            "the network in between", "the server does not offer it");
+    return fail_tls(d, err,
+                    "turn TLS on at the server (ssl = on), or say sslmode=disable if you trust "
+                    "the network in between",
+                    "the server does not offer it");
   if (f->answer == OFFERS_TLS && !f->shaken)
-    return fail_tls(d, err, "server and client must share a TLS version (1.2 or newer) and a cipher",
+    return fail_tls(d, err,
+                    "server and client must share a TLS version (1.2 or newer) and a cipher",
                     f->reason ? f->reason : "the handshake was cut off");
   if (f->shaken && verifies(d) && f->verify_result) return untrusted(d, f, err);
   if (f->shaken && strcmp(d->sslmode, "verify-full") == 0 && !f->right_host)
-    return fail_tls(d, err, "connect by the name that is in the certificate; sslmode=verify-ca checks "
-                            "the authority alone", "the server's certificate is for another host name");
+    return fail_tls(d, err,
+                    "connect by the name that is in the certificate; sslmode=verify-ca checks "
+                    "the authority alone",
+                    "the server's certificate is for another host name");
   return fail_tls(d, err, "check sslcert, sslkey, sslpassword and sslrootcert", said);
 }
 
 /* ---- Everything ---- */
 
 static tenon_status not_postgres(tn_pg_dial *d, const finding *f, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, d->stage, "check host and port: PostgreSQL's is 5432 unless told otherwise",
+  return tenon_fail(err, TENON_CONFIG, d->stage,
+                    "check host and port: PostgreSQL's is 5432 unless told otherwise",
                     "what answers at %s is not a PostgreSQL server%s%s%s", d->where,
                     f->said[0] ? " (it says: " : "", f->said, f->said[0] ? ")" : "");
 }
 
-/* These sentences are English only where libpq speaks English; elsewhere the general answer has to do. */
+/* These sentences are English only where libpq speaks English; elsewhere the general answer has to
+ * do. */
 static tenon_status closed_early(tn_pg_dial *d, const char *said, tenon_error *err) {
   if (strstr(said, "server signature"))
-    return tenon_fail(err, TENON_UNAUTHENTICATED, d->stage,
-                      "what answers does not know the role's password: make sure that nothing stands in between",
-                      "%s could not prove who it is: %s", d->where, said);
+    return tenon_fail(
+        err, TENON_UNAUTHENTICATED, d->stage,
+        "what answers does not know the role's password: make sure that nothing stands in between",
+        "%s could not prove who it is: %s", d->where, said);
   if (strstr(said, "not supported"))
-    return tenon_fail(err, TENON_UNSUPPORTED, d->stage,
-                      "let the server's administrator allow scram-sha-256 or cert for this role (pg_hba.conf)", "%s: %s",
-                      d->where, said);
+    return tenon_fail(
+        err, TENON_UNSUPPORTED, d->stage,
+        "let the server's administrator allow scram-sha-256 or cert for this role (pg_hba.conf)",
+        "%s: %s", d->where, said);
   return tenon_fail(err, TENON_UNREACHABLE, d->stage,
                     "check that the port is PostgreSQL's, and look at the server's log",
                     "%s gave no proper answer: %s", d->where, said);
@@ -268,11 +286,13 @@ static tenon_status bad_file(const tn_pg_dial *d, const char *text, tenon_error 
   const struct { const char *path, *key; } files[] = {
       {d->files->root, "sslrootcert"}, {d->files->cert, "sslcert"}, {d->files->key, "sslkey"}};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-    const char *named = strncmp(files[i].path, "/proc/", 6) == 0 ? strstr(text, files[i].path) : NULL;
+    const char *named = strncmp(files[i].path, "/proc/", 6) == 0 ? strstr(text, files[i].path)
+                                                                 : NULL;
     if (!named) continue;
     const char *why = strstr(named, ": ");
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_TLS,
-                      i == 2 ? "give the key that belongs to sslcert, as PEM, and its password with sslpassword if it has one"
+                      i == 2 ? "give the key that belongs to sslcert, as PEM, and its password "
+                               "with sslpassword if it has one"
                              : "give a certificate as PEM",
                       "%s cannot be used: %s", files[i].key, why ? why + 2 : own_words(text));
   }
@@ -284,7 +304,8 @@ tenon_status tn_pg_explain(tn_pg_dial *d, tenon_error *err) {
   const char *refusal = pick_refusal(text), *remedy = environment_remedy(text);
   if (refusal) return refused(d, refusal, err);
   if (remedy)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: %s", d->where, own_words(text));
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: %s", d->where,
+                      own_words(text));
   tenon_status status = bad_file(d, text, err);
   if (!status) status = network_refused(d, text, err);
   if (status) return status;
@@ -307,11 +328,15 @@ static bool is_stranger(tn_pg_dial *d, finding *f) {
 tenon_status tn_pg_explain_timeout(tn_pg_dial *d, tenon_error *err) {
   finding f;
   if (d->stage == TENON_STAGE_TCP)
-    return tenon_fail(err, TENON_TIMEOUT, d->stage,
-                      "a firewall may drop the packets: check host, port and the network, or give it more time "
-                      "(connect_timeout)", "nothing answered at %s in time", d->where);
+    return tenon_fail(
+        err, TENON_TIMEOUT, d->stage,
+        "a firewall may drop the packets: check host, port and the network, or give it more time "
+        "(connect_timeout)",
+        "nothing answered at %s in time", d->where);
   if (is_stranger(d, &f)) return not_postgres(d, &f, err);
   return tenon_fail(err, TENON_TIMEOUT, d->stage,
-                    "check that the port is PostgreSQL's and that the server is not overloaded, or give it more time "
-                    "(connect_timeout)", "%s was silent for too long", d->where);
+                    "check that the port is PostgreSQL's and that the server is not overloaded, or "
+                    "give it more time "
+                    "(connect_timeout)",
+                    "%s was silent for too long", d->where);
 }

@@ -20,14 +20,36 @@ static const char *const pq_symbols[] = {
 };
 
 /* In the order of tn_ssl_functions. */
-static const char *const ssl_symbols[] = {
-    "SSL_read", "SSL_write", "SSL_get_error", "SSL_set_read_ahead", "SSL_has_pending",
-    "SSL_set_default_read_buffer_len", "SSL_free_buffers", "SSL_connect", "SSL_new", "SSL_free",
-    "SSL_set_bio", "SSL_ctrl", "SSL_get_verify_result", "SSL_get1_peer_certificate", "TLS_client_method",
-    "SSL_CTX_new", "SSL_CTX_free", "SSL_CTX_load_verify_locations",
-    "X509_verify_cert_error_string", "X509_check_host", "X509_check_ip_asc", "X509_free",
-    "BIO_s_mem", "BIO_new", "BIO_free", "BIO_read", "BIO_write",
-    "ERR_get_error", "ERR_clear_error", "ERR_reason_error_string"};
+static const char *const ssl_symbols[] = {"SSL_read",
+                                          "SSL_write",
+                                          "SSL_get_error",
+                                          "SSL_set_read_ahead",
+                                          "SSL_has_pending",
+                                          "SSL_set_default_read_buffer_len",
+                                          "SSL_free_buffers",
+                                          "SSL_connect",
+                                          "SSL_new",
+                                          "SSL_free",
+                                          "SSL_set_bio",
+                                          "SSL_ctrl",
+                                          "SSL_get_verify_result",
+                                          "SSL_get1_peer_certificate",
+                                          "TLS_client_method",
+                                          "SSL_CTX_new",
+                                          "SSL_CTX_free",
+                                          "SSL_CTX_load_verify_locations",
+                                          "X509_verify_cert_error_string",
+                                          "X509_check_host",
+                                          "X509_check_ip_asc",
+                                          "X509_free",
+                                          "BIO_s_mem",
+                                          "BIO_new",
+                                          "BIO_free",
+                                          "BIO_read",
+                                          "BIO_write",
+                                          "ERR_get_error",
+                                          "ERR_clear_error",
+                                          "ERR_reason_error_string"};
 
 enum {
   PQ_COUNT = sizeof pq_symbols / sizeof pq_symbols[0],

@@ -15,7 +15,8 @@
 #include "providers/sql/postgresql/statement.h"
 
 static tenon_status out_of_memory(tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
+                    "out of memory");
 }
 
 /* ---- Columns ---- */
@@ -31,8 +32,8 @@ static tenon_status no_column(tn_pg_statement *t, const char *name, tenon_error 
   for (size_t i = 0; names && i < t->field_count; i++) names[i] = t->fields[i].name;
   const char *nearest = names ? tn_nearest(name, names, t->field_count) : NULL;
   if (nearest) snprintf(remedy, sizeof remedy, "did you mean %s?", nearest);
-  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "there is no column %s%s%s", name,
-                    t->table ? " in " : "", t->table ? t->table : "");
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, remedy, "there is no column %s%s%s",
+                    name, t->table ? " in " : "", t->table ? t->table : "");
 }
 
 static tenon_status find_column(tn_pg_statement *t, const char *name, int *ret, tenon_error *err) {
@@ -40,7 +41,8 @@ static tenon_status find_column(tn_pg_statement *t, const char *name, int *ret, 
   for (size_t i = 0; i < t->field_count; i++) {
     if (strcmp(t->fields[i].name, name) != 0) continue;
     if (found >= 0)
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "give the columns of the query different names",
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY,
+                        "give the columns of the query different names",
                         "more than one column is named %s", name);
     found = (int)i;
   }
@@ -56,18 +58,21 @@ static tenon_status choose(tn_pg_statement *t, const tenon_read *r, choice *ret,
   if (!ret->indices) return out_of_memory(err);
   for (size_t k = 0; k < count; k++) {
     ret->indices[k] = (int)k;
-    tenon_status status = r->columns ? find_column(t, r->columns[k], &ret->indices[k], err) : TENON_OK;
+    tenon_status status = r->columns ? find_column(t, r->columns[k], &ret->indices[k], err)
+                                     : TENON_OK;
     if (status) return status;
     const tn_pg_field *f = &t->fields[ret->indices[k]];
     if (f->type.op == TN_PG_REFUSED)
-      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "leave the column out, or cast it in a query",
-                        "column %s cannot be read: %s%s%s", f->name, f->type.vendor ? f->type.vendor : "",
-                        f->type.vendor ? ": " : "", f->type.refusal);
+      return tenon_fail(
+          err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "leave the column out, or cast it in a query",
+          "column %s cannot be read: %s%s%s", f->name, f->type.vendor ? f->type.vendor : "",
+          f->type.vendor ? ": " : "", f->type.refusal);
   }
   return TENON_OK;
 }
 
-static tenon_status make_schema(const tn_pg_statement *t, const choice *chosen, struct ArrowSchema *ret, tenon_error *err) {
+static tenon_status make_schema(const tn_pg_statement *t, const choice *chosen,
+                                struct ArrowSchema *ret, tenon_error *err) {
   struct ArrowSchema schema;
   tenon_status status = tn_schema_struct(&schema, (int64_t)chosen->count, err);
   if (status) return status;
@@ -81,7 +86,8 @@ static tenon_status make_schema(const tn_pg_statement *t, const choice *chosen, 
 }
 
 /* Types and names of the chosen columns, side by side. */
-static tenon_status expect_columns(tn_pg_statement *t, const choice *chosen, tn_pg_expect *ret, tenon_error *err) {
+static tenon_status expect_columns(tn_pg_statement *t, const choice *chosen, tn_pg_expect *ret,
+                                   tenon_error *err) {
   tn_pg_type *types = tn_arena_alloc(&t->arena, (chosen->count + 1) * sizeof *types);
   const char **names = tn_arena_alloc(&t->arena, (chosen->count + 1) * sizeof *names);
   if (!types || !names) return out_of_memory(err);
@@ -131,8 +137,8 @@ static void put_query(tn_str *m, const char *sql) {
 /* What ends the transaction: a user's query may have set things, which ROLLBACK takes back. */
 static const char *ending(const tn_pg_statement *t) { return t->query ? "ROLLBACK" : "COMMIT"; }
 
-static void put_copy(tn_str *m, const tn_pg_statement *t, const tn_pg_source *source, const tenon_read *r,
-                     tn_pg_pushed *pushed) {
+static void put_copy(tn_str *m, const tn_pg_statement *t, const tn_pg_source *source,
+                     const tenon_read *r, tn_pg_pushed *pushed) {
   size_t at = begin_message(m, 'Q');
   tn_str_puts(m, "COPY (");
   tn_pg_put_select(m, source, r, pushed);
@@ -159,8 +165,8 @@ static void put_params(tn_str *m, const tn_pg_statement *t, const tenon_read *r)
   }
 }
 
-static void put_portal(tn_str *m, const tn_pg_statement *t, const tn_pg_source *source, const tenon_read *r,
-                       tn_pg_pushed *pushed) {
+static void put_portal(tn_str *m, const tn_pg_statement *t, const tn_pg_source *source,
+                       const tenon_read *r, tn_pg_pushed *pushed) {
   size_t at = begin_message(m, 'P');
   tn_str_putc(m, 0);
   if (t->selects) tn_pg_put_select(m, source, r, pushed);
@@ -189,7 +195,11 @@ static void take_whole(tn_pg_statement *t) {
   for (size_t i = 0; i < t->field_count; i++) {
     tn_pg_type *type = &t->fields[i].type;
     if (type->cast != TN_PG_TO_TEXT_ARRAY) continue;
-    *type = (tn_pg_type){.oid = type->oid, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = "array"};
+    *type = (tn_pg_type){.oid = type->oid,
+                         .op = TN_PG_TEXT,
+                         .cast = TN_PG_TO_TEXT,
+                         .format = "u",
+                         .vendor = "array"};
   }
 }
 
@@ -198,16 +208,25 @@ static void take_whole(tn_pg_statement *t) {
 static tenon_status check_params(const tn_pg_statement *t, const tenon_read *r, tenon_error *err) {
   if (r->param_count == t->param_count) return TENON_OK;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "give one value for each of $1, $2, …",
-                    "the query has %zu placeholders, and %zu values are given", t->param_count, r->param_count);
+                    "the query has %zu placeholders, and %zu values are given", t->param_count,
+                    r->param_count);
 }
 
 static tenon_status start(tenon_ctx *ctx, tn_pg_session *s, tn_pg_statement *t, const tenon_read *r,
                           const choice *chosen, tenon_rows *ret, tenon_error *err) {
-  tn_pg_source source = {.schema = t->schema, .table = t->table, .query = t->query, .query_size = t->query_size,
-                         .fields = t->fields, .field_count = t->field_count, .chosen = chosen->indices,
-                         .chosen_count = chosen->count, .utf8 = s->utf8};
+  tn_pg_source source = {.schema = t->schema,
+                         .table = t->table,
+                         .query = t->query,
+                         .query_size = t->query_size,
+                         .fields = t->fields,
+                         .field_count = t->field_count,
+                         .chosen = chosen->indices,
+                         .chosen_count = chosen->count,
+                         .utf8 = s->utf8};
   bool copies = t->selects && t->param_count == 0;
-  tn_pg_expect expect = {.copies = copies, .ready_count = copies ? 1 : 2, .batch_bytes = r->batch_bytes,
+  tn_pg_expect expect = {.copies = copies,
+                         .ready_count = copies ? 1 : 2,
+                         .batch_bytes = r->batch_bytes,
                          .batch_rows = r->batch_rows};
   struct ArrowSchema schema;
   tenon_status status = expect_columns(t, chosen, &expect, err);
@@ -233,8 +252,8 @@ static tenon_status start(tenon_ctx *ctx, tn_pg_session *s, tn_pg_statement *t, 
   return TENON_OK;
 }
 
-static tenon_status read_rows(tenon_ctx *ctx, tn_pg_session *s, const tenon_read *request, bool own, tenon_rows *ret,
-                              tenon_error *err) {
+static tenon_status read_rows(tenon_ctx *ctx, tn_pg_session *s, const tenon_read *request, bool own,
+                              tenon_rows *ret, tenon_error *err) {
   tn_pg_statement t = {.own = own};
   choice chosen;
   tenon_read r = *request;
@@ -252,13 +271,16 @@ static tenon_status read_rows(tenon_ctx *ctx, tn_pg_session *s, const tenon_read
   return status;
 }
 
-tenon_status tn_pg_read(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_rows *ret, tenon_error *err) {
+tenon_status tn_pg_read(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_rows *ret,
+                        tenon_error *err) {
   if (request->partition)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, NULL, "this kind makes no partitions yet");
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, NULL,
+                      "this kind makes no partitions yet");
   return read_rows(ctx, session, request, false, ret, err);
 }
 
-tenon_status tn_pg_read_own(tenon_ctx *ctx, tn_pg_session *s, const char *sql, tenon_stream *ret, tenon_error *err) {
+tenon_status tn_pg_read_own(tenon_ctx *ctx, tn_pg_session *s, const char *sql, tenon_stream *ret,
+                            tenon_error *err) {
   tenon_read request = TENON_READ_INIT;
   tenon_rows rows;
   request.query = sql;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session's life in the pool, and statements of our own through libpq, which never blocks here. */
+/* A session's life in the pool, and statements of our own through libpq, which never blocks here.
+ */
 #include "providers/sql/postgresql/session.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ void tn_pg_abandon(tn_pg_session *s) {
 
 tenon_status tn_pg_waited_in_vain(tn_pg_session *s, const tenon_error *why, tenon_error *err) {
   tn_pg_abandon(s);
-  return tenon_fail(err, why->code, TENON_STAGE_QUERY, why->remedy, "%s while waiting for %s", why->message, s->where);
+  return tenon_fail(err, why->code, TENON_STAGE_QUERY, why->remedy, "%s while waiting for %s",
+                    why->message, s->where);
 }
 
 tenon_status tn_pg_lost(tn_pg_session *s, tenon_error *err) {
@@ -64,7 +66,8 @@ tenon_status tn_pg_next_result(tenon_ctx *ctx, tn_pg_session *s, PGresult **ret,
 }
 
 tenon_status tn_pg_refused(tn_pg_session *s, const PGresult *result, tenon_error *err) {
-  if (!tn_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE)) return tn_pg_lost(s, err);   /* libpq's own words */
+  if (!tn_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE))
+    return tn_pg_lost(s, err); /* libpq's own words */
   if (tn_pq.PQstatus(s->conn) != CONNECTION_OK) s->broken = true;
   return tn_pg_fail_result(err, result);
 }
@@ -78,7 +81,8 @@ static tenon_status finish(tenon_ctx *ctx, tn_pg_session *s, PGresult **ret, ten
     else first = result;
   }
   if (!status && !first) status = tn_pg_lost(s, err);
-  if (!status && tn_pq.PQresultStatus(first) == PGRES_FATAL_ERROR) status = tn_pg_refused(s, first, err);
+  if (!status && tn_pq.PQresultStatus(first) == PGRES_FATAL_ERROR)
+    status = tn_pg_refused(s, first, err);
   if (status) {
     tn_pq.PQclear(first);
     return status;

@@ -131,7 +131,8 @@ size_t tn_pg_side_read(tn_pg_side *s, char *data, size_t room) { return receive(
 
 void tn_pg_side_drain(tn_pg_side *s) {
   char data[1024];
-  for (size_t total = 0, n; total < MAX_DRAIN && (n = receive(s, data, sizeof data)) > 0;) total += n;
+  for (size_t total = 0, n; total < MAX_DRAIN && (n = receive(s, data, sizeof data)) > 0;)
+    total += n;
 }
 
 void tn_pg_side_close(tn_pg_side *s) {

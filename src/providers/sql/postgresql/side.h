@@ -20,7 +20,8 @@ typedef struct tn_pg_side {
 } tn_pg_side;
 
 /* Each answers false when it failed or time ran out. Close it either way. */
-bool tn_pg_side_open(tn_pg_side *, tenon_ctx *, const struct sockaddr *, socklen_t size, int budget_ms);
+bool tn_pg_side_open(tn_pg_side *, tenon_ctx *, const struct sockaddr *, socklen_t size,
+                     int budget_ms);
 /* Reads at least one byte, at most `room`; 0: closed or no time left. */
 size_t tn_pg_side_read(tn_pg_side *, char *data, size_t room);
 bool tn_pg_side_write(tn_pg_side *, const void *data, size_t size);

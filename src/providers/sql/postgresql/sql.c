@@ -61,7 +61,8 @@ static const char *skip_comment(const char *p) {
 }
 
 static bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         (unsigned char)c >= 0x80;
 }
 
 static const char *skip_dollars(const char *p) {
@@ -92,8 +93,8 @@ static bool starts_with_word(const char *p, const char *word) {
 }
 
 static bool selects(const char *p) {
-  return starts_with_word(p, "select") || starts_with_word(p, "values") || starts_with_word(p, "table") ||
-         starts_with_word(p, "with");
+  return starts_with_word(p, "select") || starts_with_word(p, "values") ||
+         starts_with_word(p, "table") || starts_with_word(p, "with");
 }
 
 /* The next place after p that is outside of quotes; *code tells whether p was code at all. */
@@ -136,7 +137,8 @@ static void put_column(tn_str *s, const tn_pg_source *from, int i) {
 static void put_value(tn_str *s, const tn_pg_source *from, int i) {
   put_column(s, from, i);
   tn_pg_cast cast = from->fields[i].type.cast;
-  if (cast != TN_PG_AS_IS) tn_str_puts(s, cast == TN_PG_TO_TEXT ? "::pg_catalog.text" : "::pg_catalog.text[]");
+  if (cast != TN_PG_AS_IS)
+    tn_str_puts(s, cast == TN_PG_TO_TEXT ? "::pg_catalog.text" : "::pg_catalog.text[]");
 }
 
 static bool needs_cast(const tn_pg_source *from) {
@@ -165,8 +167,18 @@ static int find_field(const tn_pg_source *from, const char *name) {
 /* ---- What can be compared, and how ---- */
 
 typedef enum comparable {
-  NOT_COMPARABLE = 0, AS_INTEGER, AS_FLOAT, AS_DECIMAL, AS_BOOL, AS_TEXT, AS_BYTES, AS_DATE, AS_TIME, AS_TIMESTAMP,
-  AS_TIMESTAMPTZ, AS_UUID
+  NOT_COMPARABLE = 0,
+  AS_INTEGER,
+  AS_FLOAT,
+  AS_DECIMAL,
+  AS_BOOL,
+  AS_TEXT,
+  AS_BYTES,
+  AS_DATE,
+  AS_TIME,
+  AS_TIMESTAMP,
+  AS_TIMESTAMPTZ,
+  AS_UUID
 } comparable;
 
 /* Source: pg_type. */
@@ -180,7 +192,8 @@ static comparable kind_of(const tn_pg_source *from, const tn_pg_field *f) {
   if (t->special_null) return NOT_COMPARABLE;
   switch (t->op) {
     case TN_PG_SWAP2: case TN_PG_SWAP4: case TN_PG_SWAP8:
-      if (f->oid == OID_INT2 || f->oid == OID_INT4 || f->oid == OID_INT8 || f->oid == OID_OID) return AS_INTEGER;
+      if (f->oid == OID_INT2 || f->oid == OID_INT4 || f->oid == OID_INT8 || f->oid == OID_OID)
+        return AS_INTEGER;
       return f->oid == OID_FLOAT4 || f->oid == OID_FLOAT8 ? AS_FLOAT : NOT_COMPARABLE;
     case TN_PG_DECIMAL128: case TN_PG_DECIMAL256: return AS_DECIMAL;
     case TN_PG_BOOL: return AS_BOOL;
@@ -225,12 +238,13 @@ static void put_date(tn_str *s, int64_t days, const char *clock) {
   int month, day;
   tn_civil_of_days(days, &year, &month, &day);
   bool before = year <= 0;
-  tn_str_printf(s, "%04" PRId64 "-%02d-%02d%s%s", before ? 1 - year : year, month, day, clock, before ? " BC" : "");
+  tn_str_printf(s, "%04" PRId64 "-%02d-%02d%s%s", before ? 1 - year : year, month, day, clock,
+                before ? " BC" : "");
 }
 
 static void clock_text(char *ret, size_t room, int64_t us, const char *before, const char *after) {
-  snprintf(ret, room, "%s%02d:%02d:%02d.%06d%s", before, (int)(us / 3600000000), (int)(us / 60000000 % 60),
-           (int)(us / 1000000 % 60), (int)(us % 1000000), after);
+  snprintf(ret, room, "%s%02d:%02d:%02d.%06d%s", before, (int)(us / 3600000000),
+           (int)(us / 60000000 % 60), (int)(us / 1000000 % 60), (int)(us % 1000000), after);
 }
 
 static void put_timestamp(tn_str *s, int64_t us, bool zone) {
@@ -301,8 +315,12 @@ static bool is_uuid(const char *text, size_t size) {
 
 /* Within what the server's types hold, with a good margin to their ends. */
 static bool is_date(int64_t days) { return days > -2400000 && days < 2000000000; }
-static bool is_timestamp(int64_t us) { return us > INT64_C(-200000000000000000) && us < INT64_C(9200000000000000000); }
-static bool is_text(const tenon_value *v) { return v->type == TENON_VALUE_TEXT && !(v->size && memchr(v->data, 0, v->size)); }
+static bool is_timestamp(int64_t us) {
+  return us > INT64_C(-200000000000000000) && us < INT64_C(9200000000000000000);
+}
+static bool is_text(const tenon_value *v) {
+  return v->type == TENON_VALUE_TEXT && !(v->size && memchr(v->data, 0, v->size));
+}
 
 static bool fits(const tenon_value *v, comparable kind) {
   switch (kind) {
@@ -314,7 +332,8 @@ static bool fits(const tenon_value *v, comparable kind) {
     case AS_BYTES: return v->type == TENON_VALUE_BYTES;
     case AS_DATE: return v->type == TENON_VALUE_DATE && is_date(v->i);
     case AS_TIME: return v->type == TENON_VALUE_TIME && v->i >= 0 && v->i < INT64_C(86400000000);
-    case AS_TIMESTAMP: case AS_TIMESTAMPTZ: return v->type == TENON_VALUE_TIMESTAMP && is_timestamp(v->i);
+    case AS_TIMESTAMP:
+    case AS_TIMESTAMPTZ: return v->type == TENON_VALUE_TIMESTAMP && is_timestamp(v->i);
     case AS_UUID: return v->type == TENON_VALUE_TEXT && is_uuid(v->data, v->size);
     case NOT_COMPARABLE: break;
   }
@@ -362,8 +381,8 @@ static const char *operator_of(tenon_filter_op op) {
 }
 
 /* A comparison with NULL is never true. */
-static void put_comparison(tn_str *s, const tn_pg_source *from, int i, comparable kind, tenon_filter_op op,
-                           const tenon_value *v) {
+static void put_comparison(tn_str *s, const tn_pg_source *from, int i, comparable kind,
+                           tenon_filter_op op, const tenon_value *v) {
   if (v->type == TENON_VALUE_NULL) {
     tn_str_puts(s, "false");
     return;
@@ -384,7 +403,8 @@ static void put_indexable(tn_str *s, const tn_pg_source *from, int i, const teno
   tn_str_puts(s, text ? "::pg_catalog.text AND " : "::pg_catalog.bpchar AND ");
 }
 
-static void put_in(tn_str *s, const tn_pg_source *from, int i, comparable kind, const tenon_filter *f) {
+static void put_in(tn_str *s, const tn_pg_source *from, int i, comparable kind,
+                   const tenon_filter *f) {
   size_t count = 0;
   put_operand(s, from, i, kind);
   tn_str_puts(s, " OPERATOR(pg_catalog.=) ANY (ARRAY[");
@@ -402,7 +422,8 @@ static int64_t count_characters(const char *text, size_t size) {
   return n;
 }
 
-static void put_prefix(tn_str *s, const tn_pg_source *from, int i, comparable kind, const tenon_value *v) {
+static void put_prefix(tn_str *s, const tn_pg_source *from, int i, comparable kind,
+                       const tenon_value *v) {
   if (v->type == TENON_VALUE_NULL) {
     tn_str_puts(s, "false");
     return;
@@ -471,7 +492,8 @@ static bool can_order(const tn_pg_source *from, const tenon_read *r) {
   for (size_t k = 0; k < r->order_count; k++) {
     comparable kind = order_kind(from, &r->order[k], &i);
     const tenon_value *v = r->after ? &r->after[k] : NULL;
-    if (kind == NOT_COMPARABLE || (v && v->type != TENON_VALUE_NULL && !fits(v, kind))) return false;
+    if (kind == NOT_COMPARABLE || (v && v->type != TENON_VALUE_NULL && !fits(v, kind)))
+      return false;
   }
   return r->order_count > 0;
 }
@@ -486,7 +508,8 @@ static void put_order(tn_str *s, const tn_pg_source *from, const tenon_read *r) 
   }
 }
 
-/* Column k is behind its value; NULLs are last, so behind every value, and nothing is behind them. */
+/* Column k is behind its value; NULLs are last, so behind every value, and nothing is behind them.
+ */
 static void put_behind(tn_str *s, const tn_pg_source *from, const tenon_read *r, size_t k) {
   int i;
   comparable kind = order_kind(from, &r->order[k], &i);
@@ -557,7 +580,8 @@ static bool add_condition(tn_str *s, const tn_pg_source *from, const tenon_filte
   return false;
 }
 
-static void put_where(tn_str *s, const tn_pg_source *from, const tenon_read *r, tn_pg_pushed *pushed) {
+static void put_where(tn_str *s, const tn_pg_source *from, const tenon_read *r,
+                      tn_pg_pushed *pushed) {
   bool first = true;
   for (size_t i = 0; i < r->filter_count && i < 64; i++)
     if (add_condition(s, from, &r->filters[i], first)) {
@@ -580,7 +604,9 @@ static void put_limit(tn_str *s, const tenon_read *r, tn_pg_pushed *pushed) {
   pushed->applied |= TENON_APPLIED_LIMIT;
 }
 
-static bool asks_for_more(const tenon_read *r) { return r->filter_count || r->order_count || r->limit >= 0; }
+static bool asks_for_more(const tenon_read *r) {
+  return r->filter_count || r->order_count || r->limit >= 0;
+}
 
 void tn_pg_put_select(tn_str *s, const tn_pg_source *from, const tenon_read *r, tn_pg_pushed *ret) {
   *ret = (tn_pg_pushed){.applied = r->columns ? TENON_APPLIED_COLUMNS : 0};

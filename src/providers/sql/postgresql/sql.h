@@ -44,7 +44,8 @@ typedef struct tn_pg_pushed {
   uint64_t filters;
 } tn_pg_pushed;
 
-/* Appends a SELECT that gives the chosen columns, and as much of the request as can be said exactly. */
+/* Appends a SELECT that gives the chosen columns, and as much of the request as can be said
+ * exactly. */
 void tn_pg_put_select(tn_str *, const tn_pg_source *, const tenon_read *, tn_pg_pushed *ret);
 
 #endif

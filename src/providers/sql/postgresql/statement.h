@@ -9,7 +9,7 @@ enum { TN_PG_MAX_STATEMENT_MEMORY = 64 << 20 };
 
 typedef struct tn_pg_statement {
   tn_arena arena;            /* of everything here */
-  bool own;                  /* set before init: a query of this kind's own, with the catalog's names alone */
+  bool own; /* set before init: a query of this kind's own, with the catalog's names alone */
   const char *schema, *table;
   const char *query;
   size_t query_size;
@@ -23,8 +23,8 @@ typedef struct tn_pg_statement {
 /* Begins a READ ONLY transaction, and finds out which columns the request's table or query has and
  * of which types, in one exchange (two where types are not built in). The session is in the
  * transaction afterwards, also on failure. Release it in either case. */
-tenon_status tn_pg_statement_init(tn_pg_statement *, tenon_ctx *, tn_pg_session *, const tenon_read *,
-                                  tenon_error *err);
+tenon_status tn_pg_statement_init(tn_pg_statement *, tenon_ctx *, tn_pg_session *,
+                                  const tenon_read *, tenon_error *err);
 void tn_pg_statement_release(tn_pg_statement *);
 
 #endif

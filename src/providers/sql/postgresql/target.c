@@ -50,13 +50,15 @@ static tenon_status bad_url(tenon_error *err, const char *what) {
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, url_remedy, "the URL has %s", what);
 }
 
-static tenon_status set_with(setter *to, const char *key, const char *before, const char *text, size_t size) {
+static tenon_status set_with(setter *to, const char *key, const char *before, const char *text,
+                             size_t size) {
   tn_str value;
   tn_str_init(&value, MAX_URL);
   tn_str_puts(&value, before);
   const char *wrong = decode(&value, text, size);
   if (!wrong && value.failed) wrong = "a part that is too long";
-  tenon_status status = wrong ? bad_url(to->err, wrong) : to->set(to->arg, key, tn_str_text(&value), to->err);
+  tenon_status status = wrong ? bad_url(to->err, wrong)
+                              : to->set(to->arg, key, tn_str_text(&value), to->err);
   if (value.data) tn_wipe(value.data, value.size);
   tn_str_release(&value);
   return status;
@@ -92,8 +94,9 @@ static tenon_status set_host_list(setter *to, const char *text, size_t size) {
     if (text[i] == ',') tn_str_putc(&list, '"');
   }
   tn_str_putc(&list, '"');
-  tenon_status status = memchr(text, '[', size) && !list.failed ? set_decoded(to, "host", list.data, list.size)
-                                                               : set_decoded(to, "host", text, size);
+  tenon_status status = memchr(text, '[', size) && !list.failed
+                            ? set_decoded(to, "host", list.data, list.size)
+                            : set_decoded(to, "host", text, size);
   tn_str_release(&list);
   return status;
 }
@@ -116,7 +119,8 @@ static tenon_status set_option(setter *to, const char *key, const char *value, s
   bool host = strcmp(key, "host") == 0;
   *has_host = *has_host || host || strcmp(key, "socket") == 0;
   if (host) return set_hosts(to, value, size);
-  /* libpq's are paths; ours are contents, which the core reads from files that are said to be ones */
+  /* libpq's are paths; ours are contents, which the core reads from files that are said to be ones
+   */
   if (strcmp(key, "sslrootcert") == 0 || strcmp(key, "sslcert") == 0 || strcmp(key, "sslkey") == 0)
     return set_file(to, key, value, size);
   if (strcmp(key, "ssl") == 0 && size == 4 && memcmp(value, "true", 4) == 0)
@@ -145,7 +149,8 @@ static tenon_status set_options(setter *to, const char *text, bool *has_host) {
 static bool has_raw_password(const char *rest, size_t authority) {
   const char *at = strchr(rest + authority, '@'), *equals = strchr(rest + authority, '=');
   const char *colon = memchr(rest, ':', authority);
-  if (memchr(rest, '@', authority) || !at || !colon || *rest == '[' || (equals && equals < at)) return false;
+  if (memchr(rest, '@', authority) || !at || !colon || *rest == '[' || (equals && equals < at))
+    return false;
   return strspn(colon + 1, "0123456789") < authority - (size_t)(colon + 1 - rest);
 }
 
@@ -201,8 +206,10 @@ static const char *parse_host(const char *text, uint16_t port, tn_pg_endpoint *r
   } else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
     end = tail = strchr(text, ':');
   }
-  if (end == text || (size_t)(end - text) >= sizeof ret->host || (*tail && *tail != ':')) return no_name;
-  if (*tail == ':' && !parse_port(tail + 1, &ret->port)) return "has a port that is not a number from 1 to 65535";
+  if (end == text || (size_t)(end - text) >= sizeof ret->host || (*tail && *tail != ':'))
+    return no_name;
+  if (*tail == ':' && !parse_port(tail + 1, &ret->port))
+    return "has a port that is not a number from 1 to 65535";
   snprintf(ret->host, sizeof ret->host, "%.*s", (int)(end - text), text);
   return NULL;
 }
@@ -231,21 +238,23 @@ tenon_status tn_pg_endpoints(const tn_pg_config *c, tn_pg_endpoint *ret, size_t 
     return local_endpoint(c->socket, port, &ret[0], err);
   }
   if (count == 0 || c->socket)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                      "give host=NAME, or socket=DIRECTORY for a server on this machine",
-                      count ? "both host and socket are given" : "neither host nor socket is given");
+    return tenon_fail(
+        err, TENON_CONFIG, TENON_STAGE_CONFIG,
+        "give host=NAME, or socket=DIRECTORY for a server on this machine",
+        count ? "both host and socket are given" : "neither host nor socket is given");
   if (count > TN_PG_MAX_HOSTS)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name fewer hosts",
                       "%zu hosts are more than %d", count, TN_PG_MAX_HOSTS);
   for (size_t i = 0; i < count; i++) {
     const char *text = c->host.items[i];
     if (text[0] == '/' || text[0] == '@')
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "say socket=DIRECTORY for a unix socket",
-                        "host is a directory: %s", text);
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "say socket=DIRECTORY for a unix socket", "host is a directory: %s", text);
     const char *wrong = parse_host(text, port, &ret[i]);
     if (wrong)
       return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                        "write name, name:port or [address]:port, several with commas between", "host: %s %s", text, wrong);
+                        "write name, name:port or [address]:port, several with commas between",
+                        "host: %s %s", text, wrong);
   }
   *ret_count = count;
   return TENON_OK;

@@ -12,7 +12,8 @@ void tn_pg_step_begin(tn_pg_dial *d, tenon_stage stage) {
   d->step_open = true;
 }
 
-void tn_pg_step_end(tn_pg_dial *d, tenon_outcome outcome, const char *remedy, const char *evidence, ...) {
+void tn_pg_step_end(tn_pg_dial *d, tenon_outcome outcome, const char *remedy, const char *evidence,
+                    ...) {
   if (!d->test || !d->step_open) return;
   char text[256];
   va_list args;
@@ -51,7 +52,10 @@ static void add_facts(tn_pg_session *s, tenon_test *test) {
   add_fact(test, "identity", tn_pq.PQuser(s->conn));
   add_fact(test, "database", tn_pq.PQdb(s->conn));
   bool standby = is_on(s, "in_hot_standby");
-  add_fact(test, "read_only", standby ? "yes (standby)" : is_on(s, "default_transaction_read_only") ? "yes" : "no");
+  add_fact(test, "read_only",
+           standby                                     ? "yes (standby)"
+           : is_on(s, "default_transaction_read_only") ? "yes"
+                                                       : "no");
   if (tn_pq.PQsslInUse(s->conn))
     tn_pg_host->fact(test, "tls", "%s %s", tn_pq.PQsslAttribute(s->conn, "protocol"),
                      tn_pq.PQsslAttribute(s->conn, "cipher"));

@@ -168,14 +168,18 @@ static const char lookup_sql[] =
     " UNION"
     " SELECT part.oid FROM need JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) need.oid,"
     " LATERAL (SELECT t.typbasetype WHERE t.typtype OPERATOR(pg_catalog.=) 'd'"
-    "  UNION ALL SELECT t.typelem WHERE t.typlen OPERATOR(pg_catalog.=) -1 AND t.typelem OPERATOR(pg_catalog.<>) 0::pg_catalog.oid"
-    "  UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE t.typtype OPERATOR(pg_catalog.=) 'c'"
-    "   AND a.attrelid OPERATOR(pg_catalog.=) t.typrelid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) AS part(oid))"
+    "  UNION ALL SELECT t.typelem WHERE t.typlen OPERATOR(pg_catalog.=) -1 AND t.typelem "
+    "OPERATOR(pg_catalog.<>) 0::pg_catalog.oid"
+    "  UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE t.typtype "
+    "OPERATOR(pg_catalog.=) 'c'"
+    "   AND a.attrelid OPERATOR(pg_catalog.=) t.typrelid AND a.attnum OPERATOR(pg_catalog.>) 0 AND "
+    "NOT a.attisdropped) AS part(oid))"
     " SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod,"
     " CASE WHEN t.typlen OPERATOR(pg_catalog.=) -1 THEN t.typelem ELSE 0 END,"
     " pg_catalog.format_type(t.oid, NULL), a.attname, a.atttypid, a.atttypmod"
     " FROM need JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) need.oid"
-    " LEFT JOIN pg_catalog.pg_attribute a ON t.typtype OPERATOR(pg_catalog.=) 'c' AND a.attrelid OPERATOR(pg_catalog.=) t.typrelid"
+    " LEFT JOIN pg_catalog.pg_attribute a ON t.typtype OPERATOR(pg_catalog.=) 'c' AND a.attrelid "
+    "OPERATOR(pg_catalog.=) t.typrelid"
     " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
     " ORDER BY t.oid, a.attnum";
 
@@ -208,7 +212,8 @@ static bool keep_type(resolver *r, const PGresult *result, int row, int end) {
 }
 
 static tenon_status out_of_memory(tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "ask for fewer columns, or give the process more memory",
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE,
+                    "ask for fewer columns, or give the process more memory",
                     "the types of the columns take more memory than there is for them");
 }
 
@@ -224,8 +229,8 @@ static tenon_status keep_types(resolver *r, const PGresult *result, tenon_error 
 }
 
 /* Asks for all types that the table does not have, at once. */
-static tenon_status look_up(tenon_ctx *ctx, tn_pg_session *s, resolver *r, const tn_pg_field *fields, size_t count,
-                            tenon_error *err) {
+static tenon_status look_up(tenon_ctx *ctx, tn_pg_session *s, resolver *r,
+                            const tn_pg_field *fields, size_t count, tenon_error *err) {
   tn_str list;
   tn_str_init(&list, MAX_TYPES * 12);
   tn_str_putc(&list, '{');
@@ -251,11 +256,13 @@ static tenon_status look_up(tenon_ctx *ctx, tn_pg_session *s, resolver *r, const
 /* ---- From the server's type to ours ---- */
 
 static tn_pg_type refused(uint32_t oid, const char *name, const char *why) {
-  return (tn_pg_type){.oid = oid, .op = TN_PG_REFUSED, .format = "n", .vendor = name, .refusal = why};
+  return (tn_pg_type){
+      .oid = oid, .op = TN_PG_REFUSED, .format = "n", .vendor = name, .refusal = why};
 }
 
 static tn_pg_type as_text(uint32_t oid, const char *vendor) {
-  return (tn_pg_type){.oid = oid, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = vendor};
+  return (tn_pg_type){
+      .oid = oid, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = vendor};
 }
 
 static void set_decimal(tn_pg_type *t, int precision, int scale) {
@@ -264,10 +271,12 @@ static void set_decimal(tn_pg_type *t, int precision, int scale) {
   t->scale = (int16_t)scale;
   t->has_special = true;
   t->vendor = NULL;
-  snprintf(t->format, sizeof t->format, precision <= 38 ? "d:%d,%d" : "d:%d,%d,256", precision, scale);
+  snprintf(t->format, sizeof t->format, precision <= 38 ? "d:%d,%d" : "d:%d,%d,256", precision,
+           scale);
 }
 
-/* numeric(p,s): s may be negative or above p; Arrow's readers want 0 to p, and a wider decimal holds it. */
+/* numeric(p,s): s may be negative or above p; Arrow's readers want 0 to p, and a wider decimal
+ * holds it. */
 static void resolve_numeric(const resolver *r, tn_pg_type *t, int32_t typmod) {
   const tn_pg_choices *c = r->choices;
   if (typmod >= 4) {
@@ -287,10 +296,16 @@ static void resolve_numeric(const resolver *r, tn_pg_type *t, int32_t typmod) {
 static tn_pg_type resolve(const resolver *r, uint32_t oid, int32_t typmod, int depth);
 
 /* An array whose elements the server has to make text of becomes a list of texts. */
-static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element, const char *vendor) {
+static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element,
+                           const char *vendor) {
   if (element.op == TN_PG_REFUSED) return refused(oid, vendor, element.refusal);
   if (r->choices->special == TENON_SPECIAL_TEXT) return as_text(oid, vendor ? vendor : "array");
-  tn_pg_type t = {.oid = oid, .op = TN_PG_ARRAY, .format = "+l", .lower_bound = 1, .child_count = 1, .has_special = true};
+  tn_pg_type t = {.oid = oid,
+                  .op = TN_PG_ARRAY,
+                  .format = "+l",
+                  .lower_bound = 1,
+                  .child_count = 1,
+                  .has_special = true};
   t.children = tn_arena_alloc(r->arena, sizeof *t.children);
   if (!t.children) return refused(oid, vendor, "out of memory");
   if (element.cast) {
@@ -303,10 +318,13 @@ static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element, 
   return t;
 }
 
-static tn_pg_type resolve_builtin(const resolver *r, const builtin *b, uint32_t oid, int32_t typmod, int depth) {
-  tn_pg_type t = {.oid = oid, .op = b->op,
+static tn_pg_type resolve_builtin(const resolver *r, const builtin *b, uint32_t oid, int32_t typmod,
+                                  int depth) {
+  tn_pg_type t = {.oid = oid,
+                  .op = b->op,
                   .cast = b->flags & CAST ? TN_PG_TO_TEXT : TN_PG_AS_IS,
-                  .has_special = (b->flags & SPECIAL) != 0, .vendor = b->flags & NAMED ? b->name : NULL};
+                  .has_special = (b->flags & SPECIAL) != 0,
+                  .vendor = b->flags & NAMED ? b->name : NULL};
   snprintf(t.format, sizeof t.format, "%s", b->format);
   if (b->flags & VECTOR) {
     tn_pg_type list = array_of(r, oid, resolve(r, b->element, -1, depth + 1), b->name);
@@ -320,9 +338,11 @@ static tn_pg_type resolve_builtin(const resolver *r, const builtin *b, uint32_t 
   return t;
 }
 
-/* A composite is a struct, unless a part of it has no binary form here: then it is the server's text. */
+/* A composite is a struct, unless a part of it has no binary form here: then it is the server's
+ * text. */
 static tn_pg_type resolve_composite(const resolver *r, const looked_up *l, int depth) {
-  tn_pg_type t = {.oid = l->oid, .op = TN_PG_COMPOSITE, .format = "+s", .child_count = l->field_count};
+  tn_pg_type t = {
+      .oid = l->oid, .op = TN_PG_COMPOSITE, .format = "+s", .child_count = l->field_count};
   t.children = tn_arena_alloc(r->arena, (size_t)(l->field_count + 1) * sizeof *t.children);
   if (!t.children) return refused(l->oid, l->name, "out of memory");
   for (int32_t i = 0; i < l->field_count; i++) {
@@ -343,7 +363,8 @@ static tn_pg_type resolve_looked(const resolver *r, const looked_up *l, int dept
       t.oid = l->oid;
       return t;
     case 'c': return resolve_composite(r, l, depth);
-    case 'e': return (tn_pg_type){.oid = l->oid, .op = TN_PG_TEXT, .format = "u", .vendor = l->name};
+    case 'e':
+      return (tn_pg_type){.oid = l->oid, .op = TN_PG_TEXT, .format = "u", .vendor = l->name};
     case 'p': return refused(l->oid, l->name, "a pseudo-type has no values of its own");
     default: break;
   }
@@ -366,14 +387,16 @@ static tn_pg_type resolve(const resolver *r, uint32_t oid, int32_t typmod, int d
   return l ? resolve_looked(r, l, depth) : refused(oid, NULL, "the catalog has no such type");
 }
 
-tenon_status tn_pg_types_resolve(tenon_ctx *ctx, tn_pg_session *s, tn_arena *arena, const tn_pg_choices *choices,
-                                 tn_pg_field *fields, size_t count, tenon_error *err) {
+tenon_status tn_pg_types_resolve(tenon_ctx *ctx, tn_pg_session *s, tn_arena *arena,
+                                 const tn_pg_choices *choices, tn_pg_field *fields, size_t count,
+                                 tenon_error *err) {
   resolver r = {.arena = arena, .choices = choices};
   tenon_status status = look_up(ctx, s, &r, fields, count, err);
   for (size_t i = 0; !status && i < count; i++) {
     tn_pg_type t = resolve(&r, fields[i].oid, fields[i].typmod, 0);
     /* a struct with a value that Arrow lacks somewhere inside */
-    if (t.op == TN_PG_COMPOSITE && t.has_special && choices->special == TENON_SPECIAL_TEXT) t = as_text(t.oid, t.vendor);
+    if (t.op == TN_PG_COMPOSITE && t.has_special && choices->special == TENON_SPECIAL_TEXT)
+      t = as_text(t.oid, t.vendor);
     fields[i].type = t;
   }
   return status;
@@ -391,7 +414,8 @@ static bool parse_decimal(const char *text, int *precision, int *scale) {
   return *precision >= 1 && *precision <= 76 && *scale >= 0 && *scale <= *precision;
 }
 
-tenon_status tn_pg_choices_init(tn_pg_choices *c, tenon_special special, const char *numeric_as, tenon_error *err) {
+tenon_status tn_pg_choices_init(tn_pg_choices *c, tenon_special special, const char *numeric_as,
+                                tenon_error *err) {
   int precision = 0, scale = 0;
   *c = (tn_pg_choices){.special = special, .numeric = TN_PG_DECIMAL_TEXT};
   if (!numeric_as || strcmp(numeric_as, "text") == 0) return TENON_OK;
@@ -401,8 +425,8 @@ tenon_status tn_pg_choices_init(tn_pg_choices *c, tenon_special special, const c
   }
   if (!parse_decimal(numeric_as, &precision, &scale))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                      "say text, float64 or decimal(P,S) with P up to 76 and S up to P", "numeric_as is none: %s",
-                      numeric_as);
+                      "say text, float64 or decimal(P,S) with P up to 76 and S up to P",
+                      "numeric_as is none: %s", numeric_as);
   c->numeric = precision <= 38 ? TN_PG_DECIMAL128 : TN_PG_DECIMAL256;
   c->precision = (int16_t)precision;
   c->scale = (int16_t)scale;
@@ -411,8 +435,8 @@ tenon_status tn_pg_choices_init(tn_pg_choices *c, tenon_special special, const c
 
 /* ---- Schemas ---- */
 
-tenon_status tn_pg_type_schema(const tn_pg_type *t, const char *name, bool nullable, struct ArrowSchema *ret,
-                               tenon_error *err) {
+tenon_status tn_pg_type_schema(const tn_pg_type *t, const char *name, bool nullable,
+                               struct ArrowSchema *ret, tenon_error *err) {
   bool null_type = t->op == TN_PG_REFUSED;
   nullable = nullable || null_type || t->special_null;
   tenon_status status = tn_schema_set(ret, name, t->format, nullable, t->child_count, err);

@@ -21,12 +21,13 @@ typedef struct tn_pg_field {
 /* What the reader of a column may choose. */
 typedef struct tn_pg_choices {
   tenon_special special;
-  tn_pg_op numeric;             /* for numeric without a scale: TN_PG_DECIMAL_TEXT, _FLOAT, 128 or 256 */
+  tn_pg_op numeric; /* for numeric without a scale: TN_PG_DECIMAL_TEXT, _FLOAT, 128 or 256 */
   int16_t precision, scale;     /* of the decimal that it is read as */
 } tn_pg_choices;
 
 /* numeric_as as it is written: NULL, "float64", "decimal(38,10)". */
-tenon_status tn_pg_choices_init(tn_pg_choices *, tenon_special, const char *numeric_as, tenon_error *err);
+tenon_status tn_pg_choices_init(tn_pg_choices *, tenon_special, const char *numeric_as,
+                                tenon_error *err);
 /* Fills each field's type. Everything lives in the arena. A type that cannot be read is filled too:
  * its op is TN_PG_REFUSED, and refusal says why. */
 tenon_status tn_pg_types_resolve(tenon_ctx *, tn_pg_session *, tn_arena *, const tn_pg_choices *,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server sends each 8 KiB as soon as it has them, and each time wakes a reader that waits. So we
- * nap before reading: fewer and larger reads, and the processor is left to the server. How long is
- * learnt from what naps bring: about half of what a socket holds, so that the server is never kept
- * waiting. Where naps are not worth their while (a fast server, a slow reader) they vanish.
+ * The server sends each 8 KiB as soon as it has them, and each time wakes a reader that waits. So
+ * we nap before reading: fewer and larger reads, and the processor is left to the server. How long
+ * is learnt from what naps bring: about half of what a socket holds, so that the server is never
+ * kept waiting. Where naps are not worth their while (a fast server, a slow reader) they vanish.
  */
 #include "providers/sql/postgresql/wire.h"
 
@@ -32,16 +32,18 @@ static tenon_status lost(tn_pg_wire *w, const char *why, tenon_error *err) {
                     "the connection to %s was lost: %s", w->session->where, why);
 }
 
-/* OpenSSL asks the kernel twice for each record, unless it may take what lies behind one, too. libpq
- * waits at the socket alone: what OpenSSL took for nobody would keep it waiting. */
+/* OpenSSL asks the kernel twice for each record, unless it may take what lies behind one, too.
+ * libpq waits at the socket alone: what OpenSSL took for nobody would keep it waiting. */
 static void read_ahead(tn_pg_wire *w, bool on) {
-  tn_ssl.SSL_free_buffers(w->tls);   /* fails, and changes nothing, while there is something in them */
+  tn_ssl.SSL_free_buffers(
+      w->tls); /* fails, and changes nothing, while there is something in them */
   tn_ssl.SSL_set_default_read_buffer_len(w->tls, on ? TLS_BUFFER : 0);
   tn_ssl.SSL_set_read_ahead(w->tls, on);
   if (!on && tn_ssl.SSL_has_pending(w->tls)) w->session->broken = true;
 }
 
-tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, size_t max, tenon_error *err) {
+tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, size_t max,
+                             tenon_error *err) {
   *w = (tn_pg_wire){.ctx = ctx, .session = s, .max = max, .nap_us = FIRST_NAP_US};
   w->fd = tn_pq.PQsocket(s->conn);
   w->tls = tn_pq.PQgetssl(s->conn);
@@ -58,7 +60,8 @@ tenon_status tn_pg_wire_init(tn_pg_wire *w, tenon_ctx *ctx, tn_pg_session *s, si
   }
   w->data = tn_resize(NULL, FIRST_CAPACITY + TN_PG_BEHIND);
   if (!w->data)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory", "out of memory");
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
+                      "out of memory");
   memset(w->data + FIRST_CAPACITY, 0, TN_PG_BEHIND);
   w->capacity = FIRST_CAPACITY;
   return TENON_OK;
@@ -85,7 +88,8 @@ static ssize_t read_tls(tn_pg_wire *w, uint8_t *to, size_t room, short *events) 
   while (total < room) {
     tn_ssl.ERR_clear_error();
     size_t ask = room - total;
-    ssize_t n = tls_result(w, tn_ssl.SSL_read(w->tls, to + total, ask > INT32_MAX ? INT32_MAX : (int)ask), events);
+    ssize_t n = tls_result(
+        w, tn_ssl.SSL_read(w->tls, to + total, ask > INT32_MAX ? INT32_MAX : (int)ask), events);
     if (n < 0 && total == 0) return -1;
     if (n <= 0) break;
     total += (size_t)n;
@@ -107,7 +111,9 @@ static ssize_t read_some(tn_pg_wire *w, uint8_t *to, size_t room, short *events)
 
 static ssize_t write_some(tn_pg_wire *w, const uint8_t *from, size_t size, short *events) {
   *events = POLLOUT;
-  if (w->tls) return tls_result(w, tn_ssl.SSL_write(w->tls, from, size > INT32_MAX ? INT32_MAX : (int)size), events);
+  if (w->tls)
+    return tls_result(w, tn_ssl.SSL_write(w->tls, from, size > INT32_MAX ? INT32_MAX : (int)size),
+                      events);
   for (;;) {
     ssize_t n = send(w->fd, from, size, MSG_NOSIGNAL);
     if (n > 0) return n;
@@ -119,7 +125,8 @@ static ssize_t write_some(tn_pg_wire *w, const uint8_t *from, size_t size, short
 /* ---- Waiting ---- */
 
 /* *ret_ready false: wait_ms passed. */
-static tenon_status wait_for(tn_pg_wire *w, short events, int wait_ms, bool *ret_ready, tenon_error *err) {
+static tenon_status wait_for(tn_pg_wire *w, short events, int wait_ms, bool *ret_ready,
+                             tenon_error *err) {
   struct pollfd fd = {.fd = w->fd, .events = events};
   tenon_error own = TENON_ERROR_INIT;
   tenon_status status = tn_pg_host->wait(w->ctx, &fd, 1, wait_ms, &own);
@@ -170,7 +177,8 @@ static void adapt(tn_pg_wire *w, size_t n, bool napped) {
 tenon_status tn_pg_wire_too_long(tn_pg_wire *w, size_t size, tenon_error *err) {
   bool first = err && err->code == TENON_OK;
   tn_pg_abandon(w->session);
-  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "raise max_row_bytes (at most 1G), or leave wide columns out",
+  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
+             "raise max_row_bytes (at most 1G), or leave wide columns out",
              "a row has %zu bytes, and at most %zu are taken", size, w->max);
   if (first) err->retryable = 0;   /* the row stays as it is */
   return TENON_LIMITED;
@@ -191,7 +199,8 @@ static tenon_status make_room(tn_pg_wire *w, size_t need, tenon_error *err) {
   size_t capacity = shrink ? FIRST_CAPACITY : need + need / 4;
   uint8_t *data = tn_resize(w->data, capacity + TN_PG_BEHIND);
   if (!data)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "give the process more memory, or leave wide columns out",
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
+                      "give the process more memory, or leave wide columns out",
                       "out of memory for a row of %zu bytes", need);
   memset(data + capacity, 0, TN_PG_BEHIND);
   w->data = data;

@@ -15,7 +15,7 @@ typedef struct tn_pg_wire {
   struct ssl_st *tls;
   uint8_t *data;             /* TN_PG_BEHIND more bytes may be read behind `capacity` */
   size_t start, end, capacity, max;
-  int64_t wanted, full;      /* bytes of a read: that a nap aims at, and that leave no time for one */
+  int64_t wanted, full; /* bytes of a read: that a nap aims at, and that leave no time for one */
   int nap_us, small_reads;
   bool nap_next;
   uint64_t received;
@@ -24,11 +24,12 @@ typedef struct tn_pg_wire {
 enum {
   TN_PG_BEHIND = 64,
   TN_PG_MESSAGE_HEADER = 5,
-  TN_PG_AROUND_ROW = TN_PG_MESSAGE_HEADER + 19   /* its message's header, and that of all COPY data */
+  TN_PG_AROUND_ROW = TN_PG_MESSAGE_HEADER + 19 /* its message's header, and that of all COPY data */
 };
 
 /* max: the longest row that is taken. */
-tenon_status tn_pg_wire_init(tn_pg_wire *, tenon_ctx *, tn_pg_session *, size_t max, tenon_error *err);
+tenon_status tn_pg_wire_init(tn_pg_wire *, tenon_ctx *, tn_pg_session *, size_t max,
+                             tenon_error *err);
 void tn_pg_wire_release(tn_pg_wire *);
 tenon_status tn_pg_wire_send(tn_pg_wire *, const void *data, size_t size, tenon_error *err);
 /* Reads until `need` bytes are there, or wait_ms passed: then it answers OK with fewer.
