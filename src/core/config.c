@@ -397,12 +397,53 @@ static size_t row_index(const checker *c, const tenon_param *row) {
   return 0;
 }
 
+/* ---- A URL among the settings: what it says counts where nothing else is said ---- */
+
+typedef struct url_part {
+  checker *c;
+  const tn_setting *url;
+} url_part;
+
+static tenon_status set_from_url(void *arg, const char *key, const char *value, tenon_error *err) {
+  url_part *part = arg;
+  checker *c = part->c;
+  const tenon_param *row = tn_param_find(c->provider, key);
+  if (!row)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "has no parameter for %s", key);
+  tn_setting *s = tn_arena_alloc(&c->config->arena, sizeof *s);
+  char *text = keep(c, value, strlen(value));
+  c->out_of_memory |= !s;
+  if (!s || !text) return tn_no_memory(err);
+  *s = (tn_setting){.key = row->key, .value = text, .base = part->url->base};
+  if (!c->given[row_index(c, row)]) c->given[row_index(c, row)] = s;
+  return TENON_OK;
+}
+
+static void take_url(checker *c, const tn_setting *s) {
+  static const tenon_param row = {.type = TENON_PARAM_STRING, .flags = TENON_SECRET, .key = "url"};
+  url_part part = {c, s};
+  text_value v;
+  tenon_error why = TENON_ERROR_INIT;
+  if (!resolve(c, &row, s->base, s->value, &v)) return;
+  add_secret(c, v.data);
+  if (c->provider->parse_url(v.data, set_from_url, &part, &why)) problem(c, "url", "%s", why.message);
+}
+
+static bool is_url(const checker *c, const tn_setting *s) {
+  return c->provider->parse_url && strcmp(s->key, "url") == 0 && !s->is_structured;
+}
+
 static void find_rows(checker *c, const tn_settings *settings) {
+  const tn_setting *url = NULL;
   for (size_t i = 0; i < settings->count; i++) {
     const tn_setting *s = &settings->items[i];
     const tenon_param *row = tn_param_find(c->provider, s->key);
     if (row) {
       c->given[row_index(c, row)] = s;
+      continue;
+    }
+    if (is_url(c, s)) {
+      url = s;
       continue;
     }
     const char *nearest = tn_param_nearest(c->provider, s->key);
@@ -411,6 +452,7 @@ static void find_rows(checker *c, const tn_settings *settings) {
     problem(c, key, nearest ? "no such parameter (did you mean %s?)" : "no such parameter",
             nearest);
   }
+  if (url) take_url(c, url);
 }
 
 /* What a dependent row sees of this one: booleans in one spelling. */

@@ -54,7 +54,8 @@ typedef struct tn_config {
   tn_arena arena;
 } tn_config;
 
-/* Checks everything and names every wrong field at once (unknown keys with the nearest known one). */
+/* Checks everything and names every wrong field at once (unknown keys with the nearest known one). A
+ * setting `url` of a kind that reads URLs is taken apart; what is set beside it wins. */
 tenon_status tn_config_new(const tenon_provider *, const tn_settings *, tn_config **ret,
                            tenon_error *err);
 void tn_config_free(tn_config *);          /* wipes */

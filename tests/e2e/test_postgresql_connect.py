@@ -314,6 +314,25 @@ def test_target_session_attrs(tenon, pg):
     assert steps(tenon, url_of(pg, target_session_attrs="read-write", options="-c%20default_transaction_read_only=on"))[2]
 
 
+# --- A connector with a URL ------------------------------------------------------------------------------------------
+
+
+def test_a_url_in_a_connector(tenon, pg, tmp_path):
+    """What it says counts where nothing else is said; it may come from the environment, and is a secret whole."""
+    (tmp_path / "tenon.yaml").write_text(
+        "connectors:\n"
+        "  shop: {kind: postgresql, url: '$ENV:SHOP_URL', application_name: of the file}\n"
+        "  odd: {kind: postgresql, url: 'postgresql://u:canary-secret@h/d?nonsense=1'}\n"
+        "  half: {kind: postgresql, url: 'postgresql://u:canary-%zz@h/d'}\n")
+    file = ("--connectors", tmp_path / "tenon.yaml")
+    query = "select current_setting('application_name') as a, current_user::text as u"
+    rows = tenon.read("shop", *file, "--query", query, env={"SHOP_URL": f"{pg.url}?application_name=of+the+url"}).to_pylist()
+    assert rows == [{"a": "of the file", "u": "admin"}]
+    for name, word in (("odd", "nonsense"), ("half", "percent"), ("shop", "SHOP_URL")):
+        done = tenon.run("test", name, *file, "--json")
+        assert b"CONFIG" in done.stdout and word.encode() in done.stdout and b"canary" not in done.stdout + done.stderr
+
+
 # --- The catalog's size ----------------------------------------------------------------------------------------------
 
 
