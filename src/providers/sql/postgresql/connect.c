@@ -161,6 +161,7 @@ static void tracer_start(tracer *t, PGconn *conn) {
   t->text = tn_alloc(TRACE_ROOM);
   t->file = t->text ? fmemopen(t->text, TRACE_ROOM, "w") : NULL;
   if (!t->file) return;
+  setvbuf(t->file, NULL, _IONBF, 0);   /* what is traced stands nowhere but in our memory */
   tn_pq.PQtrace(conn, t->file);
   tn_pq.PQsetTraceFlags(conn, PQTRACE_SUPPRESS_TIMESTAMPS);
 }
@@ -294,7 +295,6 @@ static tenon_status new_session(tn_pg_dial *d, tn_pg_cancel_key key, tn_pg_sessi
     return status;
   }
   tn_pq.PQsetnonblocking(d->conn, 1);
-  tn_pq.PQsetNoticeReceiver(d->conn, ignore_notice, NULL);
   *ret = s;
   return TENON_OK;
 }
@@ -308,6 +308,7 @@ static tenon_status try_connection(tn_pg_dial *d, int64_t until, tn_pg_session *
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_NONE, "give the process more memory",
                       "out of memory");
   tn_pq.PQsetErrorVerbosity(d->conn, PQERRORS_VERBOSE);
+  tn_pq.PQsetNoticeReceiver(d->conn, ignore_notice, NULL);   /* by itself it prints them */
   tracer trace;
   tracer_start(&trace, d->conn);
   tenon_status status = poll_connection(d, until, err);
@@ -527,11 +528,12 @@ tenon_status tn_pg_connect(tenon_ctx *ctx, const tn_pg_config *config, tenon_tes
   char user[MAX_NAME];
   tn_pg_files files;
   tenon_status status = tn_pq_open(err);
-  if (!status && !config->username) status = own_name(user, sizeof user, err);
+  bool named = config->username && *config->username;
+  if (!status && !named) status = own_name(user, sizeof user, err);
   if (!status) status = files_init(&files, config, err);
   if (status) return status;
   tn_pg_dial d = {.ctx = ctx, .config = config, .test = test, .files = &files};
-  d.username = or_else(config->username, user);
+  d.username = named ? config->username : user;
   d.database = or_else(config->database, d.username);
   tn_pg_session *session = NULL;
   status = dial_all(&d, &session, err);

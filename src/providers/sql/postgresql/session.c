@@ -122,6 +122,15 @@ static tenon_status gone(tenon_error *err) {
   return TENON_GONE;
 }
 
+static tenon_status roll_back(tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {
+  PGresult *result;
+  tenon_status status = tn_pg_query(ctx, s, "ROLLBACK", NULL, 0, &result, err);
+  if (status) return status;
+  tn_pq.PQclear(result);
+  s->in_transaction = false;
+  return TENON_OK;
+}
+
 tenon_status tn_pg_ready(tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {
   if (s->broken || s->streaming) return gone(err);
   for (int nothing = 0; s->pending > 0;) {
@@ -136,7 +145,7 @@ tenon_status tn_pg_ready(tenon_ctx *ctx, tn_pg_session *s, tenon_error *err) {
       return tn_pg_lost(s, err);
     if (tn_pq.PQstatus(s->conn) != CONNECTION_OK) return tn_pg_lost(s, err);
   }
-  return TENON_OK;
+  return s->in_transaction ? roll_back(ctx, s, err) : TENON_OK;
 }
 
 /* Sent now, read when the session is used again: giving back does not wait for the server. */

@@ -63,7 +63,7 @@ void tn_pg_close(void *session);
 tenon_status tn_pg_test(tenon_ctx *, const tenon_provider *, const void *config, tenon_test *,
                         tenon_error *err);
 
-/* Reads what a reset sent for; every operation starts with it. */
+/* Reads what a reset sent for, and ends a transaction that failed; every operation starts with it. */
 tenon_status tn_pg_ready(tenon_ctx *, tn_pg_session *, tenon_error *err);
 /* One statement of our own, with text parameters. PQclear what comes. A failure of the server is
  * an error with its meaning; a failure of the connection makes the session broken. */
@@ -85,7 +85,7 @@ tenon_status tn_pg_waited_in_vain(tn_pg_session *, const tenon_error *why, tenon
 
 /* What the server said, in parts; NULL where it did not. */
 typedef struct tn_pg_report {
-  const char *sqlstate, *message, *detail, *hint, *table, *column;
+  const char *sqlstate, *message, *detail, *hint;
 } tn_pg_report;
 
 tenon_status tn_pg_fail_report(tenon_error *err, const tn_pg_report *);
