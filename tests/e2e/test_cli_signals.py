@@ -27,9 +27,16 @@ def server(url):
         yield connection
 
 
+def answer_signals():
+    """Whoever runs the tests may ignore some (nohup does), and programs keep to that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(*words, cwd=None, **options):
     return subprocess.Popen([TENON, *map(str, words)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, text=True,
-                            stdout=options.get("stdout", subprocess.PIPE), stderr=subprocess.PIPE, start_new_session=True)
+                            stdout=options.get("stdout", subprocess.PIPE), stderr=subprocess.PIPE, start_new_session=True,
+                            preexec_fn=answer_signals)
 
 
 def read_progress(child):
