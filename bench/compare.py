@@ -66,6 +66,7 @@ class Entrant:
     command: tuple
     verify: tuple = ()  # a command whose last line is {"rows": …, "sums": {column: …}}
     own_clock: bool = False  # the times that the command says of itself count (for what starts in an interpreter)
+    to_null: bool = False  # its output is data: it goes to /dev/null
     env: dict = dataclasses.field(default_factory=dict)
 
 
@@ -75,7 +76,8 @@ def run(entrant, command=None):
     DATA.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(suffix=".json") as report, tempfile.TemporaryFile() as errors:
         done = subprocess.run([BUILD / "launch", report.name, *command], env={**os.environ, **entrant.env},
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, timeout=TIME_LIMIT_S)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if entrant.to_null else subprocess.PIPE,
+                              stderr=errors, timeout=TIME_LIMIT_S)
         errors.seek(0)
         complaint = errors.read().decode(errors="replace").strip()
         if done.returncode:
@@ -83,7 +85,7 @@ def run(entrant, command=None):
         took = json.load(report)
     if took["exit"]:
         raise Wrong(f"{entrant.name}: exit status {took['exit']}: {complaint}")
-    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    lines = (done.stdout or b"").decode(errors="replace").strip().splitlines()
     said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     took = {"wall_s": took["wall_s"], "cpu_s": took["user_s"] + took["sys_s"], "rss_kb": took["rss_kb"]}
     took["all_cpu_s"] = took["cpu_s"]

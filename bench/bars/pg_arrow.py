@@ -24,7 +24,7 @@ def adbc(url, table):
 def against_limits(bench, table, rows):
     pg = bench.postgres
     contest = rounds(f"{table}, processes", [
-        ours(pg.url, table), Entrant("psql", pg.psql(f"copy {table} to stdout (format binary)")),
+        ours(pg.url, table), Entrant("psql", pg.psql(f"copy {table} to stdout (format binary)"), to_null=True),
         Entrant("server", pg.copy_to_null(table))], bench.rounds, rows, pg)
     bench.results.keep(contest)
     bench.results.bar("B1", f"{table}: rows/s, psql COPY binary > /dev/null = 1", contest.ratios("psql", "tenon"), at_least=NOISE)
