@@ -151,10 +151,11 @@ class Contest:
             say("  " + f"{row[0]:{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:])))
 
 
-def one_round(entrants, rows, server):
+def one_round(entrants, rows, server, timed):
     """Answers {entrant's name: what it took} and the greatest share of the machine that others used meanwhile."""
     took, others = {}, 0
-    wait_for_quiet()
+    if timed:
+        wait_for_quiet()
     for entrant in entrants:
         begin, busy, served = time.monotonic(), busy_s(), server.cpu_s() if server else 0
         one = run(entrant)
@@ -169,17 +170,18 @@ def one_round(entrants, rows, server):
     return took, others
 
 
-def rounds(title, entrants, count, rows=0, server=None):
+def rounds(title, entrants, count, rows=0, server=None, timed=True):
     """Runs the entrants `count` rounds, after one that does not count, and shows what they took.
 
-    `server` has cpu_s(), the CPU time that its processes have used so far.
+    `server` has cpu_s(), the CPU time that its processes have used so far. Where only memory counts (not timed), other
+    programs do not matter.
     """
     say(f"{title}: {count} rounds of {', '.join(e.name for e in entrants)}")
     contest = Contest(title, list(entrants), {e.name: [] for e in entrants}, rows)
-    one_round(entrants, rows, server)
-    spare, number = count * (REPEATS - 1), 0
+    one_round(entrants, rows, server, timed)
+    spare, number = count * (REPEATS - 1) if timed else 0, 0
     while number < count:
-        took, others = one_round(entrants if number % 2 == 0 else entrants[::-1], rows, server)
+        took, others = one_round(entrants if number % 2 == 0 else entrants[::-1], rows, server, timed)
         if others > OTHERS_SHARE and spare > 0:
             spare -= 1
             continue
@@ -188,7 +190,7 @@ def rounds(title, entrants, count, rows=0, server=None):
             contest.runs[name].append(one)
         number += 1
     contest.show()
-    if contest.disturbed:
+    if contest.disturbed and timed:
         say(f"  other programs used more than {OTHERS_SHARE:.0%} of the machine in {contest.disturbed} of {count} rounds")
     return contest
 
