@@ -18,7 +18,7 @@ enum {
   TLS_BUFFER = 128 * 1024,
   /* What a nap is to bring, and what may have been all that the socket holds, so that we read on at
    * once. A unix socket holds about 200 KiB of the server's, TCP more than our buffer. */
-  UNIX_WANTED = 96 * 1024, UNIX_FULL = 160 * 1024,
+  UNIX_WANTED = 128 * 1024, UNIX_FULL = 160 * 1024,
   TCP_WANTED = 208 * 1024, TCP_FULL = 240 * 1024,
   NAP_AFTER = 256 * 1024,        /* the first rows come without delay */
   MIN_NAP_US = 15, FIRST_NAP_US = 100, MAX_NAP_US = 600,
@@ -162,6 +162,7 @@ static void adapt(tn_pg_wire *w, size_t n, bool napped) {
   int64_t now = w->nap_us, aim = n ? now * w->wanted / (int64_t)n : 2 * now;
   if (napped) {
     aim = aim < now / 2 ? now / 2 : aim > now + now / 4 + 1 ? now + now / 4 + 1 : aim;
+    if (aim < MIN_NAP_US && (int64_t)n < w->full) aim = MIN_NAP_US;
     w->nap_us = (int)(aim > MAX_NAP_US ? MAX_NAP_US : aim);
     w->small_reads = 0;
   } else if ((int64_t)n >= w->wanted / 2) {
