@@ -32,6 +32,10 @@ typedef struct options {
   bool sums;
 } options;
 
+typedef struct clocks {
+  double wall_s, cpu_s;
+} clocks;
+
 typedef struct totals {
   int64_t rows, batches;
   double first_s;
@@ -144,13 +148,13 @@ static void print_sums(const struct ArrowSchema *schema, const wide *sums) {
 /* --- Reading --------------------------------------------------------------------------------- */
 
 static tenon_status take_all(struct ArrowArrayStream *rows, const struct ArrowSchema *schema, const options *o,
-                             double begin, totals *t, tenon_error *err) {
+                             clocks begin, totals *t, tenon_error *err) {
   for (;;) {
     struct ArrowArray batch;
     int code = rows->get_next(rows, &batch);
     if (code) return tenon_stream_error(rows, code, err);
     if (!batch.release) return TENON_OK;
-    if (!t->batches++) t->first_s = now_s() - begin;
+    if (!t->batches++) t->first_s = now_s() - begin.wall_s;
     t->rows += batch.length;
     for (int64_t i = 0; o->sums && i < schema->n_children; i++)
       t->sums[i] += sum_of(schema->children[i]->format, batch.children[i]);
@@ -159,7 +163,7 @@ static tenon_status take_all(struct ArrowArrayStream *rows, const struct ArrowSc
   }
 }
 
-static tenon_status take(tenon_session *session, const options *o, double begin, tenon_error *err) {
+static tenon_status take(tenon_session *session, const options *o, clocks begin, tenon_error *err) {
   struct ArrowArrayStream rows;
   struct ArrowSchema schema;
   totals t = {0};
@@ -176,7 +180,8 @@ static tenon_status take(tenon_session *session, const options *o, double begin,
   rows.release(&rows);
   if (!status) {
     printf("{\"rows\": %" PRId64 ", \"batches\": %" PRId64 ", \"wall_s\": %.6f, \"cpu_s\": %.6f, \"first_s\": %.6f, "
-           "\"rss_kb\": %ld", t.rows, t.batches, now_s() - begin, cpu_s(), t.first_s, rss_kb());
+           "\"rss_kb\": %ld", t.rows, t.batches, now_s() - begin.wall_s, cpu_s() - begin.cpu_s,
+           t.first_s, rss_kb());
     if (o->sums) print_sums(&schema, t.sums);
     puts("}");
   }
@@ -212,7 +217,7 @@ int main(int argc, char **argv) {
     fputs("usage: arrow_read TARGET [query=SQL] [sums=1] [sleep_ms=N] [set=KEY=VALUE]...\n", stderr);
     return 2;
   }
-  double begin = now_s();
+  clocks begin = {now_s(), cpu_s()};
   tenon_status status = tenon_new(NULL, &t, &err);
   if (!status) status = tenon_open(NULL, t, o.target, o.settings, o.setting_count, &session, &err);
   if (!status) status = take(session, &o, begin, &err);
