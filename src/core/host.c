@@ -1,47 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host table: what a provider gets from the process it lives in. */
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/ctx.h"
 #include "base/error.h"
+#include "base/library.h"
 #include "base/mem.h"
 #include "core/registry.h"
 #include "core/test_steps.h"
 #include "net/connect.h"
 #include "net/resolve.h"
-
-/* ---- Libraries of others, opened when they are first needed ---- */
-
-static void *open_first(const char *const *names, char *why, size_t room) {
-  for (; *names; names++) {
-    void *library = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
-    if (library) return library;
-    snprintf(why, room, "%s", dlerror());
-  }
-  return NULL;
-}
-
-static tenon_status open_library(const char *const *names, const char *const *symbols, void **slots,
-                                 size_t count,
-                                 const char *remedy, tenon_error *err) {
-  char why[300] = "no name was given";
-  void *library = open_first(names, why, sizeof why);
-  if (!library)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, remedy,
-                      "a library cannot be opened: %s", why);
-  for (size_t i = 0; i < count; i++) {
-    void *symbol = dlsym(library, symbols[i]);
-    if (!symbol)
-      return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, remedy,
-                        "the library %s has no %s: it is too old",
-                        names[0], symbols[i]);
-    slots[i] = symbol;
-  }
-  return TENON_OK;
-}
 
 /* ---- Test steps ---- */
 
@@ -112,7 +82,7 @@ static const tenon_host host = {
     .off_cancel = tn_ctx_off_cancel,
     .resolve = tn_resolve,
     .connect = tn_connect,
-    .library = open_library,
+    .library = tn_library_open,
     .step_begin = step_begin,
     .step_end = step_end,
     .fact = fact,
