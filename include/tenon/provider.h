@@ -27,6 +27,7 @@
 #include "base.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
+#include "http.h"
 #include "test.h"
 
 #ifdef __cplusplus
@@ -181,6 +182,8 @@ struct tenon_host {
   void (*step_begin)(tenon_test *, const char *name);
   void (*step_end)(tenon_test *, tenon_outcome, const char *remedy, const char *evidence, ...) TENON_PRINTF(4, 5);
   void (*fact)(tenon_test *, const char *key, const char *value, ...) TENON_PRINTF(3, 4);
+
+  const tenon_http_ops *http;
 };
 
 /* ---- A provider ------------------------------------------------------------------------------ */

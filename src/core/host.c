@@ -11,6 +11,7 @@
 #include "core/registry.h"
 #include "core/test_steps.h"
 #include "net/connect.h"
+#include "net/http.h"
 #include "net/resolve.h"
 
 /* ---- Test steps ---- */
@@ -86,6 +87,7 @@ static const tenon_host host = {
     .step_begin = step_begin,
     .step_end = step_end,
     .fact = fact,
+    .http = &tn_http_ops,
 };
 
 const tenon_host *tn_host(void) { return &host; }

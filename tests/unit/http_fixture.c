@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/http_fixture.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool is_stopping(http_fixture *f) {
+  pthread_mutex_lock(&f->lock);
+  bool stopping = f->stopping;
+  pthread_mutex_unlock(&f->lock);
+  return stopping;
+}
+
+static bool readable(http_fixture *f, int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  while (!is_stopping(f))
+    if (poll(&p, 1, 20) > 0) return true;
+  return false;
+}
+
+static size_t content_length(const char *head) {
+  const char *at = strcasestr(head, "\ncontent-length:");
+  return at ? strtoul(at + 16, NULL, 10) : 0;
+}
+
+/* A head and as much of a body as it announces, or a chunked one to its end. */
+static bool read_request(http_fixture *f, int fd, char *ret) {
+  size_t size = 0;
+  for (;;) {
+    if (!readable(f, fd) || size + 1 >= FIXTURE_REQUEST) return false;
+    ssize_t n = recv(fd, ret + size, FIXTURE_REQUEST - 1 - size, 0);
+    if (n <= 0) return false;
+    ret[size += (size_t)n] = 0;
+    const char *end = strstr(ret, "\r\n\r\n");
+    if (!end) continue;
+    if (strcasestr(ret, "transfer-encoding: chunked") ? strstr(end, "\r\n0\r\n\r\n") != NULL
+                                                      : size >= (size_t)(end + 4 - ret) + content_length(ret))
+      return true;
+  }
+}
+
+/* False: the connection is over. */
+static bool answer(http_fixture *f, int fd) {
+  pthread_mutex_lock(&f->lock);
+  int i = f->request_count;
+  pthread_mutex_unlock(&f->lock);
+  if (i >= FIXTURE_REPLIES || !read_request(f, fd, f->requests[i])) return false;
+  pthread_mutex_lock(&f->lock);
+  f->request_count++;
+  const char *reply = i < f->reply_count ? f->replies[i] : "";
+  size_t size = i < f->reply_count && f->sizes[i] ? f->sizes[i] : reply ? strlen(reply) : 0;
+  bool closes = f->closes;
+  pthread_mutex_unlock(&f->lock);
+  while (!reply && !is_stopping(f)) usleep(5000);   /* a server that hangs */
+  while (size > 0) {
+    ssize_t n = send(fd, reply, size, MSG_NOSIGNAL);
+    if (n <= 0) return false;
+    reply += n;
+    size -= (size_t)n;
+  }
+  return !closes && reply && *f->replies[i];
+}
+
+static void *serve(void *arg) {
+  http_fixture *f = arg;
+  while (readable(f, f->listener)) {
+    int fd = accept(f->listener, NULL, NULL);
+    if (fd < 0) continue;
+    pthread_mutex_lock(&f->lock);
+    f->connection_count++;
+    pthread_mutex_unlock(&f->lock);
+    while (answer(f, fd)) continue;
+    close(fd);
+  }
+  return NULL;
+}
+
+http_fixture *http_fixture_new(void) {
+  http_fixture *f = calloc(1, sizeof *f);
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof a;
+  if (!f) abort();
+  f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&a, sizeof a) || listen(f->listener, 16) ||
+      getsockname(f->listener, (struct sockaddr *)&a, &size))
+    abort();
+  f->port = ntohs(a.sin_port);
+  pthread_mutex_init(&f->lock, NULL);
+  if (pthread_create(&f->thread, NULL, serve, f)) abort();
+  return f;
+}
+
+void http_fixture_reply_bytes(http_fixture *f, const char *reply, size_t size) {
+  pthread_mutex_lock(&f->lock);
+  f->sizes[f->reply_count] = size;
+  f->replies[f->reply_count++] = reply;
+  pthread_mutex_unlock(&f->lock);
+}
+
+void http_fixture_reply(http_fixture *f, const char *reply) { http_fixture_reply_bytes(f, reply, 0); }
+
+const char *http_fixture_url(const http_fixture *f, const char *path) {
+  static char url[1024];
+  snprintf(url, sizeof url, "http://127.0.0.1:%d%s", f->port, path);
+  return url;
+}
+
+void http_fixture_free(http_fixture *f) {
+  pthread_mutex_lock(&f->lock);
+  f->stopping = true;
+  pthread_mutex_unlock(&f->lock);
+  pthread_join(f->thread, NULL);
+  close(f->listener);
+  pthread_mutex_destroy(&f->lock);
+  free(f);
+}
