@@ -10,7 +10,7 @@ typedef void (*tn_case_fn)(const char *input, char *text, size_t room);
 
 /* Runs every case of tests/cases/NAME.txt; prints those that differ; fails the cmocka test if any
  * does, or if there are fewer than `at_least`. An expected "error: x" holds where the answer begins
- * with "error: " and has x in it. */
+ * with "error: " and has x in it; of "error: x … y" the parts, in this order. */
 void tn_run_cases(const char *name, int at_least, tn_case_fn);
 
 #endif

@@ -48,6 +48,11 @@ static tenon_status init(const tenon_host *h, tenon_error *err) {
 
 static tenon_status take_time(tenon_ctx *ctx, tenon_error *err) {
   int ms = atomic_load(&fake.slow_ms);
+  tenon_address address;
+  size_t count;
+  tenon_status status =
+      fake.host ? host->resolve(ctx, fake.host, 5432, &address, 1, &count, err) : TENON_OK;
+  if (status) return status;
   return ms ? host->wait(ctx, NULL, 0, ms, err) : host->check(ctx, err);
 }
 
@@ -233,6 +238,7 @@ static const tenon_tables_ops tables = {.struct_size = sizeof tables, .list = li
 FAKE(fake_pooled, TENON_POOLED);
 FAKE(fake_plain, 0);
 FAKE(fake_shared, TENON_SHARED);
+FAKE(fake_opaque, TENON_OPAQUE_NET);
 
 /* ---- For the tests ---- */
 

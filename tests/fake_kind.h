@@ -19,10 +19,11 @@ typedef struct fake_watch {
   atomic_int fail_at_batch;   /* this batch of each stream fails with DATA, 0: none */
   atomic_int slow_ms;         /* each open and each batch takes so long, unless it is cancelled */
   atomic_int rows, batch;
+  const char *host;           /* where each open and each batch would connect to; NULL: nowhere */
 } fake_watch;
 
 extern fake_watch fake;
-extern const tenon_provider fake_pooled, fake_plain, fake_shared;
+extern const tenon_provider fake_pooled, fake_plain, fake_shared, fake_opaque;
 
 /* All watches at their beginning: 10 rows, batches of 4. */
 void fake_reset(void);

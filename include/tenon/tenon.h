@@ -53,9 +53,14 @@ typedef struct tenon_options {
   void (*log)(void *arg, int level, const char *line);
   void *log_arg;
   int64_t memory;           /* bytes that buffers and the engine may take together; 0: their defaults */
+  /* Which addresses may be connected to, in whatever way they are reached: open (NULL; all of them),
+   * no-metadata (not link-local ones and those of clouds' metadata services) or public-only (neither
+   * this machine, its sockets nor private networks). docs/egress.md */
+  const char *egress;
+  const char *egress_allow; /* beside a policy that is not open: ".corp.example,10.1.0.0/16:5432"; NULL: nothing */
 } tenon_options;
 
-#define TENON_OPTIONS_INIT { sizeof(tenon_options), NULL, NULL, NULL, 0 }
+#define TENON_OPTIONS_INIT { sizeof(tenon_options), NULL, NULL, NULL, 0, NULL, NULL }
 
 /* options may be NULL. Nothing is opened yet: no file, no library, no connection. */
 TENON_API tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/egress.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -36,6 +37,7 @@ struct tenon_ctx {
   tenon_ctx *parent;
   tn_log_fn log;
   void *log_arg;
+  tn_egress *egress;             /* NULL: none of its own */
 
   pthread_mutex_t lock;          /* of all below */
   pthread_cond_t hook_done;
@@ -254,6 +256,7 @@ void tenon_ctx_free(tenon_ctx *ctx) {
     if (ctx->fd >= 0) close(ctx->fd);
     pthread_cond_destroy(&ctx->hook_done);
     pthread_mutex_destroy(&ctx->lock);
+    tn_egress_free(ctx->egress);
     tenon_ctx *parent = ctx->parent;
     tn_free(ctx);
     ctx = parent;
@@ -382,6 +385,19 @@ void tn_ctx_off_cancel(tenon_hook *h) {
   pthread_mutex_unlock(&ctx->lock);
   tn_free(h);
   tenon_ctx_free(ctx);
+}
+
+/* ---- The egress policy ---- */
+
+void tn_ctx_restrict(tenon_ctx *ctx, tn_egress *egress) {
+  tn_egress_free(ctx->egress);
+  ctx->egress = tn_egress_ref(egress);
+}
+
+tn_egress *tn_ctx_egress(const tenon_ctx *ctx, size_t i) {
+  for (; ctx; ctx = ctx->parent)
+    if (ctx->egress && i-- == 0) return ctx->egress;
+  return NULL;
 }
 
 /* ---- Logging ---- */

@@ -13,12 +13,19 @@
 
 #include "tenon/provider.h"
 
+struct tn_egress;
+
 int64_t tn_now_ms(void);
 int64_t tn_now_us(void);
 
 typedef void (*tn_log_fn)(void *arg, tenon_level, const char *line);
 void tn_ctx_set_logger(tenon_ctx *, tn_log_fn, void *arg);   /* children inherit it when they are made */
 void tn_ctx_log(tenon_ctx *, tenon_level, const char *format, ...) TENON_PRINTF(3, 4);
+
+/* The egress policy, beside those of its parents. Before others know the context. */
+void tn_ctx_restrict(tenon_ctx *, struct tn_egress *);
+/* The i-th policy of a context and its parents; NULL behind the last, and where ctx is NULL. */
+struct tn_egress *tn_ctx_egress(const tenon_ctx *, size_t i);
 
 /* The stall limit: while a provider works for a stream it has this long for one batch. */
 void tn_ctx_stall_begin(tenon_ctx *, int64_t limit_ms);

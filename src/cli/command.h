@@ -72,7 +72,7 @@ typedef struct tn_cli_common {
   size_t operand_count;
   bool help, json, quiet;
   int64_t verbose, timeout_ms;
-  const char *progress, *connectors;
+  const char *progress, *connectors, *egress, *egress_allow;
   int64_t memory;              /* these two are options of some commands only */
   tn_cli_settings settings;
 } tn_cli_common;

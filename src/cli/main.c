@@ -66,7 +66,8 @@ static void log_line(void *arg, int level, const char *line) {
 static tenon_status start(tn_cli *cli, tenon_error *err) {
   const tn_cli_common *common = cli->common;
   tenon_options options = {
-      .struct_size = sizeof options, .connectors = common->connectors, .memory = common->memory};
+      .struct_size = sizeof options, .connectors = common->connectors, .memory = common->memory,
+      .egress = common->egress, .egress_allow = common->egress_allow};
   if (options.memory < 0) options.memory = 0;
   if (!common->quiet) {
     options.log = log_line;

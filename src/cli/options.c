@@ -16,11 +16,19 @@ enum { MAX_OPTIONS = 48, MAX_WORDS = 1024 };
 
 static const char *const progress_choices[] = {"auto", "never", "json", NULL};
 
+static const char *const egress_choices[] = {"open", "no-metadata", "public-only", NULL};
+
 static const tn_cli_option common_options[] = {
     {TN_TIME(tn_cli_common, timeout_ms), .name = "timeout", .value = "TIME",
      .help = "end with TIMEOUT when the whole command takes longer: 10, 30s, 5m; 0: no limit"},
     {TN_TEXT(tn_cli_common, connectors), .name = "connectors", .value = "FILE",
      .help = "the file of connectors (default: the nearest tenon.yaml upward from here)"},
+    {TN_CHOICE(tn_cli_common, egress), .name = "egress", .value = "POLICY",
+     .choices = egress_choices,
+     .help = "where connections may go: everywhere; not to clouds' metadata services; to public "
+             "addresses alone"},
+    {TN_TEXT(tn_cli_common, egress_allow), .name = "egress-allow", .value = "LIST",
+     .help = "hosts, networks and sockets beside the policy: db.corp,.example,10.0.0.0/8:5432"},
     {TN_FLAG(tn_cli_common, json), .name = "json",
      .help = "answer with one JSON document (docs/json.md), errors too"},
     {TN_CHOICE(tn_cli_common, progress), .name = "progress", .value = "HOW",

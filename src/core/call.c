@@ -169,7 +169,7 @@ tenon_status tn_call_run(tenon_ctx *ctx, tn_session *s, const tn_call *call, ten
                       "kind %s has no operation %s", s->connector->provider->kind, op->name);
   tenon_status status = enter(s, op, err);
   if (status) return status;
-  status = tenon_ctx_new(ctx, -1, &own, &why);
+  status = tn_connector_ctx(ctx, -1, s->connector, &own, &why);
   if (!status) {
     atomic_store_explicit(&s->used, true, memory_order_relaxed);
     status = attempt_until_done(own, s, op, call, &why);

@@ -171,7 +171,7 @@ static tenon_status open_new(tenon_ctx *ctx, tn_connector *c, tn_session **ret, 
 
 static bool is_alive(tenon_ctx *ctx, tn_session *s) {
   tenon_ctx *own;
-  if (tenon_ctx_new(ctx, TN_RESET_MS, &own, NULL)) return false;
+  if (tn_connector_ctx(ctx, TN_RESET_MS, s->connector, &own, NULL)) return false;
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_fault_check("check", &why);
   if (!status) status = s->connector->provider->check(own, s->native, &why);
@@ -289,7 +289,7 @@ static bool is_clean(tn_session *s) {
   if (atomic_load_explicit(&s->broken, memory_order_relaxed) || !s->native) return false;
   if (!atomic_load_explicit(&s->used, memory_order_relaxed)) return true;
   tenon_ctx *own;
-  if (tenon_ctx_new(NULL, TN_RESET_MS, &own, NULL)) return false;
+  if (tn_connector_ctx(NULL, TN_RESET_MS, s->connector, &own, NULL)) return false;
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_fault_check("reset", &why);
   if (!status) status = s->connector->provider->reset(own, s->native, &why);

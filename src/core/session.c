@@ -59,6 +59,7 @@ static void make_current(tn_connector *c, tn_generation *g) {
 
 static void connector_destroy(tn_connector *c) {
   tn_generation_unref(c->current);
+  tn_egress_free(c->egress);
   pthread_mutex_destroy(&c->lock);
   tn_free(c->places);
   tn_free(c->name);
@@ -91,6 +92,21 @@ tenon_status tn_connector_new(const char *name, tn_config *config, tn_connector 
   }
   make_current(c, g);
   *ret = c;
+  return TENON_OK;
+}
+
+void tn_connector_restrict(tn_connector *c, tn_egress *egress) {
+  tn_egress_free(c->egress);
+  c->egress = tn_egress_ref(egress);
+}
+
+tenon_status tn_connector_ctx(tenon_ctx *ctx, int64_t timeout_ms, const tn_connector *c,
+                              tenon_ctx **ret, tenon_error *err) {
+  tenon_ctx *own;
+  tenon_status status = tenon_ctx_new(ctx, timeout_ms, &own, err);
+  if (status) return status;
+  if (c->egress) tn_ctx_restrict(own, c->egress);
+  *ret = own;
   return TENON_OK;
 }
 
@@ -181,14 +197,28 @@ static tenon_status open_native(tenon_ctx *ctx, tn_connector *c, const tn_genera
   }
 }
 
-/* Within the default deadline, where there is none. */
+/* What a foreign library connects to, nobody here sees. */
+static tenon_status check_opaque(const tenon_ctx *ctx, const tn_connector *c, tenon_error *err) {
+  const char *policy = tn_egress_strict(ctx);
+  if (!policy || !(c->provider->traits & TENON_OPAQUE_NET)) return TENON_OK;
+  return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_CONFIG,
+                    "use another kind, or let whoever runs Tenon choose the egress policy open",
+                    "%s: kind %s connects by itself, where the egress policy %s cannot watch it",
+                    c->name, c->provider->kind, policy);
+}
+
+/* As long as the caller says, or the default where it says nothing. */
+static int64_t open_ms(const tenon_ctx *ctx) {
+  return ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS;
+}
+
 static tenon_status open_in_time(tenon_ctx *ctx, tn_connector *c, const tn_generation *g,
                                  void **ret, tenon_error *err) {
   tenon_ctx *own;
-  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own,
-                                      err);
+  tenon_status status = tn_connector_ctx(ctx, open_ms(ctx), c, &own, err);
   if (status) return status;
   status = tn_ctx_check(own, err);
+  if (!status) status = check_opaque(own, c, err);
   if (!status) status = open_native(own, c, g, ret, err);
   tenon_ctx_free(own);
   return status;
@@ -292,11 +322,11 @@ tenon_status tn_connector_test(tenon_ctx *ctx, tn_connector *c, tenon_test *ret,
   tenon_error why = TENON_ERROR_INIT;
   tenon_test t = {.struct_size = sizeof t};
   int64_t began = tn_now_us();
-  tenon_status status = tenon_ctx_new(ctx, ctx && tn_ctx_has_deadline(ctx) ? -1 : TN_OPEN_MS, &own,
-                                      err);
+  tenon_status status = tn_connector_ctx(ctx, open_ms(ctx), c, &own, err);
   if (status) return status;
   tn_generation *g = current_generation(c);
   status = tn_fault_check("test", &why);
+  if (!status) status = check_opaque(own, c, &why);
   if (!status) status = c->provider->test(own, c->provider, g->config->data, &t, &why);
   if (status && !why.code)
     tenon_fail(&why, status, TENON_STAGE_NONE, NULL,

@@ -13,6 +13,7 @@
 #include "core/stream.h"
 #include "tenon/provider.h"
 
+struct tn_egress;
 typedef struct tn_connector tn_connector;   /* counted; any thread */
 /* one thread at a time, unless the kind is TENON_SHARED */
 typedef struct tn_session tn_session;
@@ -20,6 +21,8 @@ typedef struct tn_session tn_session;
 /* Takes the config over, also on failure. name is for messages. Pooled kinds read pool_size,
  * max_overflow and pool_recycle from their parameters. */
 tenon_status tn_connector_new(const char *name, tn_config *, tn_connector **ret, tenon_error *err);
+/* Its own egress policy, beside those of contexts. Before others know it; it takes a reference. */
+void tn_connector_restrict(tn_connector *, struct tn_egress *);
 tn_connector *tn_connector_ref(tn_connector *);
 void tn_connector_free(tn_connector *);
 const tenon_provider *tn_connector_provider(const tn_connector *);

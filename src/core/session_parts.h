@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/egress.h"
 #include "core/ops.h"
 #include "core/session.h"
 
@@ -25,6 +26,10 @@ typedef struct tn_generation {
 } tn_generation;
 
 void tn_generation_unref(tn_generation *);
+
+/* A context below the caller's (may be NULL) under the connector's egress policy. */
+tenon_status tn_connector_ctx(tenon_ctx *ctx, int64_t timeout_ms, const tn_connector *,
+                              tenon_ctx **ret, tenon_error *err);
 
 struct tn_session {
   tn_connector *connector;
@@ -68,6 +73,7 @@ struct tn_connector {
   const tenon_provider *provider;
   char *name;
   atomic_int_fast64_t budget_milli;  /* retries left, in thousandths */
+  tn_egress *egress;                 /* NULL: what the callers' contexts say is all */
 
   _Alignas(64) pthread_mutex_t lock; /* of all below */
   tn_waiter *first_waiter, **last_waiter;

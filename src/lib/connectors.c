@@ -105,14 +105,15 @@ void tn_lib_forget_connectors(tenon *t) {
   t->pooled_count = 0;
 }
 
-static tenon_status new_connector(const tn_target *target, const tenon_provider *provider,
-                                  const tn_settings *settings, tn_connector **ret,
-                                  tenon_error *err) {
+static tenon_status new_connector(const tenon *t, const tn_target *target,
+                                  const tenon_provider *provider, const tn_settings *settings,
+                                  tn_connector **ret, tenon_error *err) {
   tn_config *config;
   tenon_status status = tn_config_new(provider, settings, &config, err);
   if (status) return status;
   char *shown = tn_target_redacted(target->base);
   status = tn_connector_new(shown ? shown : provider->kind, config, ret, err);
+  if (!status) tn_connector_restrict(*ret, t->egress);
   tn_free(shown);
   return status;
 }
@@ -127,7 +128,7 @@ static tenon_status pooled_connector(tenon *t, const tn_target *target,
   tn_connector *connector = identity.size ? find_pooled(t, &identity) : NULL;
   tenon_status status = TENON_OK;
   if (!connector) {
-    status = new_connector(target, provider, settings, &connector, err);
+    status = new_connector(t, target, provider, settings, &connector, err);
     if (!status && identity.size) keep(t, &identity, connector);
   }
   pthread_mutex_unlock(&t->lock);

@@ -78,7 +78,10 @@ static tenon_status start(tenon *t, const tenon_options *options, tenon_error *e
   if (options && options->connectors && !(t->connectors_path = tn_strdup(options->connectors)))
     return tn_no_memory(err);
   tenon_status status = tenon_ctx_new(NULL, -1, &t->ctx, err);
+  if (!status && options && (options->egress || options->egress_allow))
+    status = tn_egress_new(options->egress, options->egress_allow, &t->egress, err);
   if (status) return status;
+  tn_ctx_restrict(t->ctx, t->egress);
   if (options && options->log) {
     t->log = options->log;
     t->log_arg = options->log_arg;
@@ -111,6 +114,7 @@ void tenon_free(tenon *t) {
   tn_connectors_free(t->connectors);
   tn_registry_free(t->registry);
   tenon_ctx_free(t->ctx);
+  tn_egress_free(t->egress);
   pthread_mutex_destroy(&t->lock);
   tn_free(t->connectors_path);
   tn_free(t);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "base/egress.h"
 #include "core/connectors.h"
 #include "core/registry.h"
 #include "core/session.h"
@@ -17,6 +18,7 @@ struct tenon {
   void (*log)(void *arg, int level, const char *line);
   void *log_arg;
   int64_t memory;
+  tn_egress *egress;            /* of its context and all its connectors */
   char *connectors_path;        /* as given, or NULL: to be looked for */
 
   pthread_mutex_t lock;         /* of all below */

@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static tenon_address address_of(const struct sockaddr *sa, size_t size, uint16_t
   return a;
 }
 
+/* @name is a socket in no folder: its name starts with a NUL. */
 static tenon_status unix_address(const char *path, tenon_address *ret, tenon_error *err) {
   struct sockaddr_un un = {.sun_family = AF_UNIX};
   size_t n = strlen(path);
@@ -64,15 +66,19 @@ static tenon_status unix_address(const char *path, tenon_address *ret, tenon_err
                       "the socket's path has %zu bytes, more than %zu", n, sizeof un.sun_path - 1);
   tenon_address a = {.sa_size = sizeof un};
   memcpy(un.sun_path, path, n + 1);
+  if (path[0] == '@') {
+    un.sun_path[0] = 0;
+    a.sa_size = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + n);
+  }
   memcpy(a.sa.bytes, &un, sizeof un);
   memcpy(a.text, path, n + 1);
   *ret = a;
   return TENON_OK;
 }
 
-/* Those of a look-up that may be connected to, each once. */
-static tenon_status take_addresses(tenon_ctx *ctx, const struct addrinfo *found, uint16_t port,
-                                   tenon_address *ret, size_t room,
+/* Those of a look-up that may be connected to, each once. name NULL: it was an address. */
+static tenon_status take_addresses(tenon_ctx *ctx, const char *name, const struct addrinfo *found,
+                                   uint16_t port, tenon_address *ret, size_t room,
                                    size_t *ret_count, tenon_error *err) {
   tenon_error refusal = TENON_ERROR_INIT;
   size_t n = 0;
@@ -81,7 +87,7 @@ static tenon_status take_addresses(tenon_ctx *ctx, const struct addrinfo *found,
     tenon_address a = address_of(at->ai_addr, at->ai_addrlen, port);
     bool again = false;
     for (size_t i = 0; i < n && !again; i++) again = memcmp(&ret[i].sa, &a.sa, sizeof a.sa) == 0;
-    if (!again && tn_egress_check(ctx, &a, &refusal) == TENON_OK) ret[n++] = a;
+    if (!again && tn_egress_admit(ctx, name, &a, &refusal) == TENON_OK) ret[n++] = a;
   }
   if (n == 0 && refusal.code) {
     if (err && !err->code) *err = refusal;
@@ -203,32 +209,49 @@ static tenon_status resolve_name(tenon_ctx *ctx, const char *host, uint16_t port
     status = tenon_fail(err, TENON_LIMITED, TENON_STAGE_DNS, "try again later",
                         "too many names are being looked up");
   if (!status) status = await(ctx, l, err);
-  if (!status) status = take_addresses(ctx, l->found, port, ret, room, ret_count, err);
+  if (!status) status = take_addresses(ctx, host, l->found, port, ret, room, ret_count, err);
   lookup_unref(l);
   return status;
 }
 
 /* ---- All ---- */
 
+/* % is for the zone of an address: fe80::1%eth0. */
+static bool is_host_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         strchr("-._:%", c);
+}
+
 static tenon_status check_host(const char *host, tenon_error *err) {
   const char *why = !*host ? "is empty" : strlen(host) > MAX_HOST ? "is longer than a name can be"
       : NULL;
   for (const char *c = host; *c && !why; c++)
     if ((unsigned char)*c <= ' ' || *c == 0x7F) why = "has a space or control character";
+    else if ((unsigned char)*c > 0x7F) why = "has a letter beyond ASCII";
+    else if (!is_host_char(*c)) why = "has a character that is in no name and no address";
   if (!why) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DNS, "give the name or the address of a host",
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DNS,
+                    "give the name (of other letters its form xn--…) or the address of a host, alone",
                     "the host %s", why);
+}
+
+static tenon_status resolve_path(tenon_ctx *ctx, const char *path, tenon_address *ret,
+                                 size_t *ret_count, tenon_error *err) {
+  tenon_address a;
+  tenon_status status = unix_address(path, &a, err);
+  if (!status) status = tn_egress_check(ctx, &a, err);
+  if (status) return status;
+  *ret = a;
+  *ret_count = 1;
+  return TENON_OK;
 }
 
 tenon_status tn_resolve(tenon_ctx *ctx, const char *host, uint16_t port, tenon_address *ret,
                         size_t room,
                         size_t *ret_count, tenon_error *err) {
-  if (host[0] == '/') {
-    tenon_status status = unix_address(host, ret, err);
-    if (!status) *ret_count = 1;
-    return status;
-  }
+  if (host[0] == '/' || host[0] == '@') return resolve_path(ctx, host, ret, ret_count, err);
   tenon_status status = check_host(host, err);
+  if (!status) status = tn_egress_check_name(ctx, host, err);
   if (!status) status = tn_ctx_check(ctx, err);
   if (status) return status;
   const struct addrinfo numeric = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
@@ -236,7 +259,7 @@ tenon_status tn_resolve(tenon_ctx *ctx, const char *host, uint16_t port, tenon_a
   struct addrinfo *found = NULL;
   if (getaddrinfo(host, NULL, &numeric, &found) != 0)
     return resolve_name(ctx, host, port, ret, room, ret_count, err);
-  status = take_addresses(ctx, found, port, ret, room, ret_count, err);
+  status = take_addresses(ctx, NULL, found, port, ret, room, ret_count, err);
   freeaddrinfo(found);
   return status;
 }

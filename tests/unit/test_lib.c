@@ -32,7 +32,7 @@ static int make_folder(void **state) {
   snprintf(rows_csv, sizeof rows_csv, "%s/rows.csv", folder);
   snprintf(out_csv, sizeof out_csv, "%s/out.csv", folder);
   snprintf(out_arrow, sizeof out_arrow, "%s/out.arrows", folder);
-  write_file(yaml, "connectors:\n  fake:\n    kind: fake_pooled\n    password: hunter2\n  plain:\n    kind: fake_plain\n");
+  write_file(yaml, "connectors:\n  fake:\n    kind: fake_pooled\n    password: hunter2\n  plain:\n    kind: fake_plain\n  opaque:\n    kind: fake_opaque\n");
   write_file(rows_csv, "n,t\n1,a\n2,b\n3,\n");
   return 0;
 }
@@ -80,7 +80,7 @@ static void a_handle_has_kinds_and_connectors(void **state) {
   assert_int_equal(tenon_connector_at(t, 0, &info, NULL), TENON_OK);
   assert_string_equal(info.name, "fake");
   assert_string_equal(info.kind, "fake_pooled");
-  assert_int_equal(tenon_connector_at(t, 2, &info, NULL), TENON_GONE);
+  assert_int_equal(tenon_connector_at(t, 3, &info, NULL), TENON_GONE);
   char *text = NULL;
   assert_int_equal(tenon_kind_schema(t, "fake_pooled", &text, NULL), TENON_OK);
   assert_non_null(strstr(text, "\"writeOnly\""));
@@ -99,6 +99,117 @@ static void options_have_their_size(void **state) {
   tenon_error err = TENON_ERROR_INIT;
   assert_int_equal(tenon_new(&options, &t, &err), TENON_CONFIG);
   assert_null(t);
+}
+
+/* ---- The egress policy ---- */
+
+static tenon *handle_under(const char *egress, const char *allow) {
+  tenon_options options = TENON_OPTIONS_INIT;
+  tenon *t = NULL;
+  options.connectors = yaml;
+  options.egress = egress;
+  options.egress_allow = allow;
+  assert_int_equal(tenon_new(&options, &t, NULL), TENON_OK);
+  assert_int_equal(tenon_register(t, &fake_pooled, NULL), TENON_OK);
+  assert_int_equal(tenon_register(t, &fake_plain, NULL), TENON_OK);
+  assert_int_equal(tenon_register(t, &fake_opaque, NULL), TENON_OK);
+  fake_reset();
+  return t;
+}
+
+/* ctx may be NULL, of the handle, or of nobody: the handle's policy holds for all. */
+static void opens_under(tenon_ctx *ctx, tenon *t, const char *host, tenon_status expected) {
+  tenon_session *s = NULL;
+  tenon_test steps = {.struct_size = sizeof steps};
+  tenon_error err = TENON_ERROR_INIT;
+  fake.host = host;
+  assert_int_equal(tenon_open(ctx, t, "plain", NULL, 0, &s, &err), expected);
+  if (expected) assert_non_null(strstr(err.message, "public-only"));
+  assert_int_equal(tenon_test_target(ctx, t, "plain", NULL, 0, &steps, NULL), expected);
+  assert_int_equal(steps.steps[0].outcome, expected ? TENON_FAILED : TENON_PASSED);
+  tenon_close(s);
+}
+
+static void the_policy_holds_in_every_context(void **state) {
+  (void)state;
+  tenon *t = handle_under("public-only", "10.9.0.0/16,db.example");
+  tenon_ctx *own, *stranger;
+  assert_int_equal(tenon_ctx_new(tenon_context(t), 5000, &own, NULL), TENON_OK);
+  assert_int_equal(tenon_ctx_new(NULL, 5000, &stranger, NULL), TENON_OK);
+  tenon_ctx *const contexts[] = {NULL, own, stranger};
+  for (int i = 0; i < 3; i++) {
+    opens_under(contexts[i], t, "10.0.0.1", TENON_FORBIDDEN);
+    opens_under(contexts[i], t, "127.1", TENON_FORBIDDEN);
+    opens_under(contexts[i], t, "/run/postgresql/s", TENON_FORBIDDEN);
+    opens_under(contexts[i], t, "10.9.1.1", TENON_OK);
+    opens_under(contexts[i], t, "93.184.216.34", TENON_OK);
+  }
+  tenon_ctx_free(own);
+  tenon_ctx_free(stranger);
+  tenon_free(t);
+}
+
+/* A session that is open already, and a stream of it, connect again only where they may. */
+static void the_policy_holds_in_streams(void **state) {
+  (void)state;
+  tenon *t = handle_under("public-only", NULL);
+  tenon_ctx *stranger;
+  assert_int_equal(tenon_ctx_new(NULL, 5000, &stranger, NULL), TENON_OK);
+  fake.host = "93.184.216.34";
+  tenon_session *s = NULL;
+  struct ArrowArrayStream rows;
+  struct ArrowArray batch;
+  tenon_error err = TENON_ERROR_INIT;
+  atomic_store(&fake.rows, 100);
+  assert_int_equal(tenon_open(stranger, t, "plain:things", NULL, 0, &s, NULL), TENON_OK);
+  assert_int_equal(tenon_read_table(stranger, s, NULL, &rows, NULL, NULL), TENON_OK);
+  assert_int_equal(rows.get_next(&rows, &batch), 0);
+  batch.release(&batch);
+  fake.host = "169.254.169.254";
+  int code = 0;
+  while (!(code = rows.get_next(&rows, &batch)) && batch.release) batch.release(&batch);
+  assert_int_equal(tenon_stream_error(&rows, code, &err), TENON_FORBIDDEN);
+  rows.release(&rows);
+  tenon_close(s);
+  tenon_ctx_free(stranger);
+  tenon_free(t);
+}
+
+static void kinds_that_connect_by_themselves(void **state) {
+  (void)state;
+  static const char *const strict[] = {"no-metadata", "public-only"};
+  tenon_session *s = NULL;
+  tenon_test steps = {.struct_size = sizeof steps};
+  for (int i = 0; i < 2; i++) {
+    tenon *t = handle_under(strict[i], NULL);
+    tenon_error err = TENON_ERROR_INIT;
+    assert_int_equal(tenon_open(NULL, t, "opaque", NULL, 0, &s, &err), TENON_FORBIDDEN);
+    assert_non_null(strstr(err.message, strict[i]));
+    assert_non_null(strstr(err.message, "fake_opaque"));
+    assert_non_null(strstr(err.remedy, "open"));
+    assert_int_equal(tenon_test_target(NULL, t, "opaque", NULL, 0, &steps, NULL), TENON_FORBIDDEN);
+    assert_int_equal(fake.opens + fake.tests, 0);
+    tenon_free(t);
+  }
+  tenon *t = handle_under("open", NULL);
+  assert_int_equal(tenon_open(NULL, t, "opaque", NULL, 0, &s, NULL), TENON_OK);
+  assert_int_equal(tenon_test_target(NULL, t, "opaque", NULL, 0, &steps, NULL), TENON_OK);
+  tenon_close(s);
+  tenon_free(t);
+}
+
+static void policies_that_are_none(void **state) {
+  (void)state;
+  static const char *const bad[][2] = {{"shut", NULL}, {"open", "10.0.0.0/8"}, {NULL, "10.0.0.0/8"},
+                                       {"public-only", "10.0.0.1/8"}};
+  for (size_t i = 0; i < 4; i++) {
+    tenon_options options = TENON_OPTIONS_INIT;
+    tenon *t = NULL;
+    options.egress = bad[i][0];
+    options.egress_allow = bad[i][1];
+    assert_int_equal(tenon_new(&options, &t, NULL), TENON_CONFIG);
+    assert_null(t);
+  }
 }
 
 /* ---- Sessions ---- */
@@ -328,6 +439,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_handle_has_kinds_and_connectors),
       cmocka_unit_test(options_have_their_size),
+      cmocka_unit_test(the_policy_holds_in_every_context),
+      cmocka_unit_test(the_policy_holds_in_streams),
+      cmocka_unit_test(kinds_that_connect_by_themselves),
+      cmocka_unit_test(policies_that_are_none),
       cmocka_unit_test(the_same_target_has_one_pool),
       cmocka_unit_test(a_stream_outlives_its_session),
       cmocka_unit_test(a_stream_gives_its_whole_failure),

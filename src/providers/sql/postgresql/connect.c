@@ -432,18 +432,8 @@ static tenon_status resolve(tn_pg_dial *d, tenon_address *ret, size_t *ret_count
                             tenon_error *err) {
   const tn_pg_endpoint *e = d->endpoint;
   if (e->local) {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
     snprintf(d->where, sizeof d->where, "%.107s/.s.PGSQL.%u", e->host, e->port);
-    int size = snprintf(to.sun_path, sizeof to.sun_path, "%s", d->where);
-    /* @ is libpq's way to write the abstract name, which starts with a NUL */
-    bool abstract = to.sun_path[0] == '@';
-    if (abstract) to.sun_path[0] = 0;
-    ret[0] = (tenon_address){
-        .sa_size = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)size + !abstract)};
-    memcpy(ret[0].sa.bytes, &to, sizeof to);
-    snprintf(ret[0].text, sizeof ret[0].text, "%.107s", d->where);
-    *ret_count = 1;
-    return TENON_OK;
+    return tn_pg_host->resolve(d->ctx, d->where, e->port, ret, MAX_ADDRESSES, ret_count, err);
   }
   bool six = strchr(e->host, ':') != NULL;
   snprintf(d->where, sizeof d->where, six ? "[%.140s]:%u" : "%.140s:%u", e->host, e->port);
