@@ -22,6 +22,7 @@ typedef enum tn_cli_type {
   TN_CLI_SIZE,       /* int64_t bytes */
   TN_CLI_DURATION,   /* int64_t milliseconds */
   TN_CLI_LIST,       /* tn_cli_texts, separated by commas; "a ""quoted"" one" may have commas */
+  TN_CLI_ORDER,      /* tn_cli_order, the same with a - before those that descend */
   TN_CLI_AGAIN,      /* tn_cli_again, may be given again and again */
   TN_CLI_SETTINGS    /* tn_cli_settings, KEY=VALUE, may be given again and again */
 } tn_cli_type;
@@ -30,6 +31,11 @@ typedef struct tn_cli_texts {
   const char **items;
   size_t count;
 } tn_cli_texts;
+
+typedef struct tn_cli_order {
+  tenon_order *items;
+  size_t count;
+} tn_cli_order;
 
 enum { TN_CLI_MAX_SETTINGS = 64, TN_CLI_MAX_AGAIN = 16, TN_CLI_MAX_TEXT = 64 * 1024 };
 
@@ -63,6 +69,7 @@ typedef struct tn_cli_option {
 #define TN_BYTES(T, m) TN_CLI_ROW(T, m, TN_CLI_SIZE, int64_t)
 #define TN_TIME(T, m) TN_CLI_ROW(T, m, TN_CLI_DURATION, int64_t)
 #define TN_WORDS(T, m) TN_CLI_ROW(T, m, TN_CLI_LIST, tn_cli_texts)
+#define TN_ORDER(T, m) TN_CLI_ROW(T, m, TN_CLI_ORDER, tn_cli_order)
 #define TN_AGAIN(T, m) TN_CLI_ROW(T, m, TN_CLI_AGAIN, tn_cli_again)
 #define TN_SETTINGS(T, m) TN_CLI_ROW(T, m, TN_CLI_SETTINGS, tn_cli_settings)
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -158,13 +159,21 @@ static tenon_status set_duration(parse *p, const tn_cli_option *o, const char *v
   return TENON_OK;
 }
 
-/* One element of a list at *at, unquoted into the arena; *at ends behind its comma or at the end.
- * NULL: a quote is not closed, or there is no memory. */
-static const char *take_element(tn_arena *arena, const char **at) {
+/* One name of a list. */
+typedef struct element {
+  const char *text;
+  bool quoted, minus;   /* minus: a - stood before it, outside of the quotes */
+} element;
+
+/* Takes the element at *at, unquoted into the arena; *at ends behind its comma or at the end.
+ * False: a quote is not closed, or there is no memory. */
+static bool take_element(tn_arena *arena, const char **at, bool with_minus, element *ret) {
   const char *s = *at + strspn(*at, " ");
   char *text = tn_arena_alloc(arena, strlen(s) + 1);
-  if (!text) return NULL;
+  if (!text) return false;
   size_t n = 0;
+  bool minus = with_minus && *s == '-' && s[1];
+  if (minus) s++;
   bool quoted = *s == '"';
   if (quoted) s++;
   for (; *s && (quoted || *s != ','); s++) {
@@ -172,29 +181,68 @@ static const char *take_element(tn_arena *arena, const char **at) {
     if (quoted && *s == '"') s++;
     text[n++] = *s;
   }
-  if (quoted && *s++ != '"') return NULL;
+  if (quoted && *s++ != '"') return false;
   if (quoted) s += strspn(s, " ");
   while (!quoted && n > 0 && text[n - 1] == ' ') n--;
-  if (*s && *s != ',') return NULL;
+  if (*s && *s != ',') return false;
   text[n] = 0;
   *at = *s ? s + 1 : s;
-  return text;
+  *ret = (element){.text = text, .quoted = quoted, .minus = minus};
+  return true;
+}
+
+static tenon_status take_elements(parse *p, const tn_cli_option *o, const char *value,
+                                  element **ret, size_t *ret_count) {
+  size_t most = 1, count = 0;
+  for (const char *c = value; *c; c++) most += *c == ',';
+  element *all = tn_arena_alloc(p->arena, most * sizeof *all);
+  if (!all) return tn_no_memory(p->err);
+  for (const char *at = value;;) {
+    const char *before = at;
+    element *e = &all[count++];
+    if (!take_element(p->arena, &at, o->type == TN_CLI_ORDER, e) || !*e->text)
+      return bad_value(p, o, value,
+                       "separate the names by commas; quote one that has a comma: \"a,b\"");
+    if (!*at && (at == before || at[-1] != ',')) break;
+  }
+  *ret = all;
+  *ret_count = count;
+  return TENON_OK;
 }
 
 static tenon_status set_list(parse *p, const tn_cli_option *o, const char *value) {
-  size_t count = 1;
-  for (const char *c = value; *c; c++) count += *c == ',';
-  tn_cli_texts list = {.items = tn_arena_alloc(p->arena, count * sizeof(char *))};
+  element *all;
+  tn_cli_texts list = {0};
+  tenon_status status = take_elements(p, o, value, &all, &list.count);
+  if (status) return status;
+  list.items = tn_arena_alloc(p->arena, list.count * sizeof *list.items);
   if (!list.items) return tn_no_memory(p->err);
-  for (const char *at = value;;) {
-    const char *before = at, *element = take_element(p->arena, &at);
-    if (!element || !*element)
-      return bad_value(p, o, value,
-                       "separate the names by commas; quote one that has a comma: \"a,b\"");
-    list.items[list.count++] = element;
-    if (!*at && (at == before || at[-1] != ',')) break;
-  }
+  for (size_t i = 0; i < list.count; i++) list.items[i] = all[i].text;
   memcpy(p->arguments + o->offset, &list, sizeof list);
+  return TENON_OK;
+}
+
+/* As SQL has it. */
+static bool ends_with_direction(const char *word) {
+  const char *space = strrchr(word, ' ');
+  return space && (strcasecmp(space, " desc") == 0 || strcasecmp(space, " asc") == 0);
+}
+
+static tenon_status set_order(parse *p, const tn_cli_option *o, const char *value) {
+  element *all;
+  tn_cli_order order = {0};
+  tenon_status status = take_elements(p, o, value, &all, &order.count);
+  if (status) return status;
+  order.items = tn_arena_alloc(p->arena, order.count * sizeof *order.items);
+  if (!order.items) return tn_no_memory(p->err);
+  for (size_t i = 0; i < order.count; i++) {
+    if (!all[i].quoted && ends_with_direction(all[i].text))
+      return tenon_fail(p->err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "write --order a for ascending, --order -a for descending",
+                        "order: %s has a direction behind it", all[i].text);
+    order.items[i] = (tenon_order){.column = all[i].text, .descending = all[i].minus};
+  }
+  memcpy(p->arguments + o->offset, &order, sizeof order);
   return TENON_OK;
 }
 
@@ -229,6 +277,7 @@ static tenon_status set_value(parse *p, const tn_cli_option *o, const char *valu
     case TN_CLI_SIZE: return set_size(p, o, value);
     case TN_CLI_DURATION: return set_duration(p, o, value);
     case TN_CLI_LIST: return set_list(p, o, value);
+    case TN_CLI_ORDER: return set_order(p, o, value);
     case TN_CLI_AGAIN: return add_again(p, o, value);
     case TN_CLI_SETTINGS: return add_setting(p, o, value);
     case TN_CLI_FLAG: case TN_CLI_COUNT: case TN_CLI_TEXT: break;

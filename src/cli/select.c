@@ -2,37 +2,11 @@
 #include "cli/select.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/error.h"
 #include "core/target.h"
 
 const char *const tn_cli_special_choices[] = {"error", "text", "null", NULL};
-
-/* As SQL has it. */
-static bool ends_with_direction(const char *word) {
-  const char *space = strrchr(word, ' ');
-  return space && (strcasecmp(space, " desc") == 0 || strcasecmp(space, " asc") == 0);
-}
-
-static tenon_status set_order(tn_cli *cli, const tn_cli_texts *words, tenon_read *read,
-                              tenon_error *err) {
-  if (!words->count) return TENON_OK;
-  tenon_order *order = tn_arena_alloc(&cli->arena, words->count * sizeof *order);
-  if (!order) return tn_no_memory(err);
-  for (size_t i = 0; i < words->count; i++) {
-    const char *word = words->items[i];
-    bool down = word[0] == '-' && word[1];
-    if (ends_with_direction(word))
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                        "write --order a for ascending, --order -a for descending",
-                        "order: %s has a direction behind it", word);
-    order[i] = (tenon_order){.column = down ? word + 1 : word, .descending = down};
-  }
-  read->order = order;
-  read->order_count = words->count;
-  return TENON_OK;
-}
 
 static tenon_status add_where(tn_cli *cli, const char *where, tenon_read *read, tenon_error *err) {
   tenon_filter *filters;
@@ -65,11 +39,13 @@ tenon_status tn_cli_select_read(tn_cli *cli, const tn_cli_select *select, tenon_
   ret->query = select->query;
   ret->columns = select->columns.items;
   ret->column_count = select->columns.count;
+  ret->order = select->order.items;
+  ret->order_count = select->order.count;
   ret->limit = select->limit;
   ret->special_values = special_of(select->special_values);
   ret->numeric_as = select->numeric_as;
   tenon_status status = TENON_OK;
   for (size_t i = 0; i < select->where.count && !status; i++)
     status = add_where(cli, select->where.items[i], ret, err);
-  return status ? status : set_order(cli, &select->order, ret, err);
+  return status;
 }

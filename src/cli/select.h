@@ -8,7 +8,8 @@
 typedef struct tn_cli_select {
   const char *query;
   tn_cli_again where;
-  tn_cli_texts columns, order;
+  tn_cli_texts columns;
+  tn_cli_order order;
   int64_t limit;                 /* -1: none */
   const char *special_values, *numeric_as;
 } tn_cli_select;
@@ -26,7 +27,7 @@ extern const char *const tn_cli_special_choices[];
            "like is and; again for more"}, \
   {TN_NUMBER(T, m.limit), .name = "limit", .letter = 'n', .value = "N", \
    .help = "at most so many rows"}, \
-  {TN_WORDS(T, m.order), .name = "order", .value = "A,-B", \
+  {TN_ORDER(T, m.order), .name = "order", .value = "A,-B", \
    .help = "sorted by A, then by B from the greatest down; NULLs last"}, \
   {TN_CHOICE(T, m.special_values), .name = "special-values", .value = "HOW", \
    .choices = tn_cli_special_choices, \
