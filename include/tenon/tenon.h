@@ -52,7 +52,7 @@ typedef struct tenon_options {
   /* Gets lines of text, from any thread. level 0 error, 1 warning, 2 information, 3 debugging. */
   void (*log)(void *arg, int level, const char *line);
   void *log_arg;
-  int64_t memory;           /* bytes that buffers and the engine may take together; 0: their defaults */
+  int64_t memory;           /* bytes that buffers and the engine may take together, 1 MiB or more; 0: their defaults */
   /* Which addresses may be connected to, in whatever way they are reached: open (NULL; all of them),
    * no-metadata (not link-local ones and those of clouds' metadata services) or public-only (neither
    * this machine, its sockets nor private networks). docs/egress.md */

@@ -44,7 +44,8 @@ extern const char *const tn_cli_special_choices[];
 /* A size that bounds buffers and the engine. */
 #define TN_CLI_MEMORY_OPTION \
   {TN_BYTES(tn_cli_common, memory), .name = "mem", .value = "SIZE", \
-   .help = "bounds buffers and the engine's memory: 64M, 1G"}
+   .help = "bounds buffers and the engine's memory: 64M, 1G; 1M or more, of which a sort or a " \
+           "Parquet file takes 32M at least"}
 
 /* The read that they ask for. Borrows from the options and the run's arena. */
 tenon_status tn_cli_select_read(tn_cli *, const tn_cli_select *, tenon_read *ret, tenon_error *err);

@@ -49,7 +49,7 @@ tenon_status tenon_kind_find(const tenon *t, const char *name, const tenon_provi
   return tn_registry_find(t->registry, name, ret, err);
 }
 
-enum { MAX_SCHEMA = 1 << 20 };
+enum { MAX_SCHEMA = 1 << 20, LEAST_MEMORY = 1 << 20 };
 
 tenon_status tenon_kind_schema(const tenon *t, const char *name, char **ret_json,
                                tenon_error *err) {
@@ -91,10 +91,20 @@ static tenon_status start(tenon *t, const tenon_options *options, tenon_error *e
   return status ? status : add_built_in(t->registry, err);
 }
 
-tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err) {
-  if (options && options->struct_size < sizeof *options)
+static tenon_status check(const tenon_options *options, tenon_error *err) {
+  if (options->struct_size < sizeof *options)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "start from TENON_OPTIONS_INIT",
                       "tenon_options has no struct_size");
+  if (options->memory != 0 && options->memory < LEAST_MEMORY)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give 1 MiB or more",
+                      "%lld bytes of memory are too little to work in",
+                      (long long)options->memory);
+  return TENON_OK;
+}
+
+tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err) {
+  tenon_status status = options ? check(options, err) : TENON_OK;
+  if (status) return status;
   tenon *t = tn_alloc(sizeof *t);
   if (!t) return tn_no_memory(err);
   pthread_mutex_init(&t->lock, NULL);
@@ -102,7 +112,7 @@ tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *e
   tn_set_sorter(tn_engine_sort);
   if (t->memory > 0)
     tn_engine_set_memory(t->memory / 2); /* the other half is for batches under way */
-  tenon_status status = start(t, options, err);
+  status = start(t, options, err);
   if (status) tenon_free(t);
   else *ret = t;
   return status;
