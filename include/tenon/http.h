@@ -93,6 +93,8 @@ typedef struct tenon_http_ops {
   /* Drives the lane until something happened, at most timeout_ms (-1: as long as the context allows).
    * *ret_active: exchanges that have not ended. */
   tenon_status (*run)(tenon_http_lane *, int timeout_ms, size_t *ret_active, tenon_error *);
+  /* From now on its body is not read, or is again: what has come waits in the socket. Not within head and body. */
+  void (*pause)(tenon_http_exchange *, bool);
   void (*end)(tenon_http_exchange *);          /* frees it; the connection is dropped if it is in the middle */
 
   int32_t (*status)(const tenon_http_exchange *);

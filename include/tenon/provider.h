@@ -195,6 +195,8 @@ enum {
   TENON_OPAQUE_NET = 1u << 3   /* a foreign library connects by itself: no egress check is possible */
 };
 
+#define TENON_URL_TABLE ":table"
+
 struct tenon_provider {
   uint32_t struct_size, abi;
   const char *kind;                  /* lower case: postgresql */
@@ -207,8 +209,9 @@ struct tenon_provider {
 
   /* Once per process, before anything else. */
   tenon_status (*init)(const tenon_host *, tenon_error *);
-  /* Optional: makes parameters out of a URL of this kind (the whole text); set() takes rows by key. Without it the core
-   * reads scheme://user:password@host:port/database?key=value. */
+  /* Optional: makes parameters out of a URL of this kind (the whole text); set() takes rows by key, and under
+   * TENON_URL_TABLE the table or object that the URL names. Without it the core reads
+   * scheme://user:password@host:port/database?key=value. */
   tenon_status (*parse_url)(const char *url, tenon_status (*set)(void *arg, const char *key, const char *value, tenon_error *),
                             void *arg, tenon_error *);
   /* Walks the steps and explains the first that fails, in `test` and in the error. Changes nothing. */

@@ -45,6 +45,9 @@ tenon_status tn_settings_set(tn_settings *, const char *key, const char *value, 
 /* The same with all that a setting has. */
 tenon_status tn_settings_add(tn_settings *, const tn_setting *, tenon_error *err);
 
+/* Takes the setting of that key out; NULL: there is none. The text stays as long as the list. */
+const char *tn_settings_take(tn_settings *, const char *key);
+
 /* A checked configuration of one kind. data is the provider's config struct. */
 typedef struct tn_config {
   const tenon_provider *provider;

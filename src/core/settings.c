@@ -60,3 +60,14 @@ tenon_status tn_settings_set(tn_settings *s, const char *key, const char *value,
   const tn_setting setting = {.key = key, .value = value};
   return tn_settings_add(s, &setting, err);
 }
+
+const char *tn_settings_take(tn_settings *s, const char *key) {
+  for (size_t i = 0; i < s->count; i++) {
+    if (strcmp(s->items[i].key, key) != 0) continue;
+    const char *value = s->items[i].value;
+    memmove(&s->items[i], &s->items[i + 1], (s->count - i - 1) * sizeof s->items[0]);
+    s->count--;
+    return value;
+  }
+  return NULL;
+}

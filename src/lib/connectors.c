@@ -45,10 +45,23 @@ static tenon_status named_settings(tenon *t, const char *name, const tenon_provi
   return status;
 }
 
+/* Some URLs name an object in their path: it is the table. */
+static tenon_status url_settings(tenon *t, tn_target *target, const tenon_provider **ret,
+                                 tn_settings *ret_settings, tenon_error *err) {
+  tenon_status status = tn_url_settings(t->registry, target->base, ret, ret_settings, err);
+  const char *table = status ? NULL : tn_settings_take(ret_settings, TENON_URL_TABLE);
+  if (!table) return status;
+  if (target->table)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave the path of the URL or the table out",
+                      "the URL names an object already: there is no %s in it", target->table);
+  target->table = tn_arena_strdup(&target->arena, table);
+  return target->table ? TENON_OK : tn_no_memory(err);
+}
+
 static tenon_status target_settings(tenon *t, tn_target *target, const tenon_provider **ret,
                                     tn_settings *ret_settings, tenon_error *err) {
   switch (target->form) {
-    case TN_TARGET_URL: return tn_url_settings(t->registry, target->base, ret, ret_settings, err);
+    case TN_TARGET_URL: return url_settings(t, target, ret, ret_settings, err);
     case TN_TARGET_NAME: return named_settings(t, target->base, ret, ret_settings, err);
     case TN_TARGET_PATH: return tn_lib_path(t, target, ret, ret_settings, err);
   }

@@ -127,6 +127,10 @@ static tenon_status begin(tenon_http_lane *lane, const tenon_http_request *reque
   return tn_http_begin(lane, request, events, NULL, ret, err);
 }
 
+static void pause_exchange(tenon_http_exchange *x, bool on) {
+  if (!x->has_ended) tn_curl.curl_easy_pause(x->easy, on ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+}
+
 /* ---- One request, its reply's body as bytes ---- */
 
 typedef struct reply_body {
@@ -356,6 +360,7 @@ const tenon_http_ops tn_http_ops = {
     .free_lane = give_lane_back,
     .begin = begin,
     .run = run,
+    .pause = pause_exchange,
     .end = tn_http_end,
     .status = tn_http_status,
     .header = tn_http_header,

@@ -4,11 +4,13 @@
 #define TN_PROVIDERS \
   TN_PROVIDER(postgresql) \
   TN_PROVIDER(sqlite) \
-  TN_PROVIDER(files)
+  TN_PROVIDER(files) \
+  TN_PROVIDER(s3)
 
 #define TN_PROVIDERS \
   TN_PROVIDER(postgresql) \
   TN_PROVIDER(sqlite) \
-  TN_PROVIDER(files)
+  TN_PROVIDER(files) \
+  TN_PROVIDER(s3)
 
 #endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Put. What fits into one part is sent at once; more goes in parts, several under way, and becomes an
+ * object when the last one is there. An upload that fails is aborted, so that nothing of it stays.
+ * Every part carries its CRC-32C, which the service checks.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "crc32c.h"
+#include "s3.h"
+
+enum {
+  MAX_SLOTS = 16,
+  MAX_PARTS = 10000,
+  GROW_AFTER = 1000,        /* parts of an unknown length: then they get bigger */
+  MAX_TRIES = 4,
+  MAX_COMPLETE = 4 << 20,
+  ABORT_MS = 10000
+};
+
+static const int64_t max_part = INT64_C(512) << 20;
+
+typedef struct putting putting;
+
+typedef struct slot {
+  putting *p;
+  char *data;
+  size_t size, capacity;
+  int number;                /* 0: free */
+  int tries;
+  char number_text[12], checksum[12];
+  tn_s3_prepared prepared;
+  tenon_http_exchange *exchange;
+  bool has_ended;
+  tenon_status status;
+  tenon_error error;
+  tn_str refusal;
+} slot;
+
+struct putting {
+  tenon_ctx *ctx;
+  tn_s3 *s;
+  const tenon_put *request;
+  tenon_http_lane *lane;
+  slot slots[MAX_SLOTS];
+  int window, next_number;
+  int64_t sent;
+  size_t part_size;
+  char upload_id[1024];
+  char (*etags)[72];
+  int etag_room;
+};
+
+/* ---- Reading parts ---- */
+
+static size_t size_of_part(const putting *p, int number) {
+  if (p->request->body->length >= 0 || number <= GROW_AFTER) return p->part_size;
+  int64_t size = (int64_t)p->part_size << ((number - 1) / GROW_AFTER);
+  return (size_t)(size < max_part ? size : max_part);
+}
+
+/* Fills the slot; less than its size means that the stream has ended. */
+static tenon_status read_part(putting *p, slot *s, size_t size, tenon_error *err) {
+  if (s->capacity < size) {
+    char *data = tn_resize(s->data, size);
+    if (!data) return tn_no_memory(err);
+    s->data = data;
+    s->capacity = size;
+  }
+  tenon_bytes *body = p->request->body;
+  s->size = 0;
+  for (size_t n = 1; n > 0 && s->size < size;) {
+    tenon_status status = body->read(body->self, s->data + s->size, size - s->size, &n, err);
+    if (status) return status;
+    s->size += n;
+  }
+  return TENON_OK;
+}
+
+static tenon_status put_checksum(slot *s, tenon_error *err) {
+  uint32_t sum = tn_crc32c(0, s->data, s->size);
+  const unsigned char bytes[4] = {(unsigned char)(sum >> 24), (unsigned char)(sum >> 16), (unsigned char)(sum >> 8),
+                                  (unsigned char)sum};
+  tn_str text;
+  tn_str_init(&text, 64);
+  bool ok = tn_base64_encode(&text, bytes, sizeof bytes);
+  if (ok) snprintf(s->checksum, sizeof s->checksum, "%s", tn_str_text(&text));
+  tn_str_release(&text);
+  return ok ? TENON_OK : tn_no_memory(err);
+}
+
+static void add_conditions(const tenon_put *request, tn_s3_request *r) {
+  if (request->if_absent) tn_s3_header(r, "if-none-match", "*");
+  if (request->if_match) tn_s3_header(r, "if-match", request->if_match);
+}
+
+/* ---- At once ---- */
+
+static tenon_status put_at_once(putting *p, slot *s, tenon_object *ret, tenon_error *err) {
+  tn_s3_request r = {.method = "PUT", .key = &p->request->key, .data = s->size ? s->data : "", .data_size = s->size};
+  tn_s3_reply reply;
+  tenon_status status = put_checksum(s, err);
+  if (status) return status;
+  if (p->request->content_type) tn_s3_header(&r, "content-type", p->request->content_type);
+  tn_s3_header(&r, "x-amz-checksum-crc32c", s->checksum);
+  add_conditions(p->request, &r);
+  status = tn_s3_send(p->ctx, p->s, &r, &reply, err);
+  if (status) return status;
+  tn_s3_describe(reply.http.exchange, ret);
+  ret->size = (int64_t)s->size;
+  tn_s3_reply_release(&reply);
+  return TENON_OK;
+}
+
+/* ---- In parts ---- */
+
+static tenon_status begin_upload(putting *p, tenon_error *err) {
+  tn_s3_request r = {.method = "POST", .key = &p->request->key};
+  tn_str text;
+  tn_s3_query(&r, "uploads", "");
+  if (p->request->content_type) tn_s3_header(&r, "content-type", p->request->content_type);
+  tn_s3_header(&r, "x-amz-checksum-algorithm", "CRC32C");
+  tn_str_init(&text, 2 * TN_S3_MAX_ERROR);
+  tenon_status status = tn_s3_send_for_text(p->ctx, p->s, &r, TN_S3_MAX_ERROR, &text, err);
+  if (!status && !tn_s3_element(tn_str_text(&text), text.size, "UploadId", p->upload_id, sizeof p->upload_id))
+    status = tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "ask who runs the service",
+                        "%s: the service began an upload without a name", p->s->config->bucket);
+  tn_str_release(&text);
+  return status;
+}
+
+/* As far as it goes, also when the work was cancelled. */
+static void abort_upload(putting *p) {
+  tn_s3_request r = {.method = "DELETE", .key = &p->request->key};
+  tn_s3_reply reply;
+  tenon_ctx *ctx;
+  if (!*p->upload_id || tenon_ctx_new(NULL, ABORT_MS, &ctx, NULL)) return;
+  tn_s3_query(&r, "uploadId", p->upload_id);
+  if (tn_s3_send(ctx, p->s, &r, &reply, NULL) == TENON_OK) tn_s3_reply_release(&reply);
+  tenon_ctx_free(ctx);
+}
+
+static tenon_status keep_etag(putting *p, int number, const char *etag, tenon_error *err) {
+  if (!etag || strlen(etag) >= sizeof p->etags[0])
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "ask who runs the service",
+                      "%s: the service gave part %d no etag", p->s->config->bucket, number);
+  if (number > p->etag_room) {
+    int room = number < 64 ? 64 : 2 * number;
+    void *more = tn_resize(p->etags, (size_t)room * sizeof p->etags[0]);
+    if (!more) return tn_no_memory(err);
+    p->etags = more;
+    p->etag_room = room;
+  }
+  snprintf(p->etags[number - 1], sizeof p->etags[0], "%s", etag);
+  return TENON_OK;
+}
+
+static tenon_status on_body(void *arg, const void *data, size_t size, tenon_error *err) {
+  slot *s = arg;
+  return tn_str_add(&s->refusal, data, size) ? TENON_OK : tn_no_memory(err);
+}
+
+static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const tenon_error *err) {
+  slot *s = arg;
+  s->has_ended = true;
+  s->error = *err;
+  s->status = status;
+  if (status) return;
+  s->error = (tenon_error)TENON_ERROR_INIT;
+  if (tn_s3_host->http->status(x) >= 300)
+    s->status = tn_s3_refused(s->p->s, x, tn_str_text(&s->refusal), s->refusal.size, &s->error);
+  else
+    s->status = keep_etag(s->p, s->number, tn_s3_host->http->header(x, "etag"), &s->error);
+}
+
+static tenon_status send_part(slot *s, tenon_error *err) {
+  const tenon_http_events events = {.arg = s, .body = on_body, .end = on_end};
+  putting *p = s->p;
+  tn_s3_request r = {.method = "PUT", .key = &p->request->key, .data = s->data, .data_size = s->size};
+  snprintf(s->number_text, sizeof s->number_text, "%d", s->number);
+  tn_s3_query(&r, "partNumber", s->number_text);
+  tn_s3_query(&r, "uploadId", p->upload_id);
+  tn_s3_header(&r, "x-amz-checksum-crc32c", s->checksum);
+  s->has_ended = false;
+  tn_str_clear(&s->refusal);
+  tenon_status status = tn_s3_prepare(p->s, &r, &s->prepared, err);
+  if (status) return status;
+  status = tn_s3_host->http->begin(p->lane, &s->prepared.http, &events, &s->exchange, err);
+  if (status) tn_s3_prepared_release(&s->prepared);
+  return status;
+}
+
+static void forget_exchange(slot *s) {
+  if (!s->exchange) return;
+  tn_s3_host->http->end(s->exchange);
+  s->exchange = NULL;
+  tn_s3_prepared_release(&s->prepared);
+}
+
+/* A part that is there frees its slot; one that may be tried again is. */
+static tenon_status settle(slot *s, tenon_error *err) {
+  forget_exchange(s);
+  if (!s->status) {
+    s->number = 0;
+    return TENON_OK;
+  }
+  int64_t delay = (int64_t)100 << s->tries++;
+  bool may = s->error.retryable && s->tries < MAX_TRIES && delay < tn_s3_host->remaining_ms(s->p->ctx);
+  if (may) {
+    tenon_status status = tn_s3_host->wait(s->p->ctx, NULL, 0, (int)delay, err);
+    return status ? status : send_part(s, err);
+  }
+  if (err && !err->code) *err = s->error;
+  return s->status;
+}
+
+static tenon_status settle_ended(putting *p, slot **ret_free, size_t *ret_busy, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  *ret_free = NULL;
+  *ret_busy = 0;
+  for (int i = 0; !status && i < p->window; i++) {
+    slot *s = &p->slots[i];
+    if (s->number && s->has_ended) status = settle(s, err);
+    if (s->number) ++*ret_busy;
+    else if (!*ret_free) *ret_free = s;
+  }
+  return status;
+}
+
+/* Waits for a free slot, or, if all are wanted, until none is busy. */
+static tenon_status wait_for_slot(putting *p, bool all, slot **ret, tenon_error *err) {
+  for (;;) {
+    size_t busy;
+    tenon_status status = settle_ended(p, ret, &busy, err);
+    if (status || (all ? busy == 0 : *ret != NULL)) return status;
+    status = tn_s3_host->http->run(p->lane, -1, NULL, err);
+    if (status) return status;
+  }
+}
+
+static tenon_status start_part(putting *p, slot *s, tenon_error *err) {
+  if (p->next_number > MAX_PARTS)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "write several objects",
+                      "the object has more than %d parts", MAX_PARTS);
+  s->number = p->next_number++;
+  s->tries = 0;
+  p->sent += (int64_t)s->size;
+  tenon_status status = put_checksum(s, err);
+  return status ? status : send_part(s, err);
+}
+
+static tenon_status send_parts(putting *p, slot *first, tenon_error *err) {
+  size_t size = p->part_size;
+  tenon_status status = start_part(p, first, err);
+  for (slot *s; !status && size == p->part_size;) {
+    status = wait_for_slot(p, false, &s, err);
+    size_t wanted = size_of_part(p, p->next_number);
+    if (!status) status = read_part(p, s, wanted, err);
+    if (status) return status;
+    size = s->size == wanted ? p->part_size : 0;
+    if (s->size) status = start_part(p, s, err);
+    /* what libcurl can send now it sends while the next part is read */
+    if (!status) status = tn_s3_host->http->run(p->lane, 0, NULL, err);
+  }
+  slot *none;
+  return status ? status : wait_for_slot(p, true, &none, err);
+}
+
+static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
+  tn_str xml, text;
+  tn_str_init(&xml, MAX_COMPLETE);
+  tn_str_init(&text, 2 * TN_S3_MAX_ERROR);
+  tn_str_puts(&xml, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+  for (int i = 0; i + 1 < p->next_number; i++)
+    tn_str_printf(&xml, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i + 1, p->etags[i]);
+  tn_str_puts(&xml, "</CompleteMultipartUpload>");
+  tn_s3_request r = {.method = "POST", .key = &p->request->key, .data = xml.data, .data_size = xml.size};
+  tn_s3_query(&r, "uploadId", p->upload_id);
+  tn_s3_header(&r, "content-type", "application/xml");
+  add_conditions(p->request, &r);
+  tenon_status status = xml.failed ? tn_no_memory(err) : tn_s3_send_for_text(p->ctx, p->s, &r, TN_S3_MAX_ERROR, &text, err);
+  if (!status) {
+    ret->size = p->sent;
+    tn_s3_element(tn_str_text(&text), text.size, "ETag", ret->etag, sizeof ret->etag);
+  }
+  tn_str_release(&xml);
+  tn_str_release(&text);
+  return status;
+}
+
+static tenon_status put_in_parts(putting *p, slot *first, tenon_object *ret, tenon_error *err) {
+  tenon_status status = begin_upload(p, err);
+  if (!status) status = tn_s3_host->http->new_lane(p->ctx, p->s->http, &p->lane, err);
+  if (!status) status = send_parts(p, first, err);
+  if (!status) status = complete(p, ret, err);
+  for (int i = 0; i < MAX_SLOTS; i++) forget_exchange(&p->slots[i]);
+  if (p->lane) tn_s3_host->http->free_lane(p->lane);
+  if (status) abort_upload(p);
+  return status;
+}
+
+/* ---- All ---- */
+
+/* At most 10,000 parts, all of one size: some services want that. */
+static size_t choose_part_size(int64_t length) {
+  int64_t size = TN_S3_PART, least = length / MAX_PARTS + 1;
+  while (size < least) size *= 2;
+  return (size_t)size;
+}
+
+static tenon_status put_body(putting *p, tenon_object *ret, tenon_error *err) {
+  slot *first = &p->slots[0];
+  p->part_size = choose_part_size(p->request->body->length);
+  tenon_status status = read_part(p, first, p->part_size, err);
+  if (status) return status;
+  return first->size < p->part_size ? put_at_once(p, first, ret, err) : put_in_parts(p, first, ret, err);
+}
+
+tenon_status tn_s3_put(tenon_ctx *ctx, void *session, const tenon_put *request, tenon_object *ret, tenon_error *err) {
+  tn_s3 *s = session;
+  tenon_status status = tn_s3_check_key(&request->key, err);
+  if (!status && (request->if_absent || request->if_match)) status = tn_s3_need_conditions(ctx, s, err);
+  putting *p = status ? NULL : tn_alloc(sizeof *p);
+  if (!status && !p) status = tn_no_memory(err);
+  if (!status) {
+    p->ctx = ctx;
+    p->s = s;
+    p->request = request;
+    p->next_number = 1;
+    p->window = s->config->connections > MAX_SLOTS ? MAX_SLOTS : (int)s->config->connections;
+    for (int i = 0; i < MAX_SLOTS; i++) {
+      p->slots[i].p = p;
+      tn_str_init(&p->slots[i].refusal, TN_S3_MAX_ERROR);
+    }
+    status = put_body(p, ret, err);
+    for (int i = 0; i < MAX_SLOTS; i++) {
+      tn_free(p->slots[i].data);
+      tn_str_release(&p->slots[i].refusal);
+    }
+    tn_free(p->etags);
+    tn_free(p);
+  }
+  request->body->close(request->body->self);
+  return status;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Amazon S3 and all that speak its protocol: objects in a bucket. */
+#include "s3.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+const tenon_host *tn_s3_host;
+
+static const char *const path_styles[] = {"auto", "yes", "no", NULL};
+
+static const tenon_param params[] = {
+    {TENON_STRING(tn_s3_config, bucket), .key = "bucket", .label = "Bucket", .flags = TENON_REQUIRED,
+     .help = "the bucket whose objects these are"},
+    {TENON_STRING(tn_s3_config, region), .key = "region", .label = "Region", .env = "AWS_REGION",
+     .help = "where the bucket is: eu-central-1; asked of the service when it is not given"},
+    {TENON_STRING(tn_s3_config, access_key_id), .key = "access_key_id", .label = "Access key ID", .flags = TENON_SECRET,
+     .env = "AWS_ACCESS_KEY_ID", .help = "without it only what is public can be read", .aliases = "aws_access_key_id"},
+    {TENON_STRING(tn_s3_config, secret_access_key), .key = "secret_access_key", .label = "Secret access key",
+     .flags = TENON_SECRET, .env = "AWS_SECRET_ACCESS_KEY", .help = "the secret that belongs to it",
+     .aliases = "aws_secret_access_key"},
+    {TENON_STRING(tn_s3_config, session_token), .key = "session_token", .label = "Session token", .flags = TENON_SECRET,
+     .env = "AWS_SESSION_TOKEN", .help = "of temporary credentials", .aliases = "aws_session_token"},
+    {TENON_STRING(tn_s3_config, endpoint), .key = "endpoint", .label = "Endpoint", .env = "AWS_ENDPOINT_URL",
+     .help = "another service than Amazon's: https://minio.example.com:9000", .aliases = "endpoint_url"},
+    {TENON_ENUM(tn_s3_config, path_style), .key = "path_style", .label = "Path style", .flags = TENON_ADVANCED,
+     .default_value = "auto", .choices = path_styles,
+     .help = "whether the bucket stands in the path rather than in the host's name; auto: where an endpoint is given"},
+    {TENON_INTEGER(tn_s3_config, connections), .key = "connections", .label = "Connections", .flags = TENON_ADVANCED,
+     .default_value = "4", .min = 1, .max = 16, .help = "parts of one object under way at once"},
+    {TENON_FILE(tn_s3_config, ca), .key = "ca", .label = "CA certificates", .group = "TLS", .flags = TENON_ADVANCED,
+     .env = "AWS_CA_BUNDLE", .help = "trusted instead of the system's, in PEM"},
+    {TENON_BOOLEAN(tn_s3_config, insecure), .key = "insecure", .label = "Take any certificate", .group = "TLS",
+     .flags = TENON_ADVANCED, .default_value = "false", .help = "do not verify who the service is"},
+    {TENON_STRING(tn_s3_config, proxy), .key = "proxy", .label = "Proxy", .group = "Network", .flags = TENON_ADVANCED | TENON_SECRET,
+     .help = "http://user:password@host:port; none when it is not given"},
+    TN_FILE_PARAMS(tn_s3_config, files),
+};
+
+/* ---- URLs: s3://bucket, s3://bucket/key?region=eu-central-1 ---- */
+
+typedef tenon_status (*set_fn)(void *arg, const char *key, const char *value, tenon_error *err);
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool decode(const char *from, size_t size, tn_str *to) {
+  tn_str_clear(to);
+  for (size_t i = 0; i < size; i++) {
+    char c = from[i];
+    if (c == '%') {
+      if (size - i < 3 || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0) return false;
+      c = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
+      i += 2;
+      if (!c) return false;
+    }
+    if (!tn_str_putc(to, c)) return false;
+  }
+  return true;
+}
+
+static tenon_status set_decoded(const char *key, size_t key_size, const char *value, size_t value_size, set_fn set,
+                                void *arg, tenon_error *err) {
+  enum { MAX_TEXT = 64 << 10 };
+  tn_str k, v;
+  tn_str_init(&k, MAX_TEXT);
+  tn_str_init(&v, MAX_TEXT);
+  tenon_status status = decode(key, key_size, &k) && decode(value, value_size, &v)
+                            ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
+                            : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
+                                         "the URL has a percent sign without two hexadecimal digits behind it");
+  tn_str_release(&k);
+  tn_str_release(&v);
+  return status;
+}
+
+static tenon_status parse_url(const char *url, set_fn set, void *arg, tenon_error *err) {
+  const char *bucket = strstr(url, "://") + 3, *path = bucket + strcspn(bucket, "/?"), *query = path + strcspn(path, "?");
+  size_t size = (size_t)(path - bucket);
+  if (memchr(bucket, '@', size) || memchr(bucket, ':', size))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "give the keys as parameters: access_key_id=$ENV:AWS_ACCESS_KEY_ID in tenon.yaml",
+                      "the URL has more than a bucket's name before its path");
+  tenon_status status = size ? set_decoded("bucket", 6, bucket, size, set, arg, err) : TENON_OK;
+  if (!status && query - path > 1)
+    status = set_decoded(TENON_URL_TABLE, strlen(TENON_URL_TABLE), path + 1, (size_t)(query - path) - 1, set, arg, err);
+  query += *query == '?';
+  while (!status && *query) {
+    size_t end = strcspn(query, "&"), key = strcspn(query, "=&"), skip = key + (key < end);
+    if (end) status = set_decoded(query, key, query + skip, end - skip, set, arg, err);
+    query += end + (query[end] == '&');
+  }
+  return status;
+}
+
+/* ---- Where it is ---- */
+
+static tenon_status check_bucket(const char *bucket, tenon_error *err) {
+  size_t size = strlen(bucket);
+  bool ok = size >= 1 && size <= 255;
+  for (const char *c = bucket; ok && *c; c++)
+    ok = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._", *c);
+  if (ok) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "check the bucket's name: letters, digits, -, . and _",
+                    "%s cannot be the name of a bucket", bucket);
+}
+
+static tenon_status bad_endpoint(const char *endpoint, tenon_error *err) {
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write it as https://host or http://host:port, without a path",
+                    "the endpoint %s is not one", endpoint);
+}
+
+static tenon_status take_endpoint(tn_s3 *s, const char *endpoint, tenon_error *err) {
+  bool tls = strncasecmp(endpoint, "https://", 8) == 0;
+  if (!tls && strncasecmp(endpoint, "http://", 7) != 0) return bad_endpoint(endpoint, err);
+  const char *host = endpoint + (tls ? 8 : 7);
+  size_t size = strcspn(host, "/?#");
+  bool plain = strspn(host + size, "/") == strlen(host + size) && size > 0 && size < 250;
+  for (size_t i = 0; plain && i < size; i++)
+    plain = (unsigned char)host[i] > ' ' && (unsigned char)host[i] < 0x7F && !strchr("@\\%\"<>", host[i]);
+  if (!plain) return bad_endpoint(endpoint, err);
+  s->scheme = tls ? "https" : "http";
+  const char *usual = tls ? ":443" : ":80";
+  size_t port = strlen(usual);
+  if (size > port && strncmp(host + size - port, usual, port) == 0) size -= port;
+  snprintf(s->host, sizeof s->host, "%.*s", (int)size, host);
+  return TENON_OK;
+}
+
+/* Certificates of s3.REGION.amazonaws.com cover one label alone, so names with dots stay in the path. */
+static bool wants_path_style(const tn_s3_config *c) {
+  if (strcmp(c->path_style, "auto") != 0) return strcmp(c->path_style, "yes") == 0;
+  return c->endpoint || strchr(c->bucket, '.') || strchr(c->bucket, '_');
+}
+
+static void put_bucket_before(tn_s3 *s) {
+  char host[sizeof s->host];
+  snprintf(host, sizeof host, "%s", s->host);
+  snprintf(s->host, sizeof s->host, "%.63s.%.250s", s->config->bucket, host);
+}
+
+static tenon_status locate(tn_s3 *s, tenon_error *err) {
+  const tn_s3_config *c = s->config;
+  tenon_status status = check_bucket(c->bucket, err);
+  if (status) return status;
+  snprintf(s->region, sizeof s->region, "%s", c->region && *c->region ? c->region : "us-east-1");
+  s->is_path_style = wants_path_style(c);
+  if (c->endpoint && *c->endpoint) {
+    status = take_endpoint(s, c->endpoint, err);
+  } else {
+    s->scheme = "https";
+    snprintf(s->host, sizeof s->host, "s3.%s.amazonaws.com", s->region);
+  }
+  if (!status && !s->is_path_style) put_bucket_before(s);
+  return status;
+}
+
+/* ---- Opening ---- */
+
+static tenon_status take_keys(tn_s3 *s, tenon_error *err) {
+  const tn_s3_config *c = s->config;
+  bool id = c->access_key_id && *c->access_key_id, secret = c->secret_access_key && *c->secret_access_key;
+  if (id != secret)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give both, or none for what is public",
+                      "%s is given without %s", id ? "access_key_id" : "secret_access_key",
+                      id ? "secret_access_key" : "access_key_id");
+  s->is_anonymous = !id;
+  const tn_sigv4_credentials keys = {.access_key_id = c->access_key_id, .secret_access_key = c->secret_access_key,
+                                     .session_token = c->session_token && *c->session_token ? c->session_token : NULL};
+  return id ? tn_sigv4_init(&s->signer, &keys, s->region, "s3", TN_SIGV4_S3, err) : TENON_OK;
+}
+
+/* A session that can make requests; none is made. */
+static tenon_status make_session(tenon_ctx *ctx, const void *config, tn_s3 **ret, tenon_error *err) {
+  tn_s3 *s = tn_alloc(sizeof *s);
+  if (!s) return tn_no_memory(err);
+  s->config = config;
+  const tenon_http_options options = {.struct_size = sizeof options, .insecure = s->config->insecure,
+                                      .ca = s->config->ca.data, .ca_size = s->config->ca.size, .proxy = s->config->proxy};
+  tenon_status status = locate(s, err);
+  if (!status) status = take_keys(s, err);
+  if (!status) status = tn_s3_host->http->new_client(ctx, &options, &s->http, err);
+  if (status) {
+    if (!s->is_anonymous && s->signer.service) tn_sigv4_release(&s->signer);
+    tn_free(s);
+    return status;
+  }
+  *ret = s;
+  return TENON_OK;
+}
+
+static void close_session(void *session) {
+  tn_s3 *s = session;
+  tn_s3_host->http->free_client(s->http);
+  if (!s->is_anonymous) tn_sigv4_release(&s->signer);
+  tn_free(s);
+}
+
+/* Amazon says where a bucket is to anybody, in the reply to HEAD. */
+static tenon_status discover_region(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
+  tenon_http_reply reply;
+  tenon_http_request r = TENON_HTTP_REQUEST_INIT;
+  tn_str url;
+  tn_str_init(&url, 1024);
+  bool ok = tn_str_printf(&url, "%s://%s", s->scheme, s->host) && tn_s3_path(s, NULL, &url);
+  r.method = "HEAD";
+  r.url = tn_str_text(&url);
+  tenon_status status = ok ? tn_s3_host->http->send(ctx, s->http, &r, &reply, err) : tn_no_memory(err);
+  if (!status) {
+    const char *region = tn_s3_host->http->header(reply.exchange, "x-amz-bucket-region");
+    if (region && strlen(region) < sizeof s->region) snprintf(s->region, sizeof s->region, "%s", region);
+    reply.body.close(reply.body.self);
+  }
+  tn_str_release(&url);
+  return status;
+}
+
+static tenon_status settle_region(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
+  char before[sizeof s->region], found[sizeof s->region];
+  if (s->config->endpoint || (s->config->region && *s->config->region)) return TENON_OK;
+  snprintf(before, sizeof before, "%s", s->region);
+  tenon_status status = discover_region(ctx, s, err);
+  if (status || strcmp(before, s->region) == 0) return status;
+  snprintf(found, sizeof found, "%s", s->region);
+  status = locate(s, err);
+  if (status) return status;
+  snprintf(s->region, sizeof s->region, "%s", found);
+  snprintf(s->host, sizeof s->host, "s3.%s.amazonaws.com", found);
+  if (!s->is_path_style) put_bucket_before(s);
+  return TENON_OK;
+}
+
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config, void **ret,
+                                 tenon_error *err) {
+  tn_s3 *s;
+  (void)provider;
+  tenon_status status = make_session(ctx, config, &s, err);
+  if (status) return status;
+  status = settle_region(ctx, s, err);
+  if (status) {
+    close_session(s);
+    return status;
+  }
+  *ret = s;
+  return TENON_OK;
+}
+
+/* ---- Test ---- */
+
+static tenon_status fail_step(tenon_test *t, tenon_status status, const tenon_error *err) {
+  tn_s3_host->step_end(t, TENON_FAILED, err->remedy, "%s", err->message);
+  return status;
+}
+
+/* host[:port] or [v6]:port */
+static uint16_t split_host(const tn_s3 *s, char host[256]) {
+  snprintf(host, 256, "%.255s", s->host[0] == '[' ? s->host + 1 : s->host);
+  char *end = s->host[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
+  const char *port = end ? strrchr(end, ':') : NULL;
+  long number = port ? strtol(port + 1, NULL, 10) : 0;
+  if (end) *end = 0;
+  return number > 0 && number < 65536 ? (uint16_t)number : strcmp(s->scheme, "https") == 0 ? 443 : 80;
+}
+
+static tenon_status step_reach(tenon_ctx *ctx, const tn_s3 *s, tenon_test *t, tenon_error *err) {
+  tenon_address addresses[8];
+  size_t count = 0;
+  char host[256];
+  int fd = -1;
+  if (s->config->proxy) return TENON_OK;
+  uint16_t port = split_host(s, host);
+  tn_s3_host->step_begin(t, "dns");
+  tenon_status status = tn_s3_host->resolve(ctx, host, port, addresses, 8, &count, err);
+  if (status) return fail_step(t, status, err);
+  tn_s3_host->step_end(t, TENON_PASSED, NULL, "%s is %s", host, addresses[0].text);
+  tn_s3_host->step_begin(t, "tcp");
+  for (size_t i = 0; i < count && fd < 0; i++) {
+    tenon_error why = TENON_ERROR_INIT;
+    status = tn_s3_host->connect(ctx, &addresses[i], -1, &fd, &why);
+    if (status && i + 1 == count) return *err = why, fail_step(t, status, err);
+  }
+  close(fd);
+  tn_s3_host->step_end(t, TENON_PASSED, NULL, "port %u answers", (unsigned)port);
+  return TENON_OK;
+}
+
+static const char *step_of(const tenon_error *err) {
+  switch (err->stage) {
+    case TENON_STAGE_TLS: return "tls";
+    case TENON_STAGE_AUTH: return "auth";
+    case TENON_STAGE_PERMISSION: return "permission";
+    default: return "probe";
+  }
+}
+
+/* One request shows all the rest; which step it fails at is known from its error alone. */
+static tenon_status step_rest(tenon_ctx *ctx, tn_s3 *s, tenon_test *t, tenon_error *err) {
+  bool tls = strcmp(s->scheme, "https") == 0;
+  tn_s3_request r = {.method = "GET"};
+  tn_str text;
+  char count[24] = "0";
+  tn_s3_query(&r, "list-type", "2");
+  tn_s3_query(&r, "max-keys", "1");
+  tn_str_init(&text, 2 * TN_S3_MAX_ERROR);
+  tn_s3_host->step_begin(t, tls ? "tls" : "auth");
+  tenon_status status = settle_region(ctx, s, err);
+  if (!status) status = tn_s3_send_for_text(ctx, s, &r, TN_S3_MAX_ERROR, &text, err);
+  bool past_tls = tls && (!status || err->stage != TENON_STAGE_TLS);
+  if (past_tls) {
+    tn_s3_host->step_end(t, TENON_PASSED, NULL, s->config->insecure ? "the certificate was not verified" : "the certificate is good");
+    tn_s3_host->step_begin(t, "auth");
+  }
+  bool past_auth = !status || (err->stage != TENON_STAGE_TLS && err->stage != TENON_STAGE_AUTH);
+  if (past_auth) {
+    tn_s3_host->step_end(t, TENON_PASSED, NULL, s->is_anonymous ? "as nobody" : "the keys are good");
+    tn_s3_host->step_begin(t, status ? step_of(err) : "probe");
+  }
+  if (!status) tn_s3_element(tn_str_text(&text), text.size, "KeyCount", count, sizeof count);
+  tn_str_release(&text);
+  if (status) return fail_step(t, status, err);
+  tn_s3_host->step_end(t, TENON_PASSED, NULL, strcmp(count, "0") ? "the bucket can be listed" : "the bucket can be listed, and is empty");
+  return TENON_OK;
+}
+
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config, tenon_test *ret,
+                         tenon_error *err) {
+  tenon_error own = TENON_ERROR_INIT;
+  tn_s3 *s;
+  (void)provider;
+  if (!err) err = &own;
+  tenon_status status = make_session(ctx, config, &s, err);
+  if (status) return status;
+  status = step_reach(ctx, s, ret, err);
+  if (!status) status = step_rest(ctx, s, ret, err);
+  if (!status) {
+    tn_s3_host->fact(ret, "region", "%s", s->region);
+    tn_s3_host->fact(ret, "endpoint", "%s://%s", s->scheme, s->host);
+  }
+  close_session(s);
+  return status;
+}
+
+/* ---- The provider ---- */
+
+static tenon_status init(const tenon_host *host, tenon_error *err) {
+  (void)err;
+  tn_s3_host = host;
+  return TENON_OK;
+}
+
+static const tenon_objects_ops objects = {
+    .struct_size = sizeof objects,
+    .list = tn_s3_list,
+    .stat = tn_s3_stat,
+    .get = tn_s3_get,
+    .put = tn_s3_put,
+    .copy = tn_s3_copy,
+    .remove = tn_s3_remove,
+    .presign = tn_s3_presign,
+};
+
+const tenon_provider tn_provider_s3 = {
+    .struct_size = sizeof tn_provider_s3,
+    .abi = TENON_ABI,
+    .kind = "s3",
+    .category = "storage",
+    .label = "Amazon S3",
+    .summary = "Objects in a bucket of Amazon S3, or of any service that speaks its protocol; CSV, Parquet and others as tables.",
+    .params = TENON_PARAMS(params),
+    .config_size = sizeof(tn_s3_config),
+    .traits = TENON_SHARED,
+    .init = init,
+    .parse_url = parse_url,
+    .test = test,
+    .open = open_session,
+    .close = close_session,
+    .objects = &objects,
+};

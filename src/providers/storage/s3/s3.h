@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kind s3, inside: Amazon S3 and all that speak its protocol.
+ * Source: Amazon S3 API reference, 2006-03-01.
+ *
+ *   s3.c        parameters, URLs, opening, the test; the provider itself
+ *   request.c   requests made, signed and sent
+ *   refusal.c   what the service's errors mean
+ *   stat.c      what is known of one object; conditions tried out before they are relied on
+ *   get.c       bytes of one version, by parallel ranges
+ *   put.c       put: at once, or in parts
+ *   change.c    copy, remove, presign
+ *   list.c      keys, page by page
+ */
+#ifndef TN_PROVIDERS_S3_H
+#define TN_PROVIDERS_S3_H
+
+#include <stdatomic.h>
+
+#include "arrow/build.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/sigv4.h"
+#include "providers/files/file_params.h"
+
+enum {
+  TN_S3_MAX_KEY = 1024,
+  TN_S3_MAX_HEADERS = 24,
+  TN_S3_MAX_QUERY = 8,
+  TN_S3_PART = 8 << 20,
+  TN_S3_MAX_ERROR = 64 << 10
+};
+
+typedef struct tn_s3_config {
+  uint64_t set;
+  const char *bucket, *region, *access_key_id, *secret_access_key, *session_token, *endpoint;
+  const char *path_style, *proxy;
+  tenon_blob ca;
+  bool insecure;
+  int64_t connections;
+  tn_file_params files;
+} tn_s3_config;
+
+/* Shared by threads: nothing in it changes after open but what is atomic or locked. */
+typedef struct tn_s3 {
+  const tn_s3_config *config;
+  tenon_http *http;
+  tn_sigv4 signer;
+  bool is_anonymous, is_path_style;
+  const char *scheme;
+  char host[320];            /* with the port, where it is not the scheme's own */
+  char region[64];
+  atomic_int conditions;     /* tn_s3_conditions */
+} tn_s3;
+
+extern const tenon_host *tn_s3_host;
+
+/* ---- request.c ---- */
+
+typedef struct tn_s3_request {
+  const char *method;
+  const tenon_key_bytes *key;              /* NULL: the bucket */
+  tn_sigv4_pair query[TN_S3_MAX_QUERY], headers[TN_S3_MAX_HEADERS];
+  size_t query_count, header_count;
+  const void *data;
+  size_t data_size;
+  const char *payload_hash;                /* NULL: by what data is */
+  int64_t max_reply;                       /* 0: of a small reply */
+} tn_s3_request;
+
+/* A request ready to be sent; it has to live as long as its exchange. */
+typedef struct tn_s3_prepared {
+  tenon_http_request http;
+  tenon_http_header headers[TN_S3_MAX_HEADERS + 4];
+  tn_sigv4_signed signature;
+  tn_str url;
+} tn_s3_prepared;
+
+void tn_s3_query(tn_s3_request *, const char *name, const char *value);
+void tn_s3_header(tn_s3_request *, const char *name, const char *value);   /* lower case */
+
+tenon_status tn_s3_prepare(tn_s3 *, const tn_s3_request *, tn_s3_prepared *ret, tenon_error *);
+void tn_s3_prepared_release(tn_s3_prepared *);
+
+/* An answered request; refusals are failures. */
+typedef struct tn_s3_reply {
+  tn_s3_prepared prepared;
+  tenon_http_reply http;
+} tn_s3_reply;
+
+tenon_status tn_s3_send(tenon_ctx *, tn_s3 *, const tn_s3_request *, tn_s3_reply *ret, tenon_error *);
+void tn_s3_reply_release(tn_s3_reply *);
+/* The whole body, at most `max`; the reply is released. */
+tenon_status tn_s3_send_for_text(tenon_ctx *, tn_s3 *, const tn_s3_request *, size_t max, tn_str *ret,
+                                 tenon_error *);
+const char *tn_s3_header_of(const tn_s3_reply *, const char *name);
+
+tenon_status tn_s3_check_key(const tenon_key_bytes *, tenon_error *);
+/* The path of a URL: /bucket/key, encoded. */
+bool tn_s3_path(const tn_s3 *, const tenon_key_bytes *key, tn_str *path);
+
+/* ---- refusal.c ---- */
+
+/* What a reply that is no success means; text is its body. */
+tenon_status tn_s3_refused(const tn_s3 *, const tenon_http_exchange *, const char *text, size_t size,
+                           tenon_error *);
+/* The service's own error in a reply with status 200, as some operations have it; OK: there is none. */
+tenon_status tn_s3_error_within(const tn_s3 *, const tenon_http_exchange *, const char *text, size_t size,
+                                tenon_error *);
+/* The text of the first element of that name; false: there is none. */
+bool tn_s3_element(const char *xml, size_t size, const char *name, char *ret, size_t room);
+
+/* ---- stat.c ---- */
+
+void tn_s3_describe(const tenon_http_exchange *, tenon_object *ret);
+/* "Wed, 12 Oct 2009 17:50:00 GMT" in microseconds since 1970. */
+bool tn_s3_parse_date(const char *text, int64_t *ret_us);
+tenon_status tn_s3_stat(tenon_ctx *, void *session, const tenon_key_bytes *, tenon_object *ret, tenon_error *);
+
+typedef enum tn_s3_conditions { TN_S3_UNTRIED = 0, TN_S3_KEPT, TN_S3_IGNORED } tn_s3_conditions;
+/* UNSUPPORTED if the service takes a condition and does not keep it. */
+tenon_status tn_s3_need_conditions(tenon_ctx *, tn_s3 *, tenon_error *);
+
+/* ---- the other operations ---- */
+
+tenon_status tn_s3_get(tenon_ctx *, void *session, const tenon_get *, tenon_got *ret, tenon_error *);
+tenon_status tn_s3_put(tenon_ctx *, void *session, const tenon_put *, tenon_object *ret, tenon_error *);
+tenon_status tn_s3_copy(tenon_ctx *, void *session, const tenon_objects_copy *, tenon_object *ret, tenon_error *);
+tenon_status tn_s3_remove(tenon_ctx *, void *session, const tenon_delete *, tenon_deleted *ret, tenon_error *);
+tenon_status tn_s3_presign(tenon_ctx *, void *session, const tenon_presign *, tenon_presigned *ret, tenon_error *);
+tenon_status tn_s3_list(tenon_ctx *, void *session, const tenon_objects_list *, tenon_stream *ret, tenon_error *);
+
+#endif

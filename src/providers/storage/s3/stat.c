@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "s3.h"
+
+bool tn_s3_parse_date(const char *text, int64_t *ret_us) {
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  struct tm t = {0};
+  char month[4];
+  int end = 0;
+  if (sscanf(text, "%*3c, %2d %3s %4d %2d:%2d:%2d GMT%n", &t.tm_mday, month, &t.tm_year, &t.tm_hour, &t.tm_min,
+             &t.tm_sec, &end) != 6 || !end)
+    return false;
+  const char *at = strstr(months, month);
+  if (!at || (at - months) % 3) return false;
+  t.tm_mon = (int)(at - months) / 3;
+  t.tm_year -= 1900;
+  *ret_us = (int64_t)timegm(&t) * 1000000;
+  return true;
+}
+
+static void copy_header(const tenon_http_exchange *x, const char *name, char *ret, size_t room) {
+  const char *value = tn_s3_host->http->header(x, name);
+  if (value && strlen(value) < room) snprintf(ret, room, "%s", value);
+}
+
+/* bytes 0-99/12345, or the whole length. */
+static int64_t size_of(const tenon_http_exchange *x) {
+  const char *range = tn_s3_host->http->header(x, "content-range");
+  const char *slash = range ? strchr(range, '/') : NULL;
+  const char *text = slash ? slash + 1 : tn_s3_host->http->header(x, "content-length");
+  char *end;
+  if (!text || *text < '0' || *text > '9') return -1;
+  long long size = strtoll(text, &end, 10);
+  return *end ? -1 : size;
+}
+
+void tn_s3_describe(const tenon_http_exchange *x, tenon_object *ret) {
+  const char *modified = tn_s3_host->http->header(x, "last-modified");
+  ret->size = size_of(x);
+  if (!modified || !tn_s3_parse_date(modified, &ret->modified_us)) ret->modified_us = INT64_MIN;
+  copy_header(x, "etag", ret->etag, sizeof ret->etag);
+  copy_header(x, "content-type", ret->content_type, sizeof ret->content_type);
+}
+
+tenon_status tn_s3_stat(tenon_ctx *ctx, void *session, const tenon_key_bytes *key, tenon_object *ret, tenon_error *err) {
+  tn_s3_request r = {.method = "HEAD", .key = key};
+  tn_s3_reply reply;
+  tenon_status status = tn_s3_send(ctx, session, &r, &reply, err);
+  if (status) return status;
+  tn_s3_describe(reply.http.exchange, ret);
+  tn_s3_reply_release(&reply);
+  return TENON_OK;
+}
+
+/* ---- Conditions ---- */
+
+static tenon_status put_probe(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key, bool if_absent, tenon_error *err) {
+  tn_s3_request r = {.method = "PUT", .key = key, .data = "", .data_size = 0};
+  tn_s3_reply reply;
+  if (if_absent) tn_s3_header(&r, "if-none-match", "*");
+  tenon_status status = tn_s3_send(ctx, s, &r, &reply, err);
+  if (!status) tn_s3_reply_release(&reply);
+  return status;
+}
+
+static void remove_probe(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key) {
+  tn_s3_request r = {.method = "DELETE", .key = key};
+  tn_s3_reply reply;
+  if (tn_s3_send(ctx, s, &r, &reply, NULL) == TENON_OK) tn_s3_reply_release(&reply);
+}
+
+/* An empty object is put twice, the second time only if it is absent. */
+static tenon_status try_out(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
+  char name[64];
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  int size = snprintf(name, sizeof name, ".tenon-probe-%lld-%ld-%p", (long long)now.tv_sec, now.tv_nsec, (void *)s);
+  const tenon_key_bytes key = {name, (size_t)size};
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = put_probe(ctx, s, &key, false, err);
+  if (status) return status;
+  status = put_probe(ctx, s, &key, true, &why);
+  remove_probe(ctx, s, &key);
+  atomic_store(&s->conditions, status == TENON_CONFLICT ? TN_S3_KEPT : TN_S3_IGNORED);
+  return TENON_OK;
+}
+
+tenon_status tn_s3_need_conditions(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
+  tenon_status status = atomic_load(&s->conditions) == TN_S3_UNTRIED ? try_out(ctx, s, err) : TENON_OK;
+  if (status || atomic_load(&s->conditions) == TN_S3_KEPT) return status;
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "put without the condition, or use a service that keeps it",
+                    "%s: the service at %s overwrites objects that are there, whatever is asked", s->config->bucket, s->host);
+}
