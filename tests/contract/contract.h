@@ -23,6 +23,7 @@ typedef struct contract_kind {
   const char *const *broken;
   const char *secret;
   tenon_status broken_code;
+  bool opens_lazily;                     /* what is wrong shows at the first operation, not when it is opened */
 
   /* tables: one of the fixture, with a column of unique values that are not NULL, at least 200 rows,
    * and columns of as many types as the kind has. */
@@ -30,6 +31,7 @@ typedef struct contract_kind {
   const char *key_column;
   int64_t row_count;
   const char *query;                     /* the same rows, in the system's own language */
+  bool lists_unsorted;                   /* objects: the server of the fixture does not keep to bytewise order */
   bool can_order;                        /* by any column, with a key to go on after */
   const char *statement;                 /* for execute: does something harmless */
 } contract_kind;

@@ -260,6 +260,48 @@ static void drop_postgresql(void) { run_psql(getenv("TENON_PG_URL"), "drop table
 static const char *const postgresql_operations[] = {"tables.list", "tables.describe", "tables.read",
                                                     NULL};
 
+/* ---- s3: objects in a bucket, and tables by the adapter ---- */
+
+static void set_keys(tn_settings *s) {
+  set(s, "bucket", getenv("TENON_S3_BUCKET"));
+  set(s, "region", "us-east-1");
+  set(s, "endpoint", getenv("TENON_S3_ENDPOINT"));
+  set(s, "access_key_id", getenv("TENON_S3_ACCESS_KEY_ID"));
+  set(s, "secret_access_key", getenv("TENON_S3_SECRET_ACCESS_KEY"));
+}
+
+static bool by_curl(const char *arguments) {
+  char command[1000];
+  snprintf(command, sizeof command,
+           "curl -sS -f --aws-sigv4 aws:amz:us-east-1:s3 --user %s:%s -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "
+           "%s %s/%s/items.csv",
+           getenv("TENON_S3_ACCESS_KEY_ID"), getenv("TENON_S3_SECRET_ACCESS_KEY"), arguments,
+           getenv("TENON_S3_ENDPOINT"), getenv("TENON_S3_BUCKET"));
+  return system(command) == 0;
+}
+
+static bool setup_s3(tn_settings *s) {
+  char upload[300];
+  tn_settings unused;
+  if (!getenv("TENON_S3_ENDPOINT")) return false;
+  tn_settings_init(&unused);
+  bool made = setup_files(&unused);
+  tn_settings_release(&unused);
+  snprintf(upload, sizeof upload, "-T %s", in_folder("items.csv"));
+  if (!made || !by_curl(upload)) return false;
+  set_keys(s);
+  return true;
+}
+
+static void drop_s3(void) {
+  by_curl("-X DELETE");
+  drop_folder();
+}
+
+static const char *const s3_operations[] = {"tables.list", "tables.describe", "tables.read", "objects.list",
+                                            "objects.stat", "objects.get", "objects.put", "objects.copy",
+                                            "objects.remove", "objects.presign", NULL};
+
 int main(void) {
   if (tn_registry_new(&registry, NULL)) abort();
   contract_kind kinds[] = {
@@ -277,6 +319,11 @@ int main(void) {
        .broken = (const char *const[]){"root", "/nowhere/at/all", NULL}, .broken_code =
            TENON_NOT_FOUND,
        .table = {.table = "items.csv"}, .key_column = "id", .row_count = ROWS},
+      {.name = "s3", .provider = &tn_provider_s3, .setup = setup_s3, .teardown = drop_s3,
+       .operations = s3_operations,
+       .broken = (const char *const[]){"secret_access_key", "canary-wrong", NULL}, .secret = "canary",
+       .broken_code = TENON_UNAUTHENTICATED, .table = {.table = "items.csv"}, .key_column = "id",
+       .row_count = ROWS, .opens_lazily = true, .lists_unsorted = getenv("TENON_S3_UNSORTED") != NULL},
       {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql,
        .teardown = drop_postgresql,
        .operations = postgresql_operations, .broken = (const char *const[]){"password",

@@ -278,7 +278,7 @@ static tenon_status try_empty(getting *g, const tenon_get *request, tenon_error 
   tenon_object object = {.struct_size = sizeof object, .size = -1};
   tenon_status status = tn_s3_stat(g->ctx, g->s, &g->key, &object, err);
   if (status) return status;
-  if (request->offset > object.size || (request->offset == object.size && object.size > 0))
+  if (request->offset > object.size)
     return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "ask for a range within its size",
                       "the range begins at %" PRId64 ", and the object has %" PRId64 " bytes", request->offset, object.size);
   if (request->if_match && strcmp(request->if_match, object.etag) != 0)

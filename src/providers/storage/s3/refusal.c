@@ -93,6 +93,7 @@ static tenon_status fail(const tn_s3 *s, const tenon_http_exchange *x, const cha
                          const char *code, tenon_error *err) {
   char said[300] = "";
   tn_s3_element(text, size, "Message", said, sizeof said);
+  for (size_t n = strlen(said); n && said[n - 1] == '.';) said[--n] = 0;
   const meaning *m = find_meaning(code);
   if (!m) return tn_s3_host->http->refused(x, *said ? said : code, NULL, err);
   bool first = err && !err->code;

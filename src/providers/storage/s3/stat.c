@@ -46,10 +46,25 @@ void tn_s3_describe(const tenon_http_exchange *x, tenon_object *ret) {
   copy_header(x, "content-type", ret->content_type, sizeof ret->content_type);
 }
 
+/* A refused HEAD has no body to say why: one byte is asked for, whose refusal does. */
+static tenon_status ask_why(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key, const tenon_error *why, tenon_error *err) {
+  tn_s3_request r = {.method = "GET", .key = key};
+  tn_s3_reply reply;
+  tenon_error said = TENON_ERROR_INIT;
+  tn_s3_header(&r, "range", "bytes=0-0");
+  tenon_status status = tn_s3_send(ctx, s, &r, &reply, &said);
+  if (!status) tn_s3_reply_release(&reply);
+  if (err && !err->code) *err = status ? said : *why;
+  return status ? status : why->code;
+}
+
 tenon_status tn_s3_stat(tenon_ctx *ctx, void *session, const tenon_key_bytes *key, tenon_object *ret, tenon_error *err) {
   tn_s3_request r = {.method = "HEAD", .key = key};
   tn_s3_reply reply;
-  tenon_status status = tn_s3_send(ctx, session, &r, &reply, err);
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tn_s3_send(ctx, session, &r, &reply, &why);
+  if (status && (why.vendor_code == 403 || why.vendor_code == 400)) return ask_why(ctx, session, key, &why, err);
+  if (status && err && !err->code) *err = why;
   if (status) return status;
   tn_s3_describe(reply.http.exchange, ret);
   tn_s3_reply_release(&reply);
