@@ -191,6 +191,7 @@ def test_what_a_stranger_wrote(tenon, pg, tmp_path):
     for parameters, word in [
         ({"sslrootcert": not_pem}, "sslrootcert is not PEM"), ({"sslcert": not_pem}, "sslcert is not PEM"), ({"sslrootcert": broken}, "sslrootcert cannot be used"),
         ({"sslcert": broken, "sslkey": key}, "sslcert cannot be used"), ({"sslcert": good, "sslkey": broken}, "sslkey cannot be used"),
+        ({"sslcert": good}, "sslcert is given without sslkey"), ({"sslkey": key}, "sslkey is given without sslcert"),
     ]:
         error = tenon.error("test", url_of(pg, sslmode="verify-full" if "sslrootcert" in parameters else "require", **parameters))
         assert error["code"] == "CONFIG" and word in error["message"] and "/proc" not in error["message"], error

@@ -77,6 +77,11 @@ static tenon_status files_init(tn_pg_files *f, const tn_pg_config *c, tenon_erro
                                    sizeof f->root, err);
   if (!status) status = write_file("sslcert", c->sslcert, &f->fds[1], f->cert, sizeof f->cert, err);
   if (!status) status = write_file("sslkey", c->sslkey, &f->fds[2], f->key, sizeof f->key, err);
+  if (!status && !c->sslcert.size != !c->sslkey.size)
+    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "give both: a client certificate is used with its key",
+                        c->sslcert.size ? "sslcert is given without sslkey"
+                                        : "sslkey is given without sslcert");
   if (status) files_release(f);
   else if (c->sslrootcert.size == 0) f->system_root = system_root(f->root, sizeof f->root);
   return status;
