@@ -24,7 +24,7 @@ static const char *const about_targets =
     "\n"
     "A password is better not on a command line, where other users can see it. $ENV:NAME stands "
     "for a variable's value, "
-    "$FILE:PATH for a file's content, in URLs as in tenon.yaml: "
+    "$FILE:PATH for a file's content, in URLs (where a / of the path is %2F) as in tenon.yaml: "
     "'postgresql://app:$ENV:SHOP_PASSWORD@db/shop'\n"
     "\n"
     "  connectors:                   tenon.yaml\n"

@@ -108,6 +108,30 @@ static tenon_status parse_table(tn_target *t, const char *text, tenon_error *err
 
 /* ---- URLs ---- */
 
+static bool is_port(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (!isdigit((unsigned char)text[i])) return false;
+  return true;
+}
+
+static size_t last_at(const char *text, size_t size) {
+  while (size > 0 && text[size] != '@') size--;
+  return size;
+}
+
+/* Something:something else than a port, before the first / or ? at `size`: hardly host:port. */
+static bool has_odd_port(const char *authority, size_t size) {
+  size_t colon = strcspn(authority, ":");
+  return colon < size && authority[0] != '[' && !memchr(authority, ',', size) &&
+         !is_port(authority + colon + 1, size - colon - 1);
+}
+
+/* user:pass/word@host: the / ended the host part before the @ did. */
+static bool is_cut_login(const char *authority) {
+  size_t size = strcspn(authority, "/?");
+  return has_odd_port(authority, size) && !memchr(authority, '@', size) && strchr(authority + size, '@');
+}
+
 /* The colon before a table: the last one outside of quotes behind the authority, which holds host:port. */
 static const char *url_separator(const char *behind_scheme) {
   const char *c = behind_scheme + strcspn(behind_scheme, "/?"), *found = NULL;
@@ -120,6 +144,10 @@ static const char *url_separator(const char *behind_scheme) {
 
 static tenon_status parse_url(tn_target *t, const char *text, size_t scheme, tenon_error *err) {
   const char *colon = url_separator(text + scheme + 3);
+  if (colon && is_cut_login(text + scheme + 3))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "percent-encode user and password: / is %2F, ? is %3F, : is %3A, and so it is in $FILE:%2Fpath",
+                      "target: the URL has a / or ? in its user or password, which ends the host part");
   size_t size = colon ? (size_t)(colon - text) : strlen(text);
   char *name = tn_arena_strndup(&t->arena, text, scheme);
   t->base = tn_arena_strndup(&t->arena, text, size);
@@ -200,22 +228,11 @@ static void redact_pairs(const char *text, tn_str *out) {
   }
 }
 
-static bool is_port(const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++)
-    if (!isdigit((unsigned char)text[i])) return false;
-  return true;
-}
-
-static size_t last_at(const char *text, size_t size) {
-  while (size > 0 && text[size] != '@') size--;
-  return size;
-}
-
 /* user:password@, whatever the password has in it, and host:port whose port is none, since somebody
  * may have left out the host. Rather too much is hidden than too little. */
 static size_t redact_authority(const char *text, tn_str *out) {
   size_t plain = strcspn(text, "/?"), end = last_at(text, strcspn(text, "?")), colon = strcspn(text, ":");
-  bool is_odd = colon < plain && text[0] != '[' && !memchr(text, ',', plain) && !is_port(text + colon + 1, plain - colon - 1);
+  bool is_odd = has_odd_port(text, plain);
   if (!end && is_odd) end = last_at(text, strlen(text));
   if (!end && !is_odd) return 0;
   if (!end) end = plain;
