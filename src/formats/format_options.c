@@ -164,3 +164,24 @@ tenon_status tn_option_set(tn_format_options *options, uint32_t use, const char 
   *(const char **)member = value;
   return TENON_OK;
 }
+
+/* ---- Whose it is ---- */
+
+static bool has_word(const char *words, const char *word) {
+  size_t n = strlen(word);
+  for (const char *at = words; *at; at += strspn(at, " ")) {
+    size_t size = strcspn(at, " ");
+    if (size == n && memcmp(at, word, n) == 0) return true;
+    at += size;
+  }
+  return false;
+}
+
+tenon_status tn_option_check(const char *key, const char *format, tenon_error *err) {
+  const tn_option *o = find(TN_OPTION_READS | TN_OPTION_WRITES, key);
+  if (!o || has_word(o->formats, format)) return TENON_OK;
+  char remedy[80];
+  snprintf(remedy, sizeof remedy, "leave it out; it is an option of %s", o->formats);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy,
+                    "%s is no option of files of the format %s", key, format);
+}

@@ -25,5 +25,7 @@ const tn_option *tn_option_at(size_t i);   /* NULL behind the last */
 /* Sets one option as a person wrote it. The value is borrowed. use: what it is to be used for. CONFIG
  * names the nearest key, or what the value has to be. */
 tenon_status tn_option_set(tn_format_options *, uint32_t use, const char *key, const char *value, tenon_error *err);
+/* CONFIG: there is an option of this key, but not for files of this format. */
+tenon_status tn_option_check(const char *key, const char *format, tenon_error *err);
 
 #endif

@@ -367,6 +367,9 @@ static tenon_status choose_file(tn_encoder *w, int fd, tenon_error *err) {
 static tenon_status check_options(const tn_format_options *o, tenon_error *err) {
   static const char *const codecs[] = {"zstd", "snappy", "none", "gzip", "lz4", "brotli"};
   if (!o->compression) return TENON_OK;
+  if (o->compression_level && strcmp(o->compression, "zstd") != 0)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave compression_level out, or use compression=zstd",
+                      "compression_level is of zstd, not of %.60s", o->compression);
   for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
     if (strcmp(o->compression, codecs[i]) == 0) return TENON_OK;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "use zstd, snappy or none", "compression %s is not known", o->compression);

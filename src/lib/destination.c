@@ -79,6 +79,17 @@ static tenon_status find_path(const char *to, tn_target *ret, tenon_error *err) 
   return status;
 }
 
+static tenon_status set_options(tn_destination *d, const tenon_copy_options *options,
+                                tenon_error *err) {
+  tenon_status status = TENON_OK;
+  for (size_t i = 0; i < options->to_count && !status; i++) {
+    const tenon_setting *s = &options->to_settings[i];
+    status = tn_option_check(s->key, d->format->name, err);
+    if (!status) status = tn_option_set(&d->options, TN_OPTION_WRITES, s->key, s->value, err);
+  }
+  return status;
+}
+
 tenon_status tn_destination_init(tn_destination *ret, const char *to,
                                  const tenon_copy_options *options, int64_t memory,
                                  tenon_error *err) {
@@ -94,9 +105,7 @@ tenon_status tn_destination_init(tn_destination *ret, const char *to,
     if (!status) made.path = made.target.base;
   }
   if (!status) status = find_format(options->format, made.path, &made.format, err);
-  for (size_t i = 0; i < options->to_count && !status; i++)
-    status = tn_option_set(&made.options, TN_OPTION_WRITES, options->to_settings[i].key,
-                           options->to_settings[i].value, err);
+  if (!status) status = set_options(&made, options, err);
   /* the other half is for what reads */
   if (memory > 0) made.options.memory = memory / 2;
   if (status) tn_destination_release(&made);
