@@ -79,7 +79,17 @@ static bool nearest_neighbour(const char *folder, const char *name, char *ret, s
   return found;
 }
 
+static tenon_status leads_nowhere(const char *path, tenon_error *err) {
+  char to[PATH_MAX];
+  ssize_t n = readlink(path, to, sizeof to - 1);
+  to[n > 0 ? n : 0] = 0;
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG, "mend the link, or name the file",
+                    "%s is a link to %s, which is not there", path, to);
+}
+
 static tenon_status not_there(const char *path, const char *folder, tenon_error *err) {
+  struct stat link;
+  if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode)) return leads_nowhere(path, err);
   char name[256], remedy[400] = "check the path; `tenon ls FOLDER` lists what can be read";
   const char *cut = file_part(path);
   if (nearest_neighbour(folder, cut, name, sizeof name))
