@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/file_rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "arrow/build.h"
@@ -83,6 +84,13 @@ static tenon_status set_guess(struct ArrowSchema *s, const char *format, const c
   return status;
 }
 
+static tenon_status types_differ(const char *file, const char *column, tenon_error *err) {
+  char remedy[160];
+  snprintf(remedy, sizeof remedy, "give the column a type that holds both: types=%.80s=text", column);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy,
+                    "%s: column %s has values of another type than in the files before it", file, column);
+}
+
 /* Files whose columns differ otherwise are refused when each is looked at with what came out of this. */
 static tenon_status merge_guesses(struct ArrowSchema *all, const struct ArrowSchema *one, const char *file, tenon_error *err) {
   for (int64_t i = 0; i < all->n_children && i < one->n_children; i++) {
@@ -91,9 +99,7 @@ static tenon_status merge_guesses(struct ArrowSchema *all, const struct ArrowSch
     bool a_none, b_none;
     if (strcmp(a->name, b->name) != 0 || !is_guess(a, &a_none) || !is_guess(b, &b_none) || b_none) continue;
     const char *format = a_none ? b->format : wider(a->format, b->format);
-    if (!format)
-      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "give the column a type that holds both: --set types=COLUMN=text",
-                        "%s: column %s has values of another type than in the files before it", file, a->name);
+    if (!format) return types_differ(file, a->name, err);
     tenon_status status = a_none || strcmp(format, a->format) != 0 ? set_guess(a, format, "value", err) : TENON_OK;
     if (status) return status;
   }

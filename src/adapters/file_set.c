@@ -78,7 +78,7 @@ static tenon_status unknown_format(const char *name, tenon_error *err) {
   for (size_t i = 0; i < sizeof packed / sizeof packed[0]; i++)
     if (ends_with(name, packed[i]))
       return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "unpack it first (gunzip, unzstd, unzip)", "%.300s: packed files are not read", name);
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "say it: --set format=csv, or tsv, or parquet",
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "say it with format=csv (or tsv, parquet)",
                     "%.300s: its name does not say which format it has", name);
 }
 

@@ -64,8 +64,10 @@ static const tn_cli_option *option_named(const tn_cli_command *command, const ch
   return NULL;
 }
 
-static bool is_format_option(const char *key, size_t size) {
+/* --format is how rows are written, the parameter of this name how files are read: remedies mean that. */
+static bool is_file_parameter(const char *key, size_t size) {
   const tn_option *o;
+  if (size == 6 && memcmp(key, "format", 6) == 0) return true;
   for (size_t i = 0; (o = tn_option_at(i)); i++)
     if (strlen(o->key) == size && memcmp(o->key, key, size) == 0) return true;
   return false;
@@ -76,14 +78,14 @@ static size_t word_size(const char *text) { return strspn(text, "abcdefghijklmno
 static void add_remedy(tn_str *out, const tn_cli *cli, const char *remedy) {
   while (*remedy) {
     size_t size = word_size(remedy);
-    const tn_cli_option *o =
-        size && remedy[size] == '=' ? option_named(cli->command, remedy, size) : NULL;
+    bool is_key = size && remedy[size] == '=', of_files = is_key && is_file_parameter(remedy, size);
+    const tn_cli_option *o = is_key && !of_files ? option_named(cli->command, remedy, size) : NULL;
     if (o) {
       tn_str_printf(out, "--%s ", o->name);
       remedy += size + 1;
       continue;
     }
-    if (size && remedy[size] == '=' && is_format_option(remedy, size)) tn_str_puts(out, "--set ");
+    if (of_files) tn_str_puts(out, "--set ");
     if (!size) size = 1;
     tn_str_add(out, remedy, size);
     remedy += size;

@@ -12,7 +12,7 @@
 
 enum { MAGIC = 4, TAIL = 8, MAX_FOOTER = 256 << 20, MAX_ARENA = 512 << 20, MAX_DEPTH = 32 };
 
-static const char *const remedy = "it may be cut off, or be in another format: get it again, or name its format (format=csv)";
+static const char *const remedy = "it may be cut off, or be in another format: get it again, or say its format: format=csv";
 
 /* ---- The bytes ---- */
 

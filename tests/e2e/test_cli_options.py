@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What options mean: the names that they quote, and that none of them is taken in silence where it means nothing."""
+import re
+
 import pytest
 
 from command import answer, tenon
@@ -24,3 +26,31 @@ def rows(*words, **options):
 def test_a_quoted_name_means_the_column_and_a_minus_before_it_descends(tmp_path, order, wanted):
     (tmp_path / "t.csv").write_text('id,-d,d,a b,"a,b",x desc\n1,1,20,1,30,2\n2,3,10,2,20,3\n3,2,30,3,10,1\n')
     assert [row[0] for row in rows("t.csv", f"--order={order}", cwd=tmp_path)] == wanted
+
+
+# --- Remedies speak of options as this command line has them ----------------------------------------------------------
+
+def followed(*words, **options):
+    """The command with the options that its remedy names."""
+    refused = tenon(*words, **options)
+    assert refused.returncode
+    options_named = re.findall(r"--[a-z-]+ \S+", refused.stderr.split("  try: ")[1])
+    assert options_named, refused.stderr
+    return tenon(*words, *options_named[0].split(), **options)
+
+
+@pytest.mark.parametrize("name, content", [
+    ("noext", "a,b\n1,2\n"),                # its name does not say which format it has
+    ("cut.parquet", "a,b\n1,2\n"),          # no Parquet file
+])
+def test_the_remedy_for_a_format_can_be_followed(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    done = followed("read", f"./{name}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, content), done.stderr
+
+
+def test_the_remedy_for_types_that_differ_can_be_followed(tmp_path):
+    (tmp_path / "1.csv").write_text("a\n1\n")
+    (tmp_path / "2.csv").write_text("a\nx\n")
+    done = followed("read", "*.csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "a\n1\nx\n"), done.stderr

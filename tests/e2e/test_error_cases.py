@@ -57,6 +57,7 @@ def make_files(folder):
     (folder / "latin1.csv").write_bytes(b"name\nJos\xe9\n")
     (folder / "short.parquet").write_bytes(b"PAR1 and nothing more")
     (folder / "secret.txt").write_text("s3cret\n")
+    (folder / "dangling.csv").symlink_to("nowhere.csv")
 
 
 @pytest.fixture(scope="module")
