@@ -183,15 +183,25 @@ TENON_API tenon_status tenon_get_object(tenon_ctx *ctx, tenon_session *s, const 
                                         tenon_got *ret, tenon_error *err);
 TENON_API tenon_status tenon_put_object(tenon_ctx *ctx, tenon_session *s, const tenon_put *request,
                                         tenon_object *ret, tenon_error *err);
+TENON_API tenon_status tenon_copy_object(tenon_ctx *ctx, tenon_session *s,
+                                         const tenon_objects_copy *request, tenon_object *ret,
+                                         tenon_error *err);
+TENON_API tenon_status tenon_remove_objects(tenon_ctx *ctx, tenon_session *s,
+                                            const tenon_delete *request, tenon_deleted *ret,
+                                            tenon_error *err);
+TENON_API tenon_status tenon_presign_object(tenon_ctx *ctx, tenon_session *s,
+                                            const tenon_presign *request, tenon_presigned *ret,
+                                            tenon_error *err);
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 
 typedef struct tenon_progress {
   uint32_t struct_size;
-  int64_t rows;                /* so far */
+  int64_t rows;                /* so far; -1: bytes alone count */
   int64_t bytes;               /* in the file so far, -1: it is a pipe */
   int64_t rows_estimate;       /* the system's guess of all of them, -1: none */
   int64_t elapsed_ms;
+  int64_t bytes_estimate;      /* of all of them, 0: none */
 } tenon_progress;
 
 /* What is copied, and how the file is written. Zeroed memory with struct_size is everything by default. */

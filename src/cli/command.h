@@ -104,7 +104,8 @@ typedef struct tn_cli_command {
 
 #define TN_CLI_OPTIONS(array) .options = (array), .option_count = sizeof(array) / sizeof((array)[0])
 
-extern const tn_cli_command tn_cli_kinds, tn_cli_test, tn_cli_ls, tn_cli_describe, tn_cli_read, tn_cli_copy,
+extern const tn_cli_command tn_cli_kinds, tn_cli_test, tn_cli_ls, tn_cli_stat, tn_cli_get, tn_cli_put, tn_cli_rm, tn_cli_presign,
+    tn_cli_describe, tn_cli_read, tn_cli_copy,
     tn_cli_help, tn_cli_completion;
 
 /* The commands in the order of the list; NULL behind the last. */

@@ -177,8 +177,9 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   status = open_list(cli, a, session, &stream, err);
   if (!status) status = tn_cli_rows_init(&rows, &stream, err);
   if (!status) {
+    if (a->objects) status = tn_cli_rows_as_text(&rows, "key", err);
     wanted w = wanted_of(session, &rows);
-    status = a->common.json ? answer_json(cli, a->objects ? "objects" : "tables", &rows, &w, err)
+    if (!status) status = a->common.json ? answer_json(cli, a->objects ? "objects" : "tables", &rows, &w, err)
                             : show(cli, &rows, &w, err);
     tn_cli_rows_release(&rows);
   }

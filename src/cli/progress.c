@@ -28,6 +28,19 @@ static int64_t remaining_ms(const tenon_progress *now) {
   return (now->rows_estimate - now->rows) * 1000 / rate;
 }
 
+static void draw_bytes(const tenon_progress *now) {
+  char bytes[32], all[32], rate[32];
+  tn_cli_show_bytes(bytes, sizeof bytes, now->bytes);
+  tn_cli_show_bytes(rate, sizeof rate, now->elapsed_ms > 0 ? now->bytes * 1000 / now->elapsed_ms : 0);
+  fprintf(stderr, "\r\033[K  %s", bytes);
+  if (now->bytes_estimate > 0) {
+    tn_cli_show_bytes(all, sizeof all, now->bytes_estimate);
+    fprintf(stderr, " of %s", all);
+  }
+  fprintf(stderr, "   %s/s", rate);
+  fflush(stderr);
+}
+
 static void draw(const tenon_progress *now) {
   char rows[32], bytes[32], rate[32], left[32];
   tn_cli_show_count(rows, sizeof rows, now->rows);
@@ -50,10 +63,10 @@ static void tell(const tenon_progress *now, bool done) {
   tn_document_init(&j, stderr);
   tn_document_open(&j, NULL, '{');
   tn_document_open(&j, "progress", '{');
-  tn_document_integer(&j, "rows", now->rows);
+  tn_document_count(&j, "rows", now->rows);
   tn_document_count(&j, "bytes", now->bytes);
   tn_document_integer(&j, "elapsed_ms", now->elapsed_ms);
-  tn_document_integer(&j, "rows_per_second", rate_of(now));
+  tn_document_integer(&j, "rows_per_second", now->rows < 0 ? 0 : rate_of(now));
   tn_document_count(&j, "rows_estimate", now->rows_estimate);
   tn_document_count(&j, "eta_ms", done && now->rows_estimate >= 0 ? 0 : remaining_ms(now));
   tn_document_bool(&j, "done", done);
@@ -71,7 +84,8 @@ void tn_cli_progress_step(void *progress, const tenon_progress *now) {
   if (at - p->last_ms < (p->draw ? DRAW_EVERY_MS : TELL_EVERY_MS)) return;
   p->last_ms = at;
   p->drawn = true;
-  if (p->draw) draw(now);
+  if (p->draw && now->rows < 0) draw_bytes(now);
+  else if (p->draw) draw(now);
   else tell(now, false);
 }
 

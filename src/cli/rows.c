@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/rows.h"
 
+#include <string.h>
+
 #include "arrow/build.h"
 #include "base/error.h"
 
@@ -33,11 +35,25 @@ void tn_cli_rows_release(tn_cli_rows *r) {
   for (size_t i = 0; r->printers && i < tn_cli_rows_columns(r); i++)
     tn_printer_free(r->printers[i]);
   tn_free(r->printers);
+  if (r->as_text) tn_printer_free(r->as_text);
   tn_array_release(&r->batch);
   tn_schema_release(&r->schema);
   if (r->stream.release) r->stream.release(&r->stream);
   tn_str_release(&r->value);
   *r = (tn_cli_rows){0};
+}
+
+tenon_status tn_cli_rows_as_text(tn_cli_rows *r, const char *column, tenon_error *err) {
+  struct ArrowSchema text = {0};
+  for (size_t i = 0; i < tn_cli_rows_columns(r); i++) {
+    if (strcmp(tn_cli_rows_name(r, i), column) != 0 || strcmp(r->schema.children[i]->format, "z") != 0) continue;
+    tenon_status status = tn_schema_set(&text, column, "u", true, 0, err);
+    if (!status) status = tn_printer_new(&text, &r->as_text, err);
+    tn_schema_release(&text);
+    r->text_column = i;
+    return status;
+  }
+  return TENON_OK;
 }
 
 size_t tn_cli_rows_columns(const tn_cli_rows *r) { return (size_t)r->schema.n_children; }
@@ -89,13 +105,24 @@ static const struct ArrowArray *child_of(const tn_cli_rows *r, size_t column) {
 }
 static int64_t index_of(const tn_cli_rows *r) { return r->batch.offset + r->row; }
 
+static bool is_text(const struct ArrowArray *bytes, int64_t i) {
+  const int32_t *offsets = bytes->buffers[1];
+  int32_t from = offsets[bytes->offset + i], to = offsets[bytes->offset + i + 1];
+  return tn_utf8_valid((const char *)bytes->buffers[2] + from, (size_t)(to - from), NULL);
+}
+
+static tn_printer *printer_of(const tn_cli_rows *r, size_t column) {
+  bool text = r->as_text && column == r->text_column && is_text(child_of(r, column), index_of(r));
+  return text ? r->as_text : r->printers[column];
+}
+
 tenon_status tn_cli_rows_text(tn_cli_rows *r, size_t column, const char **ret_data,
                               size_t *ret_size, tenon_error *err) {
   const struct ArrowArray *values = child_of(r, column);
   bool null = tn_is_null(values, index_of(r));
   tn_str_clear(&r->value);
   if (!null) {
-    tenon_status status = tn_print_text(r->printers[column], values, index_of(r), &r->value, err);
+    tenon_status status = tn_print_text(printer_of(r, column), values, index_of(r), &r->value, err);
     if (status) return status;
   }
   *ret_data = null ? NULL : tn_str_text(&r->value);
@@ -115,7 +142,7 @@ tenon_status tn_cli_rows_json(tn_cli_rows *r, size_t column, const char *key, tn
                               tenon_error *err) {
   tn_str_clear(&r->value);
   tenon_status status =
-      tn_print_json(r->printers[column], child_of(r, column), index_of(r), &r->value, err);
+      tn_print_json(printer_of(r, column), child_of(r, column), index_of(r), &r->value, err);
   if (!status) tn_document_raw(j, key, tn_str_text(&r->value));
   return status;
 }

@@ -12,6 +12,8 @@ typedef struct tn_cli_rows {
   struct ArrowSchema schema;
   struct ArrowArray batch;
   tn_printer **printers;
+  tn_printer *as_text;      /* of one binary column, where its bytes are UTF-8; NULL: of none */
+  size_t text_column;
   int64_t row;       /* the present one, within the batch */
   int64_t seen;      /* rows so far, with the present one */
   tn_str value;
@@ -20,6 +22,8 @@ typedef struct tn_cli_rows {
 /* Takes the stream over, also on failure. */
 tenon_status tn_cli_rows_init(tn_cli_rows *ret, struct ArrowArrayStream *stream, tenon_error *err);
 void tn_cli_rows_release(tn_cli_rows *);
+/* A binary column of that name is shown as text wherever it is UTF-8. */
+tenon_status tn_cli_rows_as_text(tn_cli_rows *, const char *column, tenon_error *err);
 size_t tn_cli_rows_columns(const tn_cli_rows *);
 const char *tn_cli_rows_name(const tn_cli_rows *, size_t column);
 /* Goes on to the next row; *ret_there is false behind the last. */

@@ -202,3 +202,18 @@ tenon_status tenon_put_object(tenon_ctx *ctx, tenon_session *s, const tenon_put 
                               tenon_object *ret, tenon_error *err) {
   return tn_objects_put(tn_lib_ctx(s->owner, ctx), s->session, request, ret, err);
 }
+
+tenon_status tenon_copy_object(tenon_ctx *ctx, tenon_session *s, const tenon_objects_copy *request,
+                               tenon_object *ret, tenon_error *err) {
+  return tn_objects_copy(tn_lib_ctx(s->owner, ctx), s->session, request, ret, err);
+}
+
+tenon_status tenon_remove_objects(tenon_ctx *ctx, tenon_session *s, const tenon_delete *request,
+                                  tenon_deleted *ret, tenon_error *err) {
+  return tn_objects_remove(tn_lib_ctx(s->owner, ctx), s->session, request, ret, err);
+}
+
+tenon_status tenon_presign_object(tenon_ctx *ctx, tenon_session *s, const tenon_presign *request,
+                                  tenon_presigned *ret, tenon_error *err) {
+  return tn_objects_presign(tn_lib_ctx(s->owner, ctx), s->session, request, ret, err);
+}

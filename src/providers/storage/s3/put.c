@@ -25,6 +25,11 @@ static const int64_t max_part = INT64_C(512) << 20;
 
 typedef struct putting putting;
 
+/* What completing an upload has to say of each part. */
+typedef struct sent_part {
+  char etag[72], checksum[12];
+} sent_part;
+
 typedef struct slot {
   putting *p;
   char *data;
@@ -50,8 +55,8 @@ struct putting {
   int64_t sent;
   size_t part_size;
   char upload_id[1024];
-  char (*etags)[72];
-  int etag_room;
+  sent_part *parts;          /* by number - 1 */
+  int part_room;
 };
 
 /* ---- Reading parts ---- */
@@ -143,18 +148,20 @@ static void abort_upload(putting *p) {
   tenon_ctx_free(ctx);
 }
 
-static tenon_status keep_etag(putting *p, int number, const char *etag, tenon_error *err) {
-  if (!etag || strlen(etag) >= sizeof p->etags[0])
+static tenon_status keep_part(putting *p, int number, const char *etag, const char *checksum, tenon_error *err) {
+  if (!etag || strlen(etag) >= sizeof p->parts->etag || strpbrk(etag, "<>&"))
     return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "ask who runs the service",
                       "%s: the service gave part %d no etag", p->s->config->bucket, number);
-  if (number > p->etag_room) {
+  if (number > p->part_room) {
     int room = number < 64 ? 64 : 2 * number;
-    void *more = tn_resize(p->etags, (size_t)room * sizeof p->etags[0]);
+    sent_part *more = tn_resize(p->parts, (size_t)room * sizeof *more);
     if (!more) return tn_no_memory(err);
-    p->etags = more;
-    p->etag_room = room;
+    p->parts = more;
+    p->part_room = room;
   }
-  snprintf(p->etags[number - 1], sizeof p->etags[0], "%s", etag);
+  sent_part *part = &p->parts[number - 1];
+  snprintf(part->etag, sizeof part->etag, "%s", etag);
+  snprintf(part->checksum, sizeof part->checksum, "%s", checksum);
   return TENON_OK;
 }
 
@@ -173,7 +180,7 @@ static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const
   if (tn_s3_host->http->status(x) >= 300)
     s->status = tn_s3_refused(s->p->s, x, tn_str_text(&s->refusal), s->refusal.size, &s->error);
   else
-    s->status = keep_etag(s->p, s->number, tn_s3_host->http->header(x, "etag"), &s->error);
+    s->status = keep_part(s->p, s->number, tn_s3_host->http->header(x, "etag"), s->checksum, &s->error);
 }
 
 static tenon_status send_part(slot *s, tenon_error *err) {
@@ -275,7 +282,8 @@ static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
   tn_str_init(&text, 2 * TN_S3_MAX_ERROR);
   tn_str_puts(&xml, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
   for (int i = 0; i + 1 < p->next_number; i++)
-    tn_str_printf(&xml, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i + 1, p->etags[i]);
+    tn_str_printf(&xml, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag><ChecksumCRC32C>%s</ChecksumCRC32C></Part>", i + 1,
+                  p->parts[i].etag, p->parts[i].checksum);
   tn_str_puts(&xml, "</CompleteMultipartUpload>");
   tn_s3_request r = {.method = "POST", .key = &p->request->key, .data = xml.data, .data_size = xml.size};
   tn_s3_query(&r, "uploadId", p->upload_id);
@@ -340,7 +348,7 @@ tenon_status tn_s3_put(tenon_ctx *ctx, void *session, const tenon_put *request, 
       tn_free(p->slots[i].data);
       tn_str_release(&p->slots[i].refusal);
     }
-    tn_free(p->etags);
+    tn_free(p->parts);
     tn_free(p);
   }
   request->body->close(request->body->self);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/ctx.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/object.h"
+#include "cli/select.h"
+#include "cli/text.h"
+
+enum { AT_A_TIME = 1 << 20 };
+
+typedef struct get_arguments {
+  tn_cli_common common;
+  int64_t offset, length;
+  const char *if_match;
+  bool if_absent, dry_run;
+} get_arguments;
+
+static const tn_cli_option options[] = {
+    {TN_BYTES(get_arguments, offset), .name = "offset", .value = "BYTES", .help = "begin behind so many bytes"},
+    {TN_BYTES(get_arguments, length), .name = "length", .value = "BYTES", .help = "at most so many bytes; all without it"},
+    {TN_TEXT(get_arguments, if_match), .name = "if-match", .value = "ETAG", .help = "only this version of the object"},
+    {TN_FLAG(get_arguments, if_absent), .name = "if-absent", .help = "do not replace a file that is there"},
+    {TN_FLAG(get_arguments, dry_run), .name = "dry-run", .help = "say what would be written, and write nothing"},
+    TN_CLI_TARGET_OPTIONS,
+};
+
+static const char *const examples[] = {
+    "tenon get lake:2024/orders.parquet orders.parquet", "one object into a file, which appears whole or not at all",
+    "tenon get s3://bucket/log.gz - | zcat | head", "an object as a stream",
+    "tenon get lake:big.bin - --offset 1M --length 64K", "a part of it",
+    NULL,
+};
+
+static bool is_stdout(const char *to) { return strcmp(to, "-") == 0; }
+
+/* FROM's own name below a folder. */
+static const char *place_for(tn_cli *cli, const char *to, const tenon_key_bytes *key) {
+  struct stat st;
+  if (is_stdout(to) || stat(to, &st) || !S_ISDIR(st.st_mode)) return to;
+  const char *slash = memrchr(key->data, '/', key->size);
+  const char *name = slash ? slash + 1 : key->data;
+  tn_str path;
+  tn_str_init(&path, 16 << 10);
+  tn_str_printf(&path, "%s/%.*s", to, (int)(key->size - (size_t)(name - key->data)), name);
+  const char *kept = path.failed ? NULL : tn_arena_strdup(&cli->arena, tn_str_text(&path));
+  tn_str_release(&path);
+  return kept;
+}
+
+static tenon_status pour(tn_cli *cli, tenon_bytes *from, int fd, tenon_progress *p, tn_cli_progress *shown,
+                         tenon_error *err) {
+  int64_t began = tn_now_ms();
+  char *data = tn_resize(NULL, AT_A_TIME);
+  tenon_status status = data ? TENON_OK : tn_no_memory(err);
+  for (size_t n = 1; !status && n > 0;) {
+    status = tn_ctx_check(cli->ctx, err);
+    if (!status) status = from->read(from->self, data, AT_A_TIME, &n, err);
+    if (!status && n) status = tn_write_all(fd, data, n, err);
+    if (status) break;
+    p->bytes += (int64_t)n;
+    p->elapsed_ms = tn_now_ms() - began;
+    tn_cli_progress_step(shown, p);
+  }
+  tn_free(data);
+  return status;
+}
+
+static tenon_status write_to(tn_cli *cli, const get_arguments *a, const char *to, tenon_bytes *from,
+                             tenon_progress *p, tenon_error *err) {
+  tn_cli_progress shown = tn_cli_progress_start(cli);
+  tn_new_file file;
+  tenon_status status;
+  if (is_stdout(to)) {
+    shown.draw &= !cli->terminal.out_is_terminal;
+    status = pour(cli, from, STDOUT_FILENO, p, &shown, err);
+  } else {
+    status = tn_new_file_init(&file, AT_FDCWD, to, err);
+    if (status) return status;
+    status = pour(cli, from, file.fd, p, &shown, err);
+    if (!status) status = tn_new_file_commit(&file, a->if_absent, err);
+    else tn_new_file_release(&file);
+  }
+  tn_cli_progress_end(&shown);
+  return status;
+}
+
+static void say(tn_cli *cli, const char *to, const tn_cli_object *o, const tenon_object *found, const tenon_progress *p) {
+  char bytes[32], time[32];
+  if (cli->common->json) {
+    tn_document *j = tn_cli_result(cli);
+    tn_cli_object_json(j, &o->key, found);
+    tn_document_text(j, "to", to);
+    tn_document_integer(j, "bytes", p->bytes);
+    tn_document_integer(j, "elapsed_ms", p->elapsed_ms);
+    return;
+  }
+  tn_cli_show_bytes(bytes, sizeof bytes, p->bytes);
+  tn_cli_show_time(time, sizeof time, p->elapsed_ms);
+  if (!is_stdout(to)) tn_cli_note(cli, "got %s into %s in %s", bytes, to, time);
+}
+
+static tenon_status check(const tn_cli *cli, const get_arguments *a, tenon_error *err) {
+  if (!is_stdout(a->common.operands[1]) || !a->common.json || a->dry_run) return TENON_OK;
+  (void)cli;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "get it into a file, or leave --json out",
+                    "--json and the bytes would both go to stdout");
+}
+
+static tenon_status get(tn_cli *cli, const get_arguments *a, const tn_cli_object *o, tenon_error *err) {
+  tenon_get request = TENON_GET_INIT;
+  tenon_got got = {.struct_size = sizeof got};
+  request.key = o->key;
+  request.offset = a->offset > 0 ? a->offset : 0;
+  if (a->length >= 0) request.length = a->length;
+  request.if_match = a->if_match;
+  tenon_progress p = {.struct_size = sizeof p, .rows = -1, .rows_estimate = -1};
+  const char *to = place_for(cli, a->common.operands[1], &o->key);
+  if (!to) return tn_no_memory(err);
+  if (a->dry_run) {
+    got.object = (tenon_object){.struct_size = sizeof got.object, .size = -1, .modified_us = INT64_MIN};
+    tenon_status status = tenon_stat_object(cli->ctx, o->session, &o->key, &got.object, err);
+    if (!status && cli->common->json) say(cli, to, o, &got.object, &p);
+    else if (!status) tn_cli_note(cli, "would write %" PRId64 " bytes to %s", got.object.size, to);
+    return status;
+  }
+  tenon_status status = tenon_get_object(cli->ctx, o->session, &request, &got, err);
+  if (status) return status;
+  p.bytes_estimate = got.body.length > 0 ? got.body.length : 0;
+  status = write_to(cli, a, to, &got.body, &p, err);
+  got.body.close(got.body.self);
+  if (!status) say(cli, to, o, &got.object, &p);
+  return status;
+}
+
+static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
+  const get_arguments *a = arguments;
+  tn_cli_object o;
+  tenon_status status = check(cli, a, err);
+  if (!status) status = tn_cli_object_open_one(cli, a->common.operands[0], &o, err);
+  if (status) return status;
+  status = get(cli, a, &o, err);
+  tn_cli_object_close(&o);
+  return status;
+}
+
+const tn_cli_command tn_cli_get = {
+    .name = "get",
+    .operands = {"OBJECT", "TO"},
+    .operands_required = 2,
+    .summary = "get an object's bytes into a file, a folder or stdout",
+    .about =
+        "OBJECT is NAME:key, where everything behind the colon is the key as it is, or a URL with the key in its path. "
+        "TO is a file, which appears whole or not at all, a folder, or - for stdout. All bytes are of one version of the object.",
+    .examples = examples,
+    TN_CLI_OPTIONS(options),
+    .size = sizeof(get_arguments),
+    .verb = "get",
+    .run = run,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/ctx.h"
+#include "base/error.h"
+#include "cli/object.h"
+#include "cli/select.h"
+#include "cli/text.h"
+
+typedef struct put_arguments {
+  tn_cli_common common;
+  const char *content_type, *if_match;
+  bool if_absent, dry_run;
+} put_arguments;
+
+static const tn_cli_option options[] = {
+    {TN_TEXT(put_arguments, content_type), .name = "content-type", .value = "TYPE", .help = "what it says of itself: text/csv"},
+    {TN_FLAG(put_arguments, if_absent), .name = "if-absent", .help = "do not replace an object that is there"},
+    {TN_TEXT(put_arguments, if_match), .name = "if-match", .value = "ETAG", .help = "only replace this version of it"},
+    {TN_FLAG(put_arguments, dry_run), .name = "dry-run", .help = "say what would be put, and put nothing"},
+    TN_CLI_TARGET_OPTIONS,
+};
+
+static const char *const examples[] = {
+    "tenon put orders.parquet lake:2024/orders.parquet", "a file as an object",
+    "tenon put orders.parquet lake:2024/", "under its own name",
+    "pg_dump shop | tenon put - s3://backup/shop.sql", "a stream, whatever its length",
+    NULL,
+};
+
+typedef struct source {
+  tn_cli *cli;
+  int fd;
+  int64_t began_ms;
+  tenon_progress progress;
+  tn_cli_progress shown;
+} source;
+
+static tenon_status read_source(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
+  source *s = self;
+  struct pollfd input = {.fd = s->fd, .events = POLLIN};
+  tenon_status status = s->progress.bytes_estimate ? tn_ctx_check(s->cli->ctx, err) : tn_ctx_wait(s->cli->ctx, &input, 1, -1, err);
+  if (status) return status;
+  ssize_t n = read(s->fd, data, size);
+  if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading what is to be put");
+  s->progress.bytes += n;
+  s->progress.elapsed_ms = tn_now_ms() - s->began_ms;
+  tn_cli_progress_step(&s->shown, &s->progress);
+  *ret_size = (size_t)n;
+  return TENON_OK;
+}
+
+/* The descriptor is closed by who opened it. */
+static void close_source(void *self) { (void)self; }
+
+static tenon_status open_source(const char *from, int *ret_fd, int64_t *ret_size, tenon_error *err) {
+  struct stat st;
+  bool is_stdin = strcmp(from, "-") == 0;
+  int fd = is_stdin ? dup(STDIN_FILENO) : open(from, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", from);
+  if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+    close(fd);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "put its files one by one", "%s is a folder", from);
+  }
+  off_t at = lseek(fd, 0, SEEK_CUR);
+  *ret_size = S_ISREG(st.st_mode) && at >= 0 ? st.st_size - at : -1;
+  *ret_fd = fd;
+  return TENON_OK;
+}
+
+/* A key that ends with a slash, or none at all, takes the file's name. */
+static tenon_status full_key(tn_cli *cli, const char *from, tn_cli_object *o, tenon_error *err) {
+  if (o->key.size && o->key.data[o->key.size - 1] != '/') return TENON_OK;
+  const char *slash = strrchr(from, '/'), *name = slash ? slash + 1 : from;
+  if (strcmp(from, "-") == 0)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the object: NAME:key", "a stream has no name of its own");
+  size_t size = o->key.size + strlen(name);
+  char *key = tn_arena_alloc(&cli->arena, size + 1);
+  if (!key) return tn_no_memory(err);
+  if (o->key.size) memcpy(key, o->key.data, o->key.size);
+  memcpy(key + o->key.size, name, strlen(name) + 1);
+  o->key = (tenon_key_bytes){key, size};
+  return TENON_OK;
+}
+
+static tenon_status put(tn_cli *cli, const put_arguments *a, const tn_cli_object *o, int fd, int64_t size, tenon_error *err) {
+  source s = {.cli = cli, .fd = fd, .began_ms = tn_now_ms(), .shown = tn_cli_progress_start(cli)};
+  s.progress = (tenon_progress){.struct_size = sizeof s.progress, .rows = -1, .rows_estimate = -1,
+                                .bytes_estimate = size > 0 ? size : 0};
+  tenon_bytes body = {.struct_size = sizeof body, .fd = -1, .length = size, .self = &s, .read = read_source, .close = close_source};
+  const tenon_put request = {.struct_size = sizeof request, .key = o->key, .body = &body, .content_type = a->content_type,
+                             .if_absent = a->if_absent, .if_match = a->if_match};
+  tenon_object made = {.struct_size = sizeof made, .size = -1, .modified_us = INT64_MIN};
+  tenon_status status = tenon_put_object(cli->ctx, o->session, &request, &made, err);
+  s.progress.elapsed_ms = tn_now_ms() - s.began_ms;
+  tn_cli_progress_end(&s.shown);
+  if (status) return status;
+  char bytes[32], time[32];
+  tn_cli_show_bytes(bytes, sizeof bytes, s.progress.bytes);
+  tn_cli_show_time(time, sizeof time, s.progress.elapsed_ms);
+  if (cli->common->json) tn_cli_object_json(tn_cli_result(cli), &o->key, &made);
+  else tn_cli_note(cli, "put %s as %.*s in %s", bytes, (int)o->key.size, o->key.data, time);
+  return TENON_OK;
+}
+
+static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
+  const put_arguments *a = arguments;
+  const char *from = a->common.operands[0];
+  tn_cli_object o;
+  int fd = -1;
+  int64_t size = -1;
+  tenon_status status = open_source(from, &fd, &size, err);
+  if (status) return status;
+  status = tn_cli_object_open(cli, a->common.operands[1], &o, err);
+  if (!status) {
+    status = full_key(cli, from, &o, err);
+    if (!status && a->dry_run) tn_cli_note(cli, "would put %" PRId64 " bytes as %.*s", size, (int)o.key.size, o.key.data);
+    else if (!status) status = put(cli, a, &o, fd, size, err);
+    tn_cli_object_close(&o);
+  }
+  close(fd);
+  return status;
+}
+
+const tn_cli_command tn_cli_put = {
+    .name = "put",
+    .operands = {"FROM", "OBJECT"},
+    .operands_required = 2,
+    .summary = "put a file or a stream as an object",
+    .about =
+        "FROM is a file, or - for stdin. OBJECT is NAME:key, where everything behind the colon is the key as it is, or a URL "
+        "with the key in its path; a key that ends with a slash takes FROM's name. The object appears whole or not at all.",
+    .examples = examples,
+    TN_CLI_OPTIONS(options),
+    .size = sizeof(put_arguments),
+    .verb = "put",
+    .run = run,
+};

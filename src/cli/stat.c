@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
+#include "cli/object.h"
+#include "cli/select.h"
+#include "cli/text.h"
+
+static const tn_cli_option options[] = {TN_CLI_TARGET_OPTIONS};
+
+static const char *const examples[] = {
+    "tenon stat lake:2024/orders.parquet", "size, time and etag of one object",
+    "tenon stat s3://bucket/orders.parquet --json", "the same for a program",
+    NULL,
+};
+
+static void show(const tenon_key_bytes *key, const tenon_object *o) {
+  char size[32], modified[40] = "";
+  struct tm t;
+  time_t seconds = (time_t)(o->modified_us / 1000000);
+  printf("key       %.*s\n", (int)key->size, key->data);
+  if (o->size >= 0) {
+    tn_cli_show_bytes(size, sizeof size, o->size);
+    printf("size      %lld (%s)\n", (long long)o->size, size);
+  }
+  if (o->modified_us != INT64_MIN && gmtime_r(&seconds, &t))
+    strftime(modified, sizeof modified, "%Y-%m-%d %H:%M:%S UTC", &t);
+  if (*modified) printf("modified  %s\n", modified);
+  if (*o->etag) printf("etag      %s\n", o->etag);
+  if (*o->content_type) printf("type      %s\n", o->content_type);
+}
+
+static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
+  const tn_cli_common *common = arguments;
+  tn_cli_object o;
+  tenon_object found = {.struct_size = sizeof found, .size = -1, .modified_us = INT64_MIN};
+  tenon_status status = tn_cli_object_open_one(cli, common->operands[0], &o, err);
+  if (status) return status;
+  status = tenon_stat_object(cli->ctx, o.session, &o.key, &found, err);
+  if (!status && common->json) tn_cli_object_json(tn_cli_result(cli), &o.key, &found);
+  else if (!status) show(&o.key, &found);
+  tn_cli_object_close(&o);
+  return status;
+}
+
+const tn_cli_command tn_cli_stat = {
+    .name = "stat",
+    .operands = {"OBJECT"},
+    .operands_required = 1,
+    .summary = "say how big an object is, and which version of it is there",
+    .about = "OBJECT is NAME:key, where everything behind the colon is the key as it is, or a URL with the key in its path.",
+    .examples = examples,
+    TN_CLI_OPTIONS(options),
+    .size = sizeof(tn_cli_common),
+    .verb = "look at",
+    .run = run,
+};
