@@ -27,6 +27,7 @@
 #include "base.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
+#include "facets/vectors.h"
 #include "http.h"
 #include "test.h"
 
@@ -226,6 +227,7 @@ struct tenon_provider {
 
   const tenon_tables_ops *tables;
   const tenon_objects_ops *objects;
+  const tenon_vectors_ops *vectors;
 };
 
 /* The one symbol of a loadable provider. */

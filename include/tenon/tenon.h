@@ -23,7 +23,7 @@
  * - What goes wrong is a tenon_status and a tenon_error (base.h): kind of failure, layer, message
  *   and remedy. The library prints nothing, exits never, and changes neither signals nor locale.
  *
- * Requests and replies are those of the facets, in facets/tables.h and facets/objects.h.
+ * Requests and replies are those of the facets, in facets/ *.h.
  */
 #ifndef TENON_TENON_H
 #define TENON_TENON_H
@@ -31,6 +31,7 @@
 #include "base.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
+#include "facets/vectors.h"
 #include "test.h"
 
 #ifdef __cplusplus
@@ -192,6 +193,36 @@ TENON_API tenon_status tenon_remove_objects(tenon_ctx *ctx, tenon_session *s,
 TENON_API tenon_status tenon_presign_object(tenon_ctx *ctx, tenon_session *s,
                                             const tenon_presign *request, tenon_presigned *ret,
                                             tenon_error *err);
+
+/* ---- Vectors (facets/vectors.h says what each does) ------------------------------------------- */
+
+/* A request's collection may be NULL: then it is the one that stands behind the target, TARGET:NAME. */
+TENON_API tenon_status tenon_create_collection(tenon_ctx *ctx, tenon_session *s,
+                                               const tenon_vectors_create *request,
+                                               tenon_collection *ret, tenon_error *err);
+/* Rows (name, dimension, metric, count). request may be NULL: all. */
+TENON_API tenon_status tenon_list_collections(tenon_ctx *ctx, tenon_session *s,
+                                              const tenon_vectors_list *request,
+                                              struct ArrowArrayStream *ret, tenon_error *err);
+TENON_API tenon_status tenon_drop_collection(tenon_ctx *ctx, tenon_session *s,
+                                             const tenon_vectors_drop *request,
+                                             tenon_collection *ret, tenon_error *err);
+/* request->rows is consumed, also on failure. */
+TENON_API tenon_status tenon_upsert_vectors(tenon_ctx *ctx, tenon_session *s,
+                                            const tenon_vectors_upsert *request,
+                                            tenon_vectors_upserted *ret, tenon_error *err);
+TENON_API tenon_status tenon_get_vectors(tenon_ctx *ctx, tenon_session *s,
+                                         const tenon_vectors_get *request,
+                                         struct ArrowArrayStream *ret, tenon_error *err);
+TENON_API tenon_status tenon_query_vectors(tenon_ctx *ctx, tenon_session *s,
+                                           const tenon_vectors_query *request,
+                                           struct ArrowArrayStream *ret, tenon_error *err);
+TENON_API tenon_status tenon_delete_vectors(tenon_ctx *ctx, tenon_session *s,
+                                            const tenon_vectors_delete *request,
+                                            tenon_vectors_deleted *ret, tenon_error *err);
+TENON_API tenon_status tenon_count_vectors(tenon_ctx *ctx, tenon_session *s,
+                                           const tenon_vectors_count *request,
+                                           tenon_vectors_counted *ret, tenon_error *err);
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 

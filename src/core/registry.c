@@ -21,7 +21,11 @@
 #include "core/ops.def"
 #undef TN_OP
 
-enum { TABLES_SLOTS = TN_OP_objects_list, OBJECTS_SLOTS = TN_OP_COUNT - TN_OP_objects_list };
+enum {
+  TABLES_SLOTS = TN_OP_objects_list,
+  OBJECTS_SLOTS = TN_OP_vectors_create - TN_OP_objects_list,
+  VECTORS_SLOTS = TN_OP_COUNT - TN_OP_vectors_create
+};
 
 typedef void (*any_slot)(void);
 _Static_assert((sizeof(tenon_tables_ops) - offsetof(tenon_tables_ops,
@@ -30,6 +34,10 @@ _Static_assert((sizeof(tenon_tables_ops) - offsetof(tenon_tables_ops,
 _Static_assert((sizeof(tenon_objects_ops) - offsetof(tenon_objects_ops,
                                                      list)) / sizeof(any_slot) == OBJECTS_SLOTS,
                "tenon_objects_ops and ops.def differ");
+_Static_assert((sizeof(tenon_vectors_ops) - offsetof(tenon_vectors_ops, create)) /
+                       sizeof(any_slot) ==
+                   VECTORS_SLOTS,
+               "tenon_vectors_ops and ops.def differ");
 
 static tenon_status absent(const char *operation, tenon_error *err) {
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY,
@@ -101,6 +109,7 @@ typedef struct entry {
   tenon_provider provider;
   tenon_tables_ops tables;
   tenon_objects_ops objects;
+  tenon_vectors_ops vectors;
   tenon_param rows[];
 } entry;
 
@@ -134,7 +143,9 @@ static tenon_status check_lifecycle(const tenon_provider *p, tenon_error *err) {
 }
 
 static bool has_facet(const tenon_provider *p, tn_op_id id) {
-  return id < TN_OP_objects_list ? p->tables != NULL : p->objects != NULL;
+  if (id < TN_OP_objects_list) return p->tables != NULL;
+  if (id < TN_OP_vectors_create) return p->objects != NULL;
+  return p->struct_size >= offsetof(tenon_provider, vectors) + sizeof p->vectors && p->vectors;
 }
 
 static tenon_status check_mandatory(const tenon_provider *p, tenon_error *err) {
@@ -169,14 +180,19 @@ static void fill_entry(entry *e, const tenon_provider *p) {
   if (e->provider.objects)
     copy_known(&e->objects, sizeof e->objects, e->provider.objects,
                e->provider.objects->struct_size);
+  if (e->provider.vectors)
+    copy_known(&e->vectors, sizeof e->vectors, e->provider.vectors,
+               e->provider.vectors->struct_size);
   for (size_t i = 0; i < p->params.count; i++)
     copy_known(&e->rows[i], sizeof e->rows[i], tn_param_at(p, i), p->params.item_size);
   e->tables.struct_size = sizeof e->tables;
   e->objects.struct_size = sizeof e->objects;
+  e->vectors.struct_size = sizeof e->vectors;
   e->provider.struct_size = sizeof e->provider;
   e->provider.params = (tenon_params){e->rows, p->params.count, sizeof e->rows[0]};
   e->provider.tables = &e->tables;
   e->provider.objects = &e->objects;
+  e->provider.vectors = &e->vectors;
   fill_slots(e);
 }
 

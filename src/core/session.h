@@ -76,6 +76,24 @@ tenon_status tn_objects_remove(tenon_ctx *, tn_session *, const tenon_delete *, 
 tenon_status tn_objects_presign(tenon_ctx *, tn_session *, const tenon_presign *,
                                 tenon_presigned *ret, tenon_error *);
 
+tenon_status tn_vectors_create(tenon_ctx *, tn_session *, const tenon_vectors_create *,
+                               tenon_collection *ret, tenon_error *);
+tenon_status tn_vectors_list(tenon_ctx *, tn_session *, const tenon_vectors_list *,
+                             struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_vectors_drop(tenon_ctx *, tn_session *, const tenon_vectors_drop *,
+                             tenon_collection *ret, tenon_error *);
+/* Rows of any sort come to the provider in the canonical form (core/vector_rows.h). */
+tenon_status tn_vectors_upsert(tenon_ctx *, tn_session *, const tenon_vectors_upsert *,
+                               tenon_vectors_upserted *ret, tenon_error *);
+tenon_status tn_vectors_get(tenon_ctx *, tn_session *, const tenon_vectors_get *,
+                            struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_vectors_query(tenon_ctx *, tn_session *, const tenon_vectors_query *,
+                              struct ArrowArrayStream *ret, tenon_error *);
+tenon_status tn_vectors_remove(tenon_ctx *, tn_session *, const tenon_vectors_delete *,
+                               tenon_vectors_deleted *ret, tenon_error *);
+tenon_status tn_vectors_count(tenon_ctx *, tn_session *, const tenon_vectors_count *,
+                              tenon_vectors_counted *ret, tenon_error *);
+
 /* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
 typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *,
                                    size_t n,
