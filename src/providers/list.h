@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds that are built in, one line each: TN_PROVIDER(kind) is tn_provider_kind, in its own file. */
 #ifndef TN_PROVIDERS_LIST_H
-#define TN_PROVIDERS \
-  TN_PROVIDER(postgresql) \
-  TN_PROVIDER(sqlite) \
-  TN_PROVIDER(files) \
-  TN_PROVIDER(s3)
+#define TN_PROVIDERS_LIST_H
 
 #define TN_PROVIDERS \
   TN_PROVIDER(postgresql) \
   TN_PROVIDER(sqlite) \
   TN_PROVIDER(files) \
-  TN_PROVIDER(s3)
+  TN_PROVIDER(s3) \
+  TN_PROVIDER(faiss)
 
 #endif
