@@ -35,7 +35,8 @@ static const char *behind(const char *message, const char *target) {
  * target once more. */
 static const char *add_doing(tn_str *out, const tn_cli *cli, const char *doing,
                              const char *message) {
-  static const char *const links[] = {" ", " to "};
+  const char *between = cli->command->between ? cli->command->between : " to ";
+  const char *const links[] = {" ", between};
   const char *rest = message;
   tn_str_printf(out, "cannot %s", doing);
   for (size_t i = 0; i < cli->common->operand_count; i++) {

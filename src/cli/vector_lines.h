@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows for a collection of vectors out of lines of JSON. */
+#ifndef TN_CLI_VECTOR_LINES_H
+#define TN_CLI_VECTOR_LINES_H
+
+#include <stdbool.h>
+
+#include "tenon/tenon.h"
+
+/* Is that a file of such lines, by its name? "-" is: standard input. */
+bool tn_cli_is_lines(const char *path);
+
+/* Lines such as {"id":"a","vector":[0.1,0.2],"document":"…","metadata":{"year":2024}}, blank ones left
+ * out, as rows (id, vector, document, metadata). A line that is none is DATA with its number. */
+tenon_status tn_cli_vector_lines(const char *path, struct ArrowArrayStream *ret, tenon_error *err);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/float.h"
+#include "cli/rows.h"
+#include "cli/select.h"
+#include "cli/text.h"
+#include "cli/vector_lines.h"
+#include "core/target.h"
+
+typedef struct vectors_arguments {
+  tn_cli_common common;
+  int64_t dimension, nearest, limit;
+  const char *metric, *from, *source;
+  tn_cli_again vectors, ids, where;
+  bool if_absent, with_vectors;
+} vectors_arguments;
+
+static const char *const metrics[] = {"cosine", "inner_product", "l2", NULL};
+
+static const tn_cli_option options[] = {
+    {TN_NUMBER(vectors_arguments, dimension), .name = "dimension", .letter = 'd', .value = "N",
+     .help = "create: how many numbers a vector has"},
+    {TN_CHOICE(vectors_arguments, metric), .name = "metric", .value = "METRIC", .choices = metrics,
+     .help = "create: cosine (default), inner_product or l2 (the squared distance)"},
+    {TN_FLAG(vectors_arguments, if_absent), .name = "if-absent",
+     .help = "create: fine if the same collection is there already"},
+    {TN_TEXT(vectors_arguments, from), .name = "from", .value = "TARGET",
+     .help = "upsert: rows with the columns id, vector and perhaps document and metadata: a file "
+             "(Parquet, JSONL …, - for JSONL from stdin) or a table"},
+    {TN_AGAIN(vectors_arguments, vectors), .name = "vector", .value = "NUMBERS",
+     .help = "query: the vector to look for, as '[0.1, 0.2, …]'; again for more"},
+    {TN_NUMBER(vectors_arguments, nearest), .name = "nearest", .letter = 'k', .value = "N",
+     .help = "query: how many rows are wanted (default: 10)"},
+    {TN_AGAIN(vectors_arguments, where), .name = "where", .letter = 'w', .value = "COND",
+     .help = "rows whose metadata meets this: 'lang = ''en'' and year >= 2020'; again for more"},
+    {TN_AGAIN(vectors_arguments, ids), .name = "id", .value = "ID",
+     .help = "get, delete: the row with this id; again for more"},
+    {TN_TEXT(vectors_arguments, source), .name = "source", .value = "TEXT",
+     .help = "delete: the rows whose metadata has this `source`"},
+    {TN_NUMBER(vectors_arguments, limit), .name = "limit", .letter = 'n', .value = "N",
+     .help = "get: at most so many rows"},
+    {TN_FLAG(vectors_arguments, with_vectors), .name = "vectors",
+     .help = "get, query: with the vectors themselves"},
+    TN_CLI_TARGET_OPTIONS,
+};
+
+static const char *const examples[] = {
+    "tenon vectors create faiss://index:notes --dimension 384",
+    "a collection for vectors of 384 numbers, compared by cosine",
+    "tenon vectors upsert faiss://index:notes --from notes.parquet",
+    "rows with id, vector, document, metadata; an id that is there is replaced",
+    "tenon vectors query faiss://index:notes --vector '[0.1, …]' -k 5 --where 'year >= 2020'",
+    "the five nearest, of those that meet the condition",
+    "tenon vectors delete faiss://index:notes --source handbook.pdf",
+    "what came from one source",
+    NULL,
+};
+
+/* ---- What is asked for ---- */
+
+typedef struct condition {
+  tenon_filter *filters;
+  size_t count;
+} condition;
+
+static tenon_status refuse(tenon_error *err, const char *remedy, const char *what) {
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s", what);
+}
+
+static tenon_status add_where(tn_cli *cli, const char *text, condition *c, tenon_error *err) {
+  tenon_filter *more;
+  size_t count;
+  tenon_status status = tn_where_parse(text, &cli->arena, &more, &count, err);
+  if (status) return status;
+  tenon_filter *all = tn_arena_alloc(&cli->arena, (c->count + count + 1) * sizeof *all);
+  if (!all) return tn_no_memory(err);
+  if (c->count) memcpy(all, c->filters, c->count * sizeof *all);
+  if (count) memcpy(all + c->count, more, count * sizeof *all);
+  *c = (condition){all, c->count + count};
+  return TENON_OK;
+}
+
+static tenon_status take_where(tn_cli *cli, const vectors_arguments *a, condition *ret,
+                               tenon_error *err) {
+  tenon_status status = TENON_OK;
+  *ret = (condition){0};
+  for (size_t i = 0; i < a->where.count && !status; i++)
+    status = add_where(cli, a->where.items[i], ret, err);
+  return status;
+}
+
+static tenon_status bad_vector(tenon_error *err, const char *text) {
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "write the numbers as '[0.1, 0.2, 0.3]'", "--vector cannot be \"%.80s\"", text);
+}
+
+/* Appends the numbers of "[1, 2]" or "1,2" at *ret + *count. */
+static tenon_status add_vector(const char *text, float *to, size_t room, size_t *count,
+                               tenon_error *err) {
+  static const char between[] = " ,\t\n";
+  const char *at = text + strspn(text, " [");
+  *count = 0;
+  while (*at && *at != ']') {
+    size_t size = strcspn(at, " ,\t\n]");
+    if (*count == room || !tn_parse_f32(at, size, &to[(*count)++])) return bad_vector(err, text);
+    at += size;
+    at += strspn(at, between);
+  }
+  return *count ? TENON_OK : bad_vector(err, text);
+}
+
+static tenon_status take_vectors(tn_cli *cli, const vectors_arguments *a, float **ret,
+                                 size_t *ret_dimension, tenon_error *err) {
+  if (!a->vectors.count) return refuse(err, "give --vector '[0.1, …]'", "no vector is given");
+  float *all = tn_arena_alloc(&cli->arena,
+                              a->vectors.count * TENON_MAX_DIMENSION * sizeof *all);
+  size_t dimension = 0, count;
+  if (!all) return tn_no_memory(err);
+  for (size_t i = 0; i < a->vectors.count; i++) {
+    tenon_status status =
+        add_vector(a->vectors.items[i], all + i * dimension, TENON_MAX_DIMENSION, &count, err);
+    if (status) return status;
+    if (i && count != dimension)
+      return refuse(err, "give vectors of one length", "the vectors have different lengths");
+    dimension = count;
+  }
+  *ret = all;
+  *ret_dimension = dimension;
+  return TENON_OK;
+}
+
+/* ---- Answers ---- */
+
+/* Metadata is JSON already; what is not sound JSON stays text. */
+static tenon_status json_metadata(tn_cli_rows *rows, size_t c, tn_document *j, tenon_error *err) {
+  const char *data;
+  size_t size;
+  tn_json *parsed;
+  tenon_status status = tn_cli_rows_text(rows, c, &data, &size, err);
+  if (status || !data || tn_json_parse(data, size, &parsed, NULL))
+    return status ? status : tn_cli_rows_json(rows, c, "metadata", j, err);
+  tn_json_free(parsed);
+  tn_document_raw(j, "metadata", data);
+  return TENON_OK;
+}
+
+static tenon_status answer_json(tn_cli *cli, const char *key, tn_cli_rows *rows, tenon_error *err) {
+  tn_document *j = tn_cli_result(cli);
+  tn_document_open(j, key, '[');
+  for (;;) {
+    bool there;
+    tenon_status status = tn_cli_rows_next(rows, &there, err);
+    if (status || !there) return status;
+    tn_document_open(j, NULL, '{');
+    for (size_t c = 0; c < tn_cli_rows_columns(rows) && !status; c++) {
+      const char *name = tn_cli_rows_name(rows, c);
+      status = strcmp(name, "metadata") == 0 ? json_metadata(rows, c, j, err)
+                                             : tn_cli_rows_json(rows, c, name, j, err);
+    }
+    tn_document_close(j);
+    tn_document_newline(j);
+    if (status) return status;
+  }
+}
+
+static tenon_status fill_table(tn_cli_rows *rows, tn_cli_table *table, tenon_error *err) {
+  for (;;) {
+    bool there;
+    tenon_status status = tn_cli_rows_next(rows, &there, err);
+    if (status || !there) return status;
+    for (size_t c = 0; c < tn_cli_rows_columns(rows) && !status; c++)
+      status = tn_cli_rows_cell(rows, c, table, err);
+    if (status) return status;
+  }
+}
+
+static tenon_status show_table(tn_cli *cli, tn_cli_rows *rows, tenon_error *err) {
+  tn_cli_table *table;
+  int width = cli->terminal.out_is_terminal ? cli->terminal.width : 0;
+  tenon_status status = tn_cli_table_new(tn_cli_rows_columns(rows), stdout, width,
+                                         cli->terminal.color_out, &table, err);
+  if (status) return status;
+  for (size_t i = 0; i < tn_cli_rows_columns(rows); i++)
+    tn_cli_table_column(table, i, tn_cli_rows_name(rows, i),
+                        tn_printer_is_number(rows->printers[i]));
+  status = fill_table(rows, table, err);
+  tn_cli_table_flush(table);
+  tn_cli_table_free(table);
+  if (!status) tn_cli_note(cli, "%lld row%s", (long long)rows->seen, rows->seen == 1 ? "" : "s");
+  return status;
+}
+
+/* Takes the stream over. */
+static tenon_status answer_rows(tn_cli *cli, const char *key, struct ArrowArrayStream *stream,
+                                tenon_error *err) {
+  tn_cli_rows rows;
+  tenon_status status = tn_cli_rows_init(&rows, stream, err);
+  if (status) return status;
+  status = cli->common->json ? answer_json(cli, key, &rows, err) : show_table(cli, &rows, err);
+  tn_cli_rows_release(&rows);
+  return status;
+}
+
+static void answer_collection(tn_cli *cli, const tenon_collection *c, const char *what) {
+  if (!cli->common->json) {
+    tn_cli_note(cli, "%s: %d numbers a vector, %s, %lld rows", what, (int)c->dimension,
+                metrics[c->metric], (long long)c->count);
+    return;
+  }
+  tn_document *j = tn_cli_result(cli);
+  tn_document_integer(j, "dimension", c->dimension);
+  tn_document_text(j, "metric", metrics[c->metric]);
+  tn_document_count(j, "count", c->count);
+}
+
+static void answer_number(tn_cli *cli, const char *key, int64_t n) {
+  char text[32];
+  if (cli->common->json) {
+    tn_document_count(tn_cli_result(cli), key, n);
+    return;
+  }
+  tn_cli_show_count(text, sizeof text, n);
+  printf("%s\n", text);
+}
+
+/* ---- Actions ---- */
+
+typedef tenon_status (*action_fn)(tn_cli *, const vectors_arguments *, tenon_session *,
+                                  tenon_error *);
+
+static tenon_status create(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                           tenon_error *err) {
+  tenon_vectors_create req = {.struct_size = sizeof req, .if_absent = a->if_absent};
+  tenon_collection made;
+  if (a->dimension < 1 || a->dimension > TENON_MAX_DIMENSION)
+    return refuse(err, "give --dimension, the length of the vectors that will be kept, 1 to 65536",
+                  "the collection's dimension is not said");
+  req.dimension = (int32_t)a->dimension;
+  while (a->metric && strcmp(metrics[req.metric], a->metric) != 0) req.metric++;
+  tenon_status status = tenon_create_collection(cli->ctx, s, &req, &made, err);
+  if (!status) answer_collection(cli, &made, "created");
+  return status;
+}
+
+static tenon_status list(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                         tenon_error *err) {
+  struct ArrowArrayStream stream;
+  (void)a;
+  tenon_status status = tenon_list_collections(cli->ctx, s, NULL, &stream, err);
+  return status ? status : answer_rows(cli, "collections", &stream, err);
+}
+
+static tenon_status drop(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                         tenon_error *err) {
+  tenon_collection was;
+  (void)a;
+  tenon_status status = tenon_drop_collection(cli->ctx, s, NULL, &was, err);
+  if (!status) answer_collection(cli, &was, "dropped");
+  return status;
+}
+
+static void answer_upserted(tn_cli *cli, const tenon_vectors_upserted *done) {
+  if (cli->common->json) {
+    tn_document *j = tn_cli_result(cli);
+    tn_document_integer(j, "rows", done->rows);
+    tn_document_count(j, "inserted", done->inserted);
+    return;
+  }
+  if (done->inserted < 0) tn_cli_note(cli, "%lld rows", (long long)done->rows);
+  else
+    tn_cli_note(cli, "%lld rows, %lld of them new", (long long)done->rows,
+                (long long)done->inserted);
+}
+
+/* *ret_session (NULL: none) is to be closed when the rows are through. */
+static tenon_status open_from(tn_cli *cli, const char *from, struct ArrowArrayStream *ret,
+                              tenon_session **ret_session, tenon_error *err) {
+  tenon_session *session;
+  *ret_session = NULL;
+  if (tn_cli_is_lines(from)) return tn_cli_vector_lines(from, ret, err);
+  tenon_status status = tenon_open(cli->ctx, cli->tenon, from, NULL, 0, &session, err);
+  if (status) return status;
+  status = tenon_read_table(cli->ctx, session, NULL, ret, NULL, err);
+  if (status) tenon_close(session);
+  else *ret_session = session;
+  return status;
+}
+
+static tenon_status upsert(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                           tenon_error *err) {
+  struct ArrowArrayStream rows;
+  tenon_session *from;
+  tenon_vectors_upserted done;
+  tenon_vectors_upsert req = {.struct_size = sizeof req, .rows = &rows};
+  if (!a->from) return refuse(err, "give --from FILE", "it is not said where the rows come from");
+  tenon_status status = open_from(cli, a->from, &rows, &from, err);
+  if (status) return status;
+  status = tenon_upsert_vectors(cli->ctx, s, &req, &done, err);
+  tenon_close(from);
+  if (!status) answer_upserted(cli, &done);
+  return status;
+}
+
+static tenon_status get(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                        tenon_error *err) {
+  struct ArrowArrayStream stream;
+  tenon_vectors_get req = TENON_VECTORS_GET_INIT;
+  condition c;
+  tenon_status status = take_where(cli, a, &c, err);
+  if (status) return status;
+  if (a->ids.count) req.ids = a->ids.items;
+  req.id_count = a->ids.count;
+  req.filters = c.filters;
+  req.filter_count = c.count;
+  req.limit = a->limit;
+  if (a->with_vectors) req.with |= TENON_WITH_VECTOR;
+  status = tenon_get_vectors(cli->ctx, s, &req, &stream, err);
+  return status ? status : answer_rows(cli, "rows", &stream, err);
+}
+
+static tenon_status query(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                          tenon_error *err) {
+  struct ArrowArrayStream stream;
+  tenon_vectors_query req = TENON_VECTORS_QUERY_INIT;
+  float *vectors = NULL;
+  size_t dimension = 0;
+  condition c;
+  tenon_status status = take_where(cli, a, &c, err);
+  if (!status) status = take_vectors(cli, a, &vectors, &dimension, err);
+  if (status) return status;
+  if (a->nearest > TENON_MAX_NEAREST)
+    return refuse(err, "ask for fewer", "at most 10000 nearest rows can be asked for");
+  req.vectors = vectors;
+  req.query_count = a->vectors.count;
+  req.dimension = (int32_t)dimension;
+  if (a->nearest >= 0) req.nearest = (int32_t)a->nearest;
+  req.filters = c.filters;
+  req.filter_count = c.count;
+  if (a->with_vectors) req.with |= TENON_WITH_VECTOR;
+  status = tenon_query_vectors(cli->ctx, s, &req, &stream, err);
+  return status ? status : answer_rows(cli, "rows", &stream, err);
+}
+
+static tenon_status remove_rows(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                                tenon_error *err) {
+  tenon_vectors_deleted done;
+  tenon_vectors_delete req = {.struct_size = sizeof req, .source = a->source};
+  condition c;
+  tenon_status status = take_where(cli, a, &c, err);
+  if (status) return status;
+  if (a->ids.count) req.ids = a->ids.items;
+  req.id_count = a->ids.count;
+  req.filters = c.filters;
+  req.filter_count = c.count;
+  status = tenon_delete_vectors(cli->ctx, s, &req, &done, err);
+  if (!status) answer_number(cli, "deleted", done.count);
+  return status;
+}
+
+static tenon_status count(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
+                          tenon_error *err) {
+  tenon_vectors_counted counted;
+  tenon_vectors_count req = {.struct_size = sizeof req};
+  condition c;
+  tenon_status status = take_where(cli, a, &c, err);
+  if (status) return status;
+  req.filters = c.filters;
+  req.filter_count = c.count;
+  status = tenon_count_vectors(cli->ctx, s, &req, &counted, err);
+  if (!status) answer_number(cli, "count", counted.count);
+  return status;
+}
+
+static const struct { const char *name; action_fn run; } actions[] = {
+    {"create", create}, {"list", list},   {"upsert", upsert},      {"query", query},
+    {"get", get},       {"count", count}, {"delete", remove_rows}, {"drop", drop},
+};
+
+enum { ACTIONS = sizeof actions / sizeof *actions };
+
+static tenon_status find_action(const char *name, action_fn *ret, tenon_error *err) {
+  const char *names[ACTIONS];
+  char remedy[160];
+  for (int i = 0; i < ACTIONS; i++) {
+    names[i] = actions[i].name;
+    if (strcmp(name, names[i]) == 0) {
+      *ret = actions[i].run;
+      return TENON_OK;
+    }
+  }
+  const char *nearest = tn_nearest(name, names, ACTIONS);
+  snprintf(remedy, sizeof remedy, "%s%s%sthere are create, list, upsert, query, get, count, delete, drop",
+           nearest ? "did you mean " : "", nearest ? nearest : "", nearest ? "? " : "");
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "vectors cannot %.40s", name);
+}
+
+static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
+  const vectors_arguments *a = arguments;
+  tenon_session *session;
+  action_fn action = NULL;
+  tenon_status status = find_action(a->common.operands[0], &action, err);
+  if (!status)
+    status = tenon_open(cli->ctx, cli->tenon, a->common.operands[1], a->common.settings.items,
+                        a->common.settings.count, &session, err);
+  if (status) return status;
+  status = action(cli, a, session, err);
+  tenon_close(session);
+  return status;
+}
+
+const tn_cli_command tn_cli_vectors = {
+    .name = "vectors",
+    .operands = {"ACTION", "TARGET"},
+    .operands_required = 2,
+    .summary = "keep vectors in collections and look for the nearest",
+    .about =
+        "ACTION is create, list, upsert, query, get, count, delete or drop. TARGET is a system "
+        "that holds vectors, with a collection behind it: faiss://FOLDER:NAME.\n\n"
+        "A row is an id, a vector, and where there are any a document (text) and metadata (a JSON "
+        "object). An upsert replaces the row that has the id. Conditions look at the metadata.",
+    .examples = examples,
+    TN_CLI_OPTIONS(options),
+    .size = sizeof(vectors_arguments),
+    .verb = "carry out",
+    .between = " on ",
+    .run = run,
+};
