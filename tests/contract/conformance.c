@@ -136,9 +136,10 @@ static tenon_status call_something(tenon_ctx *ctx, contract_state *c, tn_session
   tenon_read read = TENON_READ_INIT;
   read.name = c->kind->table;
   tenon_status status = contract_has(c->kind, "tables.read")
-      ? tn_tables_read(ctx, s, &read, &rows, NULL, err)
-                                                             : tn_objects_list(ctx, s, NULL, &rows,
-                                                                               err);
+                            ? tn_tables_read(ctx, s, &read, &rows, NULL, err)
+                        : contract_has(c->kind, "vectors.list")
+                            ? tn_vectors_list(ctx, s, NULL, &rows, err)
+                            : tn_objects_list(ctx, s, NULL, &rows, err);
   if (!status) rows.release(&rows);
   return status;
 }
@@ -298,7 +299,8 @@ static int run_kind(const contract_kind *k) {
   contract_state state = {.kind = k};
   size_t n = 0;
   const contract_check *const all[] = {lifecycle_checks, contract_table_checks,
-                                       contract_write_checks, contract_object_checks};
+                                       contract_write_checks, contract_object_checks,
+                                       contract_vector_checks};
   tn_settings_init(&base_settings);
   if (!k->setup(&base_settings)) {
     tn_settings_release(&base_settings);
@@ -307,7 +309,7 @@ static int run_kind(const contract_kind *k) {
   }
   if (tn_connector_new(k->name, config_with(k, &base_settings, NULL), &state.connector, NULL))
     abort();
-  for (size_t i = 0; i < 4; i++) n = add_checks(k, &state, all[i], tests, n);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) n = add_checks(k, &state, all[i], tests, n);
   int failed = _cmocka_run_group_tests(k->name, tests, n, NULL, NULL);
   tn_connector_free(state.connector);
   if (k->teardown) k->teardown();

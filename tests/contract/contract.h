@@ -57,7 +57,8 @@ typedef struct contract_check {
 } contract_check;
 
 /* end with a zero row */
-extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[];
+extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[],
+    contract_vector_checks[];
 
 tn_session *contract_session(contract_state *);
 bool contract_has(const contract_kind *, const char *operation);

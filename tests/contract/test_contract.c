@@ -224,6 +224,18 @@ static const char *const files_operations[] = {"tables.list", "tables.describe",
                                                "objects.list", "objects.stat",
                                                "objects.get", "objects.put", "objects.copy", "objects.remove", NULL};
 
+/* ---- faiss: vectors in a folder ---- */
+
+static bool setup_faiss(tn_settings *s) {
+  make_folder();
+  set(s, "path", folder);
+  return true;
+}
+
+static const char *const faiss_operations[] = {"vectors.create", "vectors.list", "vectors.drop",
+                                               "vectors.upsert", "vectors.get", "vectors.query",
+                                               "vectors.remove", "vectors.count", NULL};
+
 /* ---- postgresql ---- */
 
 static bool run_psql(const char *url, const char *sql) {
@@ -324,6 +336,10 @@ int main(void) {
        .broken = (const char *const[]){"secret_access_key", "canary-wrong", NULL}, .secret = "canary",
        .broken_code = TENON_UNAUTHENTICATED, .table = {.table = "items.csv"}, .key_column = "id",
        .row_count = ROWS, .opens_lazily = true, .lists_unsorted = getenv("TENON_S3_UNSORTED") != NULL},
+      {.name = "faiss", .provider = &tn_provider_faiss, .setup = setup_faiss,
+       .teardown = drop_folder, .operations = faiss_operations,
+       .broken = (const char *const[]){"path", "/nowhere/at/all", NULL}, .broken_code =
+           TENON_NOT_FOUND},
       {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql,
        .teardown = drop_postgresql,
        .operations = postgresql_operations, .broken = (const char *const[]){"password",
