@@ -106,6 +106,28 @@ static tenon_status parse_table(tn_target *t, const char *text, tenon_error *err
   return TENON_OK;
 }
 
+/* ---- Of connectors: also a file or pattern below the root ---- */
+
+static const char key_signs[] = "/*?[{";
+
+static bool is_key(const char *text) {
+  const char *dot = strchr(text, '.');
+  return !strpbrk(text, "\":") && (strpbrk(text, key_signs) || (dot && strchr(dot + 1, '.')));
+}
+
+static tenon_status parse_behind_name(tn_target *t, const char *text, tenon_error *err) {
+  if (!is_key(text)) return parse_table(t, text, err);
+  t->is_key = true;
+  t->table = tn_arena_strdup(&t->arena, text);
+  return t->table ? TENON_OK : tn_no_memory(err);
+}
+
+tenon_status tn_target_refuse_key(const tn_target *t, tenon_error *err) {
+  if (!t->is_key) return TENON_OK;
+  return bad_table(strpbrk(t->table, key_signs) ? "a character behind the colon that cannot stand in a bare table name"
+                                                : "at most schema.table can stand behind the colon", err);
+}
+
 /* ---- URLs ---- */
 
 static bool is_port(const char *text, size_t size) {
@@ -169,7 +191,8 @@ static tenon_status parse_plain(tn_target *t, const char *text, tenon_error *err
   if (!*t->base) return bad_table("it names nothing before the colon", err);
   if (*end && *end != ':') return bad_table("text behind the closing quote", err);
   t->form = !is_quoted && is_name(t->base) ? TN_TARGET_NAME : TN_TARGET_PATH;
-  return *end ? parse_table(t, end + 1, err) : TENON_OK;
+  if (!*end) return TENON_OK;
+  return t->form == TN_TARGET_NAME ? parse_behind_name(t, end + 1, err) : parse_table(t, end + 1, err);
 }
 
 static tenon_status parse(tn_target *t, const char *text, tenon_error *err) {

@@ -20,12 +20,15 @@ typedef struct tn_target {
   const char *base;       /* name, URL without table, or path */
   const char *scheme;     /* of a URL */
   const char *schema, *table;   /* behind the colon, unquoted; NULL: absent */
+  bool is_key;            /* table has, without quotes, what only names of files have: a / or * or two dots */
   tn_arena arena;
 } tn_target;
 
 /* No look at the file system or the network. Reserved: runtime::entry. */
 tenon_status tn_target_parse(const char *text, tn_target *ret, tenon_error *err);
 void tn_target_release(tn_target *);
+/* CONFIG if is_key: for kinds that hold no files. */
+tenon_status tn_target_refuse_key(const tn_target *, tenon_error *err);
 /* The target with passwords and secret query values replaced by ***. Caller frees (tn_free). */
 char *tn_target_redacted(const char *text);
 

@@ -30,8 +30,9 @@ static void suggest_path(const char *name, tenon_error *err) {
              "did you mean ./%s? A bare word is a connector's name", name);
 }
 
-static tenon_status named_settings(tenon *t, const char *name, const tenon_provider **ret,
+static tenon_status named_settings(tenon *t, const tn_target *target, const tenon_provider **ret,
                                    tn_settings *ret_settings, tenon_error *err) {
+  const char *name = target->base;
   const tn_connectors *connectors;
   const char *kind;
   tenon_status status = tn_lib_connectors(t, &connectors, err);
@@ -42,6 +43,8 @@ static tenon_status named_settings(tenon *t, const char *name, const tenon_provi
   }
   status = tn_registry_find(t->registry, kind, ret, err);
   if (status) tn_error_prefix(err, "%s: connector %s: ", tn_connectors_path(connectors), name);
+  else if (!tn_provider_has(*ret, "objects.get"))
+    status = tn_target_refuse_key(target, err);
   return status;
 }
 
@@ -62,7 +65,7 @@ static tenon_status target_settings(tenon *t, tn_target *target, const tenon_pro
                                     tn_settings *ret_settings, tenon_error *err) {
   switch (target->form) {
     case TN_TARGET_URL: return url_settings(t, target, ret, ret_settings, err);
-    case TN_TARGET_NAME: return named_settings(t, target->base, ret, ret_settings, err);
+    case TN_TARGET_NAME: return named_settings(t, target, ret, ret_settings, err);
     case TN_TARGET_PATH: return tn_lib_path(t, target, ret, ret_settings, err);
   }
   return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_CONFIG, NULL, "a target of an unknown form");
