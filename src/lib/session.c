@@ -129,19 +129,25 @@ static int64_t batch_bytes(int64_t memory) {
   return bytes < SMALLEST_BATCH ? SMALLEST_BATCH : bytes;
 }
 
+static bool holds_objects(const tenon_session *s) {
+  return tn_provider_has(tenon_session_kind(s), "objects.get");
+}
+
+/* A path that is a folder means all of it, as a table does that ends with a slash. */
 tenon_read tn_lib_read(const tenon_session *s, const tenon_read *request) {
   tenon_read read = request ? *request : (tenon_read)TENON_READ_INIT;
   if (!read.query && !read.name.table) read.name = s->name;
+  if (!read.query && !read.name.table && s->target.form == TN_TARGET_PATH && holds_objects(s))
+    read.name.table = "";
   if (!read.batch_bytes) read.batch_bytes = batch_bytes(s->owner->memory);
   return read;
 }
 
 static tenon_status need_table(const tenon_session *s, const tenon_read *read, tenon_error *err) {
   if (read->query || read->name.table) return TENON_OK;
-  bool holds_objects = tn_provider_has(tenon_session_kind(s), "objects.get");
   return tenon_fail(
       err, TENON_CONFIG, TENON_STAGE_CONFIG,
-      holds_objects
+      holds_objects(s)
           ? "name a file in it, or a pattern such as FOLDER/'*.csv'; `tenon ls FOLDER` lists them"
           : "name a table behind the target, TARGET:schema.table; `tenon ls TARGET` lists them",
       "no table is named");

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from command import answer
+
 TENON = os.environ["TENON"]
 
 
@@ -135,3 +137,47 @@ def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path):
         pytest.skip("nobody may not run the program where it is")
     assert done.returncode == 5, done.stderr.decode()
     assert "locked" in done.stderr.decode()
+
+
+# --- What targets name -----------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def logs(tmp_path):
+    """A connector of files, and below its root 1 and 2 in logs/a, 3 in logs/b, 4 beside them."""
+    (tmp_path / "tenon.yaml").write_text("connectors:\n  logs:\n    kind: files\n    root: logs\n")
+    for name, value in [("a/1.csv", 1), ("a/2.csv", 2), ("b/x.y.csv", 3), ("b.c.csv", 4), ("a/.hidden.csv", 5), ("a/note.txt", 6)]:
+        path = tmp_path / "logs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"n\n{value}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("target, wanted", [
+    ("logs:a/1.csv", [1]),
+    ("logs:a/*.csv", [1, 2]),
+    ("logs:a/", [1, 2]),
+    ("logs:a", [1, 2]),
+    ("logs:{a,b}/*.csv", [1, 2, 3]),
+    ("logs:**/*.csv", [1, 2, 4, 3]),
+    ("logs:b.c.csv", [4]),
+    ("logs:b/x.y.csv", [3]),
+    ('logs:"b/x.y.csv"', [3]),
+    ("logs/", [1, 2, 4, 3]),
+    ("./logs", [1, 2, 4, 3]),
+    ("./logs/a", [1, 2]),
+    ("logs/a/", [1, 2]),
+])
+def test_a_target_names_a_file_a_pattern_or_a_folder(logs, target, wanted):
+    assert [row[0] for row in answer("read", target, cwd=logs)["rows"]] == wanted
+    assert [c["name"] for c in answer("describe", target, cwd=logs)["columns"]] == ["n"]
+
+
+def test_a_folder_with_files_of_several_formats_is_no_table(logs):
+    assert tenon("copy", "logs:a/1.csv", "logs/a/1.parquet", cwd=logs).returncode == 0
+    error = answer("read", "logs/", ok=False, cwd=logs)
+    assert error["code"] == "CONFIG" and "they are not one table" in error["message"]
+    assert len(answer("ls", "logs/", cwd=logs)["tables"]) == 6
+
+
+def test_a_connector_without_a_table_is_not_read_as_a_whole(logs):
+    assert "no table is named" in answer("read", "logs", ok=False, cwd=logs)["message"]
