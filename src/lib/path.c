@@ -38,7 +38,8 @@ static const struct {
 enum { FILE_KINDS = sizeof file_kinds / sizeof file_kinds[0] };
 
 /* The kind of everything else, and its parameter for the folder. */
-static const char *const folder_kind = "files", *const folder_key = "root";
+static const char *const folder_kind = "files", *const folder_key = "root",
+                  *const format_key = "format";
 
 static tenon_status set_kind(const tenon *t, const char *kind, const char *key, const char *path,
                              const tenon_provider **ret, tn_settings *ret_settings,
@@ -164,10 +165,15 @@ static tenon_status find_file(const tenon *t, tn_target *target, const tenon_pro
   size_t i = file_kind(target->base);
   if (i < FILE_KINDS)
     return set_kind(t, file_kinds[i].kind, file_kinds[i].key, target->base, ret, ret_settings, err);
+  const tn_format *named = tn_format_by_path(target->base, strlen(target->base));
   tenon_status status = follow_link(target, err);
   if (status) return status;
   size_t folder = (size_t)(file_part(target->base) - target->base);
-  return split(t, target, folder, ret, ret_settings, err);
+  status = split(t, target, folder, ret, ret_settings, err);
+  /* the name that was given says what it is, not the one that a link leads to */
+  if (!status && named && named->read && named != tn_format_by_path(target->base, strlen(target->base)))
+    status = tn_settings_set(ret_settings, format_key, named->name, err);
+  return status;
 }
 
 tenon_status tn_lib_path(const tenon *t, tn_target *target, const tenon_provider **ret,

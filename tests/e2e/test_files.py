@@ -181,3 +181,12 @@ def test_a_folder_with_files_of_several_formats_is_no_table(logs):
 
 def test_a_connector_without_a_table_is_not_read_as_a_whole(logs):
     assert "no table is named" in answer("read", "logs", ok=False, cwd=logs)["message"]
+
+
+@pytest.mark.parametrize("link, behind", [("data.csv", "noext"), ("data.csv", "v1.txt"), ("data.csv", "odd.parquet"), ("noext", "data.csv")])
+def test_a_link_is_read_as_its_name_says(tmp_path, link, behind):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / behind).write_text("a\n1\n")
+    (tmp_path / link).symlink_to(f"store/{behind}")
+    assert answer("read", f"./{link}", cwd=tmp_path)["rows"] == [[1]]
+    assert answer("read", f"./{link}", "--set", "format=tsv", cwd=tmp_path)["rows"] == [[1]]
