@@ -241,7 +241,7 @@ static tenon_status add_header(struct curl_slist **list, const char *name, const
 
 /* What libcurl would say of itself is said by nobody. */
 static tenon_status add_headers(tenon_http_exchange *x, const tenon_http_request *r, tenon_error *err) {
-  static const char *const silent[] = {"Expect:", "Content-Type:", "Accept:", "User-Agent: tenon/" TENON_VERSION};
+  static const char *const silent[] = {"Expect:", "Content-Type:", "Accept:", ("User-Agent: tenon/" TENON_VERSION)};
   for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++) {
     struct curl_slist *longer = tn_curl.curl_slist_append(x->headers, silent[i]);
     if (!longer) return tn_no_memory(err);
