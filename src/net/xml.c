@@ -84,7 +84,7 @@ static void refuse(tn_xml *x, tenon_status code, const char *what, int most) {
 
 static const char *local_name(const char *name) {
   const char *colon = strrchr(name, ':');
-  return colon ? colon + 1 : name;
+  return colon && colon[1] ? colon + 1 : name;
 }
 
 static void XMLCALL on_start(void *arg, const XML_Char *name, const XML_Char **attributes) {
