@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/float.h"
 #include "tenon/provider.h"
 
@@ -14,39 +15,86 @@ static const json_t *value_of(const tn_json *v) { return (const json_t *)(const 
 
 static const tn_json *as_value(const json_t *v) { return (const tn_json *)(const void *)v; }
 
-/* The library recurses as deep as the text does, so the depth is counted before it sees the text. */
-static bool is_too_deep(const char *text, size_t size) {
-  size_t depth = 0;
+/* What the library would make of a text: it recurses as deep as the text does, and takes many times
+ * its size, so this is counted before it sees the text. */
+typedef struct extent {
+  size_t depth, deepest, values, objects;
+} extent;
+
+static void count_mark(extent *e, char c) {
+  if (c == '[' || c == '{') {
+    e->objects++;
+    if (++e->depth > e->deepest) e->deepest = e->depth;
+  }
+  if ((c == ']' || c == '}') && e->depth > 0) e->depth--;
+  if (c == '[' || c == '{' || c == ',' || c == ':') e->values++;
+}
+
+static extent measure(const char *text, size_t size) {
+  extent e = {0};
   bool quoted = false;
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
     if (quoted && c == '\\') i++;
     else if (c == '"') quoted = !quoted;
-    else if (!quoted && (c == '[' || c == '{') && ++depth > TN_JSON_MAX_DEPTH) return true;
-    else if (!quoted && (c == ']' || c == '}') && depth > 0) depth--;
+    else if (!quoted) count_mark(&e, c);
   }
-  return false;
+  return e;
+}
+
+static tenon_status check_extent(const char *text, size_t size, tenon_error *err) {
+  static const char *const remedy = "ask for less at once";
+  if (size > TN_JSON_MAX_SIZE)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, remedy,
+                      "JSON text of %zu bytes, more than %d", size, TN_JSON_MAX_SIZE);
+  extent e = measure(text, size);
+  if (e.deepest > TN_JSON_MAX_DEPTH)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
+                      "JSON text is nested deeper than %d", TN_JSON_MAX_DEPTH);
+  if (e.objects > TN_JSON_MAX_OBJECTS)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, remedy,
+                      "JSON text has more than %d objects and arrays", TN_JSON_MAX_OBJECTS);
+  if (e.values > TN_JSON_MAX_VALUES)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, remedy,
+                      "JSON text has more than %d values", TN_JSON_MAX_VALUES);
+  return TENON_OK;
+}
+
+/* The library quotes the text, where a secret may stand. */
+static void unquote(char *why) {
+  char *near = strstr(why, " near '");
+  if (near) *near = 0;
+}
+
+static tenon_status parse(const char *text, size_t size, tenon_status code, tn_json **ret,
+                          tenon_error *err) {
+  tenon_status status = check_extent(text, size, err);
+  if (status) return status;
+  json_error_t why;
+  json_t *v = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+  if (!v) {
+    unquote(why.text);
+    return tenon_fail(err, code, TENON_STAGE_DATA, NULL, "not JSON: line %d, column %d: %s",
+                      why.line, why.column, why.text);
+  }
+  *ret = (tn_json *)(void *)v;
+  return TENON_OK;
 }
 
 tenon_status tn_json_parse(const char *text, size_t size, tn_json **ret, tenon_error *err) {
-  if (size > TN_JSON_MAX_SIZE)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
-                      "JSON text of %zu bytes, more than %d", size, TN_JSON_MAX_SIZE);
-  if (is_too_deep(text, size))
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
-                      "JSON text is nested deeper than %d", TN_JSON_MAX_DEPTH);
-  json_error_t why;
-  json_t *v = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-  if (!v)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_DATA, NULL, "not JSON: line %d, column %d: %s",
-                      why.line, why.column, why.text);
-  *ret = (tn_json *)(void *)v;
-  return TENON_OK;
+  return parse(text, size, TENON_CONFIG, ret, err);
+}
+
+tenon_status tn_json_parse_reply(const char *text, size_t size, tn_json **ret, tenon_error *err) {
+  tenon_status status = parse(text, size, TENON_DATA, ret, err);
+  if (status) tn_error_prefix(err, "a reply: ");
+  return status;
 }
 
 void tn_json_free(tn_json *v) { json_decref((json_t *)(void *)v); }
 
 tn_json_type tn_json_type_of(const tn_json *v) {
+  if (!v) return TN_JSON_NULL;
   switch (json_typeof(value_of(v))) {
     case JSON_OBJECT: return TN_JSON_OBJECT;
     case JSON_ARRAY: return TN_JSON_ARRAY;

@@ -10,7 +10,10 @@
 
 enum {
   TN_JSON_MAX_DEPTH = 64,
-  TN_JSON_MAX_SIZE = 16 << 20
+  TN_JSON_MAX_SIZE = 16 << 20,
+  /* A value of two bytes may take forty in memory, an empty object more than two hundred. */
+  TN_JSON_MAX_VALUES = 2 << 20,
+  TN_JSON_MAX_OBJECTS = 1 << 18     /* and arrays */
 };
 
 /* ---- Reading ---- */
@@ -24,10 +27,13 @@ typedef enum tn_json_type {
 } tn_json_type;
 
 /* Any one value with nothing behind it. Duplicate keys, invalid UTF-8, NUL characters and integers
- * outside of int64 are CONFIG errors with line and column. */
+ * outside of int64 are CONFIG errors with line and column; nothing of the text is in the message. What
+ * is too long, too deep or too much is LIMITED. */
 tenon_status tn_json_parse(const char *text, size_t size, tn_json **ret, tenon_error *err);
+/* The same of what a system replied: then it is a DATA error. */
+tenon_status tn_json_parse_reply(const char *text, size_t size, tn_json **ret, tenon_error *err);
 void tn_json_free(tn_json *);
-tn_json_type tn_json_type_of(const tn_json *);
+tn_json_type tn_json_type_of(const tn_json *);   /* of NULL: as of null */
 bool tn_json_bool(const tn_json *);
 int64_t tn_json_integer(const tn_json *);
 double tn_json_number(const tn_json *);          /* of integers, too */

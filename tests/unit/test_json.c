@@ -7,11 +7,14 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cases.h"
 
 static tenon_status parse(const char *text, tn_json **ret) {
   return tn_json_parse(text, strlen(text), ret, NULL);
@@ -74,6 +77,131 @@ static void depth_and_size_have_limits(void **state) {
   assert_int_equal(tn_json_parse("", TN_JSON_MAX_SIZE + 1, &v, NULL), TENON_LIMITED);
 }
 
+/* Small texts that would be large in memory. */
+static tenon_status parse_many(const char *open, const char *part, size_t times, const char *close,
+                               tn_json **ret) {
+  tn_str s;
+  tn_str_init(&s, TN_JSON_MAX_SIZE + 64);
+  tn_str_puts(&s, open);
+  for (size_t i = 0; i < times; i++) tn_str_puts(&s, part);
+  tn_str_puts(&s, close);
+  assert_false(s.failed);
+  tenon_status status = tn_json_parse_reply(s.data, s.size, ret, NULL);
+  tn_str_release(&s);
+  return status;
+}
+
+static void what_grows_has_limits(void **state) {
+  (void)state;
+  tn_json *v = (tn_json *)1;
+  assert_int_equal(parse_many("[", "{},", TN_JSON_MAX_OBJECTS, "1]", &v), TENON_LIMITED);
+  assert_int_equal(parse_many("[", "[],", TN_JSON_MAX_OBJECTS, "1]", &v), TENON_LIMITED);
+  assert_int_equal(parse_many("[", "1,", TN_JSON_MAX_VALUES, "1]", &v), TENON_LIMITED);
+  assert_int_equal(parse_many("", "[", TN_JSON_MAX_SIZE, "", &v), TENON_LIMITED);
+  assert_int_equal(parse_many("", "{\"a\":", TN_JSON_MAX_SIZE / 5, "", &v), TENON_LIMITED);
+  assert_int_equal(parse_many("\"", "a", TN_JSON_MAX_SIZE, "\"", &v), TENON_LIMITED);
+  assert_ptr_equal(v, (tn_json *)1);
+  /* brackets and commas in strings do not count, nor do those behind an escaped quote */
+  assert_int_equal(parse_many("[\"", "[{,\\\"", 1 << 20, "\"]", &v), TENON_OK);
+  tn_json_free(v);
+  assert_int_equal(parse_many("[", "[],", TN_JSON_MAX_OBJECTS - 1, "1]", &v), TENON_OK);
+  assert_int_equal(tn_json_count(v), TN_JSON_MAX_OBJECTS);
+  tn_json_free(v);
+  assert_int_equal(parse_many("[", "1,", TN_JSON_MAX_VALUES - 1, "1]", &v), TENON_OK);
+  tn_json_free(v);
+}
+
+/* What is not there is asked for all the time, of replies that lie. */
+static void absent_values_are_null(void **state) {
+  (void)state;
+  void *cursor = NULL;
+  const char *key;
+  const tn_json *value;
+  assert_int_equal(tn_json_type_of(NULL), TN_JSON_NULL);
+  assert_false(tn_json_bool(NULL));
+  assert_int_equal(tn_json_integer(NULL), 0);
+  assert_true(tn_json_number(NULL) == 0);
+  assert_null(tn_json_string(NULL));
+  assert_int_equal(tn_json_count(NULL), 0);
+  assert_null(tn_json_at(NULL, 0));
+  assert_null(tn_json_get(NULL, "a"));
+  assert_false(tn_json_next(NULL, &cursor, &key, &value));
+}
+
+static void messages_keep_texts_to_themselves(void **state) {
+  (void)state;
+  static const char *const bad[] = {"[s3cret]", "{\"s3cret\":1,\"s3cret\":2}", "\"s3cret", "\"s3cret\n\"",
+                                    "[1 \"s3cret\"]", "{\"s3cret near 's3cret'\" 1}"};
+  tn_json *v;
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    tenon_error err = TENON_ERROR_INIT;
+    assert_int_equal(tn_json_parse_reply(bad[i], strlen(bad[i]), &v, &err), TENON_DATA);
+    assert_non_null(strstr(err.message, "line 1, column "));
+    assert_null(strstr(err.message, "s3c"));
+  }
+}
+
+/* ---- Hostile replies ---- */
+
+static void put_value(tn_json_writer *w, const tn_json *v) {
+  void *cursor = NULL;
+  const char *key;
+  const tn_json *value;
+  tn_json_type type = tn_json_type_of(v);
+  if (type == TN_JSON_ARRAY || type == TN_JSON_OBJECT) tn_json_open(w, type == TN_JSON_ARRAY ? '[' : '{');
+  switch (type) {
+    case TN_JSON_NULL: tn_json_put_null(w); break;
+    case TN_JSON_BOOL: tn_json_put_bool(w, tn_json_bool(v)); break;
+    case TN_JSON_INTEGER: tn_json_put_integer(w, tn_json_integer(v)); break;
+    case TN_JSON_NUMBER: tn_json_put_number(w, tn_json_number(v)); break;
+    case TN_JSON_STRING: tn_json_put_string(w, tn_json_string(v)); break;
+    case TN_JSON_ARRAY:
+      for (size_t i = 0; i < tn_json_count(v); i++) put_value(w, tn_json_at(v, i));
+      break;
+    case TN_JSON_OBJECT:
+      while (tn_json_next(v, &cursor, &key, &value)) {
+        tn_json_key(w, key);
+        put_value(w, value);
+      }
+      break;
+  }
+  if (type == TN_JSON_ARRAY || type == TN_JSON_OBJECT) tn_json_close(w);
+}
+
+static size_t read_bytes(const char *input, char *ret) {
+  size_t n = 0;
+  while (*input) {
+    bool is_byte = strncmp(input, "\\x", 2) == 0;
+    ret[n++] = is_byte ? (char)strtol((char[]){input[2], input[3], 0}, NULL, 16) : *input;
+    input += is_byte ? 4 : 1;
+  }
+  return n;
+}
+
+static void answer(const char *input, char *text, size_t room) {
+  char data[4096];
+  size_t size = read_bytes(input, data);
+  tenon_error err = TENON_ERROR_INIT;
+  tn_json *v = NULL;
+  tn_str out;
+  tn_json_writer w;
+  tn_str_init(&out, 65536);
+  tn_json_writer_init(&w, &out);
+  if (tn_json_parse_reply(data, size, &v, &err)) {
+    snprintf(text, room, "error: %s %s", tenon_status_name(err.code), err.message);
+  } else {
+    put_value(&w, v);
+    snprintf(text, room, "%s", tn_str_text(&out));
+  }
+  tn_json_free(v);
+  tn_str_release(&out);
+}
+
+static void hostile_replies(void **state) {
+  (void)state;
+  tn_run_cases("json", 85, answer);
+}
+
 static void writes(void **state) {
   (void)state;
   tn_str s;
@@ -108,6 +236,10 @@ int main(void) {
       cmocka_unit_test(reads),
       cmocka_unit_test(refuses),
       cmocka_unit_test(depth_and_size_have_limits),
+      cmocka_unit_test(what_grows_has_limits),
+      cmocka_unit_test(absent_values_are_null),
+      cmocka_unit_test(messages_keep_texts_to_themselves),
+      cmocka_unit_test(hostile_replies),
       cmocka_unit_test(writes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
