@@ -55,8 +55,23 @@ static tenon_status decode(url_reader *r, const char *text, size_t size, tn_str 
 
 /* ---- Parts ---- */
 
+/* Which of two values is meant is not guessed. Other names of a parameter are the same parameter. */
+static bool is_set(const url_reader *r, const char *key) {
+  const tenon_param *row = tn_param_find(r->provider, key);
+  for (size_t i = 0; i < r->settings->count; i++) {
+    const char *other = r->settings->items[i].key;
+    if (strcmp(other, key) == 0 || (row && tn_param_find(r->provider, other) == row)) return true;
+  }
+  return false;
+}
+
 static tenon_status set(void *arg, const char *key, const char *value, tenon_error *err) {
   url_reader *r = arg;
+  const tenon_param *row = tn_param_find(r->provider, key);
+  if (is_set(r, key))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give it once",
+                      "the %s URL gives %s twice", r->provider->kind,
+                      row ? row->key : "a parameter");
   return tn_settings_set(r->settings, key, value, err);
 }
 
