@@ -63,7 +63,7 @@ typedef struct tenon_options {
 
 #define TENON_OPTIONS_INIT { sizeof(tenon_options), NULL, NULL, NULL, 0, NULL, NULL }
 
-/* options may be NULL. Nothing is opened yet: no file, no library, no connection. */
+/* options may be NULL. Nothing is opened yet, no library, no connection, and no file but the one of connectors. */
 TENON_API tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err);
 
 /* Frees it; sessions are to be closed and streams released before. NULL is fine. */

@@ -88,7 +88,9 @@ static tenon_status start(tenon *t, const tenon_options *options, tenon_error *e
     tn_ctx_set_logger(t->ctx, log_line, t);
   }
   status = tn_registry_new(&t->registry, err);
-  return status ? status : add_built_in(t->registry, err);
+  if (!status) status = add_built_in(t->registry, err);
+  const tn_connectors *named;
+  return status || !t->connectors_path ? status : tn_lib_connectors(t, &named, err);
 }
 
 static tenon_status check(const tenon_options *options, tenon_error *err) {
