@@ -39,6 +39,17 @@ static const char list_sql[] =
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', "
     "'v', 'm', 'f')";
 
+/* regnamespace is refused by the server where there is no such schema. */
+static void put_schema(tn_str *sql, const char *schema) {
+  tn_str name;
+  tn_str_init(&name, 1024);
+  tn_pg_put_name(&name, schema);
+  tn_str_puts(sql, " AND n.oid = ");
+  tn_pg_put_text(sql, tn_str_text(&name), name.size);
+  tn_str_puts(sql, "::pg_catalog.regnamespace");
+  tn_str_release(&name);
+}
+
 tenon_status tn_pg_list(tenon_ctx *ctx, void *session, const tenon_tables_list *request,
                         tenon_stream *ret, tenon_error *err) {
   tn_pg_session *s = session;
@@ -47,10 +58,7 @@ tenon_status tn_pg_list(tenon_ctx *ctx, void *session, const tenon_tables_list *
   tn_str_puts(&sql, list_sql);
   if (!request->with_system)
     tn_str_puts(&sql, " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'");
-  if (request->schema) {
-    tn_str_puts(&sql, " AND n.nspname = ");
-    tn_pg_put_text(&sql, request->schema, strlen(request->schema));
-  }
+  if (request->schema) put_schema(&sql, request->schema);
   if (request->catalog) {
     tn_str_puts(&sql, " AND current_database() = ");
     tn_pg_put_text(&sql, request->catalog, strlen(request->catalog));
