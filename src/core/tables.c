@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arrow/build.h"
+#include "arrow/names.h"
 #include "base/error.h"
 #include "core/apply.h"
 #include "core/filters.h"
@@ -71,11 +72,21 @@ static tenon_read normal_read(const tenon_read *read) {
   if (!read->struct_size && r.limit == 0) r.limit = -1;
   if (r.column_count == 0) r.columns = NULL;
   if (r.order_count == 0) r.after = NULL;
+  if (r.numeric_as && strcmp(r.numeric_as, "text") == 0) r.numeric_as = NULL;
   return r;
+}
+
+/* Also where no column needs it: a word that means nothing is not passed over. */
+static bool is_number_type(const char *text) {
+  char format[TN_FORMAT_ROOM];
+  return tn_format_of_name(text, strlen(text), format) && (strcmp(format, "g") == 0 || strncmp(format, "d:", 2) == 0);
 }
 
 static tenon_status check_read(const tenon_read *r, tenon_error *err) {
   const char *why = NULL;
+  if (r->numeric_as && !is_number_type(r->numeric_as))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write text, float64 or decimal(38,10)",
+                      "numeric_as cannot be %.80s", r->numeric_as);
   if (!r->query && !r->name.table) why = "neither a table nor a query is named";
   if (r->query && r->name.table) why = "both a table and a query are named";
   if (r->filter_count > MAX_FILTERS) why = "there are more than 64 filters";

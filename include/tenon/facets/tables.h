@@ -51,7 +51,7 @@ typedef struct tenon_read {
   int64_t batch_bytes;               /* 0: 16 MiB */
   int32_t batch_rows;                /* 0: the kind's own choice */
   tenon_special special_values;
-  const char *numeric_as;            /* numeric without a scale: NULL annotated text, "float64", "decimal(38,10)" */
+  const char *numeric_as;            /* numeric without a scale: NULL or "text" annotated text, "float64", "decimal(38,10)" */
 } tenon_read;
 
 #define TENON_READ_INIT \
