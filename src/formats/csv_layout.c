@@ -312,6 +312,8 @@ static tenon_status give_type(csv_maker *m, const char *item, const char *end, t
   uint32_t i = 0;
   while (i < m->head.fields && strcmp(m->head.names[i], name) != 0) i++;
   if (i == m->head.fields) return fail_column(m, name, err);
+  if (m->given[i] && !m->options->all_text)
+    return fail_types(item, (size_t)(end - item), "this column has a type already", err);
   if (!tn_format_of_name(type, (size_t)(end - type), m->formats[i]) ||
       !tn_csv_column_init(&unused, m->formats[i], 0, false))
     return fail_types(item, (size_t)(end - item), "there is no such type", err);
