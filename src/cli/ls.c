@@ -38,6 +38,20 @@ static bool holds_objects(const tenon_session *session) {
   return tn_provider_has(tenon_session_kind(session), "objects.list");
 }
 
+static tenon_status check(const ls_arguments *a, tenon_error *err) {
+  if (!a->prefix || a->objects) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "add --objects, or leave it out",
+                    "--prefix is of objects, and tables are listed");
+}
+
+static tenon_status check_schema(const ls_arguments *a, const tenon_session *session,
+                                 tenon_error *err) {
+  if (!a->schema || !(a->objects || holds_objects(session))) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "leave it out; a folder or a pattern of files is named in the target",
+                    "--schema is of tables, and there are no schemas of files");
+}
+
 static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_session *session,
                               struct ArrowArrayStream *ret, tenon_error *err) {
   if (a->objects) {
@@ -170,11 +184,13 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   tenon_session *session;
   struct ArrowArrayStream stream;
   tn_cli_rows rows;
-  tenon_status status =
-      tenon_open(cli->ctx, cli->tenon, a->common.operands[0], a->common.settings.items,
-                 a->common.settings.count, &session, err);
+  tenon_status status = check(a, err);
   if (status) return status;
-  status = open_list(cli, a, session, &stream, err);
+  status = tenon_open(cli->ctx, cli->tenon, a->common.operands[0], a->common.settings.items,
+                      a->common.settings.count, &session, err);
+  if (status) return status;
+  status = check_schema(a, session, err);
+  if (!status) status = open_list(cli, a, session, &stream, err);
   if (!status) status = tn_cli_rows_init(&rows, &stream, err);
   if (!status) {
     if (a->objects) status = tn_cli_rows_as_text(&rows, "key", err);
