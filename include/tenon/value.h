@@ -49,7 +49,10 @@ typedef enum tenon_filter_op {
 
 /* One condition. When a provider sees it, the core has converted its values to the column's type:
  * each is one that the column can hold, and a literal between two of them has become the nearest
- * (n >= 2.5 is n >= 3). A condition that holds never does not reach a provider. */
+ * (n >= 2.5 is n >= 3). A condition that holds never does not reach a provider.
+ * Where special_values=text makes text of a column, the values are still of its declared type, and
+ * what that type does not hold is there as it was written ('infinity'): a provider applies the
+ * condition by the declared type, or leaves it and the core refuses it. The same holds for order. */
 typedef struct tenon_filter {
   const char *column;
   tenon_filter_op op;

@@ -142,16 +142,38 @@ static tenon_status check_count(const tenon_filter *f, tenon_error *err) {
                     "filter on column %s: the wrong number of values", f->column);
 }
 
-/* Numbers that are read as text, since their type holds more than Arrow's: compared bytewise, 10
- * would be less than 9. */
+/* ---- Columns whose text does not compare as their values do ---- */
+
+/* The annotation names the type, perhaps with more behind it: numeric(100,2), double precision. */
 static bool is_number_as_text(const struct ArrowSchema *column) {
-  static const char *const numbers[] = {"numeric", "decimal", "number", "dec", "double", "real",
-                                        "float"};
+  static const char *const numbers[] = {"numeric", "decimal", "number", "num",   "dec",  "fixed",
+                                        "money",   "smallmoney", "double", "real", "float"};
   char type[64];
-  if (!tn_schema_annotation(column, "tenon.type", type, sizeof type)) return false;
+  if (tn_column_type_of(column).family != TN_TEXT ||
+      !tn_schema_annotation(column, "tenon.type", type, sizeof type))
+    return false;
+  size_t word = strcspn(type, " (");
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-    if (strncasecmp(type, numbers[i], strlen(numbers[i])) == 0) return !strchr(type, '[');
+    if (strlen(numbers[i]) == word && strncasecmp(type, numbers[i], word) == 0)
+      return !strchr(type, '[');
   return false;
+}
+
+tenon_status tn_check_compared(const struct ArrowSchema *column, const struct ArrowSchema *declared,
+                               const char *what, tenon_error *err) {
+  if (declared && strcmp(column->format, declared->format) != 0)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "leave special_values=text away, say special_values=null instead, or say it "
+                      "in a query",
+                      "%s column %s: special_values=text made text of it, which does not compare "
+                      "as its values do",
+                      what, column->name);
+  if (!is_number_as_text(column)) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "read it as a number where it comes from: numeric_as=decimal(38,10) or "
+                    "float64, without special_values=text; or say it in a query",
+                    "%s column %s: its numbers are read as text, which compares 10 before 9", what,
+                    column->name);
 }
 
 static tenon_status check_column(const struct ArrowSchema *column, const tenon_filter *f,
@@ -161,11 +183,8 @@ static tenon_status check_column(const struct ArrowSchema *column, const tenon_f
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
                       "`is null` and `is not null` are there for it",
                       "filter on column %s: values of its type are not compared", column->name);
-  if (family == TN_TEXT && is_number_as_text(column))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                      "read it as a number to compare it: numeric_as=decimal(38,10) or numeric_as=float64, without special_values=text; "
-                      "or compare in a query",
-                      "filter on column %s: its numbers are read as text, which compares 10 before 9", column->name);
+  tenon_status status = tn_check_compared(column, NULL, "filter on", err);
+  if (status) return status;
   if (f->op == TENON_PREFIX && family != TN_TEXT && family != TN_BYTES)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL,
                       "filter on column %s: only text and binary begin with something",
@@ -180,8 +199,35 @@ static bool is_with_null(const struct ArrowSchema *column, const tenon_filter *f
   return tn_column_type_of(column).family == TN_NULL;
 }
 
-static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, tn_arena *arena,
-                            tenon_error *err) {
+/* Values that the type holds exactly become its own; the others stay as they were written. */
+static tenon_status convert_exact(const struct ArrowSchema *column, tenon_value *values, size_t n,
+                                  tn_arena *arena, tenon_error *err) {
+  for (size_t i = 0; i < n; i++) {
+    tn_fit fit;
+    tenon_status status = tn_literal_fit(column, &values[i], arena, &fit, NULL);
+    if (status && status != TENON_CONFIG) return tn_no_memory(err);
+    if (!status && fit.place == TN_EXACT) values[i] = fit.value;
+  }
+  return TENON_OK;
+}
+
+static tenon_value *copy_values(const tenon_value *values, size_t n, tn_arena *arena) {
+  tenon_value *copy = tn_arena_alloc(arena, (n + 1) * sizeof *copy);
+  if (copy && n) memcpy(copy, values, n * sizeof *copy);
+  return copy;
+}
+
+static tenon_status convert_declared(const struct ArrowSchema *column, tenon_filter *f,
+                                     tn_arena *arena, tenon_error *err) {
+  tenon_value *values = copy_values(f->values, f->value_count, arena);
+  if (!values) return tn_no_memory(err);
+  tenon_status status = convert_exact(column, values, f->value_count, arena, err);
+  if (!status) f->values = values;
+  return status;
+}
+
+static tenon_status convert(const struct ArrowSchema *column, bool declared, tenon_filter *f,
+                            tn_arena *arena, tenon_error *err) {
   tn_fit fit[2];
   tenon_status status = check_count(f, err);
   if (status || f->op == TENON_IS_NULL || f->op == TENON_IS_NOT_NULL) return status;
@@ -191,6 +237,7 @@ static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, t
     make_never(f);
     return TENON_OK;
   }
+  if (declared) return convert_declared(column, f, arena, err);
   if (f->op == TENON_IN) return convert_in(column, f, arena, err);
   for (size_t i = 0; i < f->value_count && !status; i++)
     status = tn_literal_fit(column, &f->values[i], arena, &fit[i], err);
@@ -203,8 +250,8 @@ static tenon_status convert(const struct ArrowSchema *column, tenon_filter *f, t
   }
 }
 
-tenon_status tn_filters_convert(const struct ArrowSchema *schema, const tenon_filter *filters,
-                                size_t n, tn_arena *arena,
+static tenon_status convert_all(const struct ArrowSchema *schema, bool declared,
+                                const tenon_filter *filters, size_t n, tn_arena *arena,
                                 tenon_filter **ret, tenon_error *err) {
   tenon_filter *converted = tn_arena_alloc(arena, (n + 1) * sizeof *converted);
   if (!converted) return tn_no_memory(err);
@@ -212,32 +259,64 @@ tenon_status tn_filters_convert(const struct ArrowSchema *schema, const tenon_fi
     int64_t at = 0;
     converted[i] = filters[i];
     tenon_status status = tn_column_find(schema, filters[i].column, &at, err);
-    if (!status) status = convert(schema->children[at], &converted[i], arena, err);
+    if (!status) status = convert(schema->children[at], declared, &converted[i], arena, err);
     if (status) return status;
   }
   *ret = converted;
   return TENON_OK;
 }
 
+tenon_status tn_filters_convert(const struct ArrowSchema *schema, const tenon_filter *filters,
+                                size_t n, tn_arena *arena,
+                                tenon_filter **ret, tenon_error *err) {
+  return convert_all(schema, false, filters, n, arena, ret, err);
+}
+
+tenon_status tn_filters_declared(const struct ArrowSchema *schema, const tenon_filter *filters,
+                                 size_t n, tn_arena *arena, tenon_filter **ret, tenon_error *err) {
+  return convert_all(schema, true, filters, n, arena, ret, err);
+}
+
+/* ---- The key to go on after ---- */
+
+static tenon_status convert_key(const struct ArrowSchema *column, tenon_value *key, tn_arena *arena,
+                                tenon_error *err) {
+  tn_fit fit;
+  tenon_status status = tn_literal_fit(column, key, arena, &fit, err);
+  if (status) return status;
+  if (fit.place != TN_EXACT)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the last row's own value",
+                      "the value to go on after is none that column %s can hold", column->name);
+  *key = fit.value;
+  return TENON_OK;
+}
+
+static tenon_status convert_keys(const struct ArrowSchema *schema, bool declared,
+                                 const tenon_order *order, size_t n, const tenon_value *after,
+                                 tn_arena *arena, tenon_value **ret, tenon_error *err) {
+  tenon_value *keys = copy_values(after, n, arena);
+  tenon_status status = keys ? TENON_OK : tn_no_memory(err);
+  for (size_t i = 0; i < n && !status; i++) {
+    int64_t at = 0;
+    status = tn_column_find(schema, order[i].column, &at, err);
+    if (status || keys[i].type == TENON_VALUE_NULL) continue;
+    if (declared) status = convert_exact(schema->children[at], &keys[i], 1, arena, err);
+    else status = convert_key(schema->children[at], &keys[i], arena, err);
+  }
+  if (!status) *ret = keys;
+  return status;
+}
+
 tenon_status tn_after_convert(const struct ArrowSchema *schema, const tenon_order *order, size_t n,
                               const tenon_value *after,
                               tn_arena *arena, tenon_value **ret, tenon_error *err) {
-  tenon_value *converted = tn_arena_alloc(arena, (n + 1) * sizeof *converted);
-  if (!converted) return tn_no_memory(err);
-  for (size_t i = 0; i < n; i++) {
-    int64_t at = 0;
-    tn_fit fit = {.place = TN_EXACT, .value = after[i]};
-    tenon_status status = tn_column_find(schema, order[i].column, &at, err);
-    if (!status && after[i].type != TENON_VALUE_NULL)
-      status = tn_literal_fit(schema->children[at], &after[i], arena, &fit, err);
-    if (status) return status;
-    if (fit.place != TN_EXACT)
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the last row's own value",
-                        "the value to go on after is none that column %s can hold", order[i].column);
-    converted[i] = fit.value;
-  }
-  *ret = converted;
-  return TENON_OK;
+  return convert_keys(schema, false, order, n, after, arena, ret, err);
+}
+
+tenon_status tn_after_declared(const struct ArrowSchema *schema, const tenon_order *order, size_t n,
+                               const tenon_value *after, tn_arena *arena, tenon_value **ret,
+                               tenon_error *err) {
+  return convert_keys(schema, true, order, n, after, arena, ret, err);
 }
 
 bool tn_filter_is_never(const tenon_filter *f) { return f->op == TENON_IN && f->value_count == 0; }

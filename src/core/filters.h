@@ -20,6 +20,18 @@ tenon_status tn_filters_convert(const struct ArrowSchema *, const tenon_filter *
 tenon_status tn_after_convert(const struct ArrowSchema *, const tenon_order *, size_t n,
                               const tenon_value *after, tn_arena *,
                               tenon_value **ret, tenon_error *err);
+/* The same where special_values=text reads columns as text: the schema is that of their declared
+ * types. What such a type does not hold exactly stays as it was written ('infinity'): for the system
+ * to say, or to be refused. */
+tenon_status tn_filters_declared(const struct ArrowSchema *, const tenon_filter *, size_t n,
+                                 tn_arena *, tenon_filter **ret, tenon_error *err);
+tenon_status tn_after_declared(const struct ArrowSchema *, const tenon_order *, size_t n,
+                               const tenon_value *after, tn_arena *, tenon_value **ret,
+                               tenon_error *err);
+/* Fails where a column's text does not compare as its values do: numbers as text, and what
+ * special_values=text made text of the declared type (NULL: as it is read). what: "filter on". */
+tenon_status tn_check_compared(const struct ArrowSchema *column, const struct ArrowSchema *declared,
+                               const char *what, tenon_error *err);
 bool tn_filter_is_never(const tenon_filter *);
 
 /* Converted filters, and the key to go on after (order_count 0: none), of one schema. */

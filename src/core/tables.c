@@ -112,28 +112,76 @@ static _Atomic(tn_sort_fn) sorter;
 
 void tn_set_sorter(tn_sort_fn fn) { atomic_store(&sorter, fn); }
 
-/* Filters and key in the columns' own types. */
-static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_arena *arena,
-                            tenon_error *err) {
+/* The columns as they are declared, also where special_values=text reads text. */
+static tenon_status describe_declared(tenon_ctx *ctx, tn_session *s, const tenon_read *r,
+                                      tenon_table *ret, tenon_error *err) {
   tenon_read whole = *r;
-  tenon_table table;
-  tenon_filter *filters = NULL;
-  tenon_value *after = NULL;
-  if (r->filter_count == 0 && !r->after) return TENON_OK;
   whole.columns = NULL;
   whole.column_count = whole.filter_count = whole.order_count = 0;
   whole.after = NULL;
-  tenon_status status = tn_tables_describe(ctx, s, &whole, &table, err);
-  if (status) return status;
-  status = tn_filters_convert(&table.schema, r->filters, r->filter_count, arena, &filters, err);
+  if (r->special_values == TENON_SPECIAL_TEXT) whole.special_values = TENON_SPECIAL_ERROR;
+  return tn_tables_describe(ctx, s, &whole, ret, err);
+}
+
+static tenon_status convert_to(const struct ArrowSchema *schema, tenon_read *r, tn_arena *arena,
+                               tenon_error *err) {
+  bool declared = r->special_values == TENON_SPECIAL_TEXT;
+  tenon_filter *filters = NULL;
+  tenon_value *after = NULL;
+  tenon_status status = (declared ? tn_filters_declared : tn_filters_convert)(
+      schema, r->filters, r->filter_count, arena, &filters, err);
   if (!status && r->after)
-    status = tn_after_convert(&table.schema, r->order, r->order_count, r->after, arena, &after,
-                              err);
-  if (table.release) table.release(&table);
+    status = (declared ? tn_after_declared : tn_after_convert)(schema, r->order, r->order_count,
+                                                               r->after, arena, &after, err);
   if (status) return status;
   r->filters = filters;
   r->after = after;
   return TENON_OK;
+}
+
+/* Filters and key in the columns' own types; *ret_declared has those where text may be read. */
+static tenon_status convert(tenon_ctx *ctx, tn_session *s, tenon_read *r, tn_arena *arena,
+                            struct ArrowSchema *ret_declared, tenon_error *err) {
+  bool as_text = r->special_values == TENON_SPECIAL_TEXT;
+  tenon_table table;
+  if (r->filter_count == 0 && !r->after && !(as_text && r->order_count)) return TENON_OK;
+  tenon_status status = describe_declared(ctx, s, r, &table, err);
+  if (status) return status;
+  status = convert_to(&table.schema, r, arena, err);
+  if (!status && as_text) status = tn_schema_copy(&table.schema, ret_declared, err);
+  if (table.release) table.release(&table);
+  return status;
+}
+
+/* Of one column: what was left of it means the same here, or is refused. */
+static tenon_status check_left_column(const tenon_rows *rows, const struct ArrowSchema *declared,
+                                      const char *name, const char *what, tenon_error *err) {
+  int64_t at = 0, declared_at = 0;
+  tenon_status status = tn_column_find(&rows->stream.schema, name, &at, err);
+  if (!status && declared->release) status = tn_column_find(declared, name, &declared_at, err);
+  if (status) return status;
+  return tn_check_compared(rows->stream.schema.children[at],
+                           declared->release ? declared->children[declared_at] : NULL, what, err);
+}
+
+/* What the system left for the core, where text is read of what is none. */
+static tenon_status check_left(const tenon_read *r, const tenon_rows *rows,
+                               const struct ArrowSchema *declared, tn_arena *arena,
+                               tenon_error *err) {
+  bool order = !(rows->applied & TENON_APPLIED_ORDER) ||
+               (r->after && !(rows->applied & TENON_APPLIED_AFTER));
+  tenon_status status = TENON_OK;
+  for (size_t i = 0; i < r->filter_count && declared->release && !status; i++) {
+    const tenon_filter *f = &r->filters[i];
+    tenon_filter *unused;
+    if (rows->filters_applied >> i & 1 || f->op == TENON_IS_NULL || f->op == TENON_IS_NOT_NULL)
+      continue;
+    status = tn_filters_convert(declared, f, 1, arena, &unused, err);
+    if (!status) status = check_left_column(rows, declared, f->column, "filter on", err);
+  }
+  for (size_t i = 0; i < r->order_count && order && !status; i++)
+    status = check_left_column(rows, declared, r->order[i].column, "order by", err);
+  return status;
 }
 
 static bool holds_never(const tenon_read *r) {
@@ -241,19 +289,23 @@ tenon_status tn_tables_read(tenon_ctx *ctx, tn_session *s, const tenon_read *req
                             struct ArrowArrayStream *ret,
                             tn_applied *ret_applied, tenon_error *err) {
   tenon_read read = normal_read(request);
+  struct ArrowSchema declared = {0};
   tenon_rows rows;
   tenon_ctx *own = NULL;
   tn_arena arena;
   tn_arena_init(&arena, 64 << 20);
   tenon_status status = check_read(&read, err);
-  if (!status) status = convert(ctx, s, &read, &arena, err);
+  if (!status) status = convert(ctx, s, &read, &arena, &declared, err);
   if (!status) status = open_sufficient(ctx, s, &read, &arena, &rows, &own, err);
   if (!status) {
     const tn_applied applied = {rows.applied, rows.filters_applied};
-    status = complete(own, &read, &rows, ret, err);
+    if (!holds_never(&read)) status = check_left(&read, &rows, &declared, &arena, err);
+    if (status) tn_stream_close(&rows.stream);
+    else status = complete(own, &read, &rows, ret, err);
     tenon_ctx_free(own);
     if (!status && ret_applied) *ret_applied = applied;
   }
+  tn_schema_release(&declared);
   tn_arena_release(&arena);
   return status;
 }
@@ -279,13 +331,15 @@ tenon_status tn_tables_plan(tenon_ctx *ctx, tn_session *s, const tenon_plan_requ
   tenon_read read = normal_read(request->read);
   const tenon_plan_request own = {.struct_size = sizeof own, .read = &read,
                                   .partitions = request->partitions};
+  struct ArrowSchema declared = {0};
   tn_arena arena;
   held_plan *h = tn_alloc(sizeof *h);
   if (!h) return tn_no_memory(err);
   h->in.struct_size = sizeof h->in;
   tn_arena_init(&arena, 64 << 20);
   tenon_status status = check_read(&read, err);
-  if (!status) status = convert(ctx, s, &read, &arena, err);
+  if (!status) status = convert(ctx, s, &read, &arena, &declared, err);
+  tn_schema_release(&declared);
   if (!status) ask_nothing_if_never(&read);
   if (!status) status = call(ctx, s, TN_OP_tables_plan, &own, &h->in, err);
   tn_arena_release(&arena);

@@ -52,6 +52,8 @@ def make_files(folder):
             insert into orders values (1, 12.5, 'a'), (2, 30, null);
             create table odd (id integer, amount integer);
             insert into odd values (1, 5), (2, 'five');
+            create table sums (s numeric);
+            insert into sums values (9), (10), (-1), (1.5), (null);
         """)
     (folder / "folder").mkdir()
     (folder / "latin1.csv").write_bytes(b"name\nJos\xe9\n")

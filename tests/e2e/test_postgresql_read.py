@@ -135,6 +135,66 @@ def test_options_that_change_values_are_not_pushed_past(tenon, pg, schema):
     assert text.column("id").to_pylist() == [1]
 
 
+def test_numbers_that_are_text_are_ordered_as_numbers(tenon, pg, schema):
+    pg.run(f"create table {schema}.t (id int, n numeric)",
+           f"insert into {schema}.t values (1, 9.5), (2, 100), (3, 1000), (4, 'NaN'), (5, null), (6, -3), (7, 'Infinity')")
+    table = f"{pg.url}:{schema}.t"
+    ids = lambda *words: tenon.read(*words).column("id").to_pylist()
+    assert ids(table, "--order", "n") == [6, 1, 2, 3, 7, 4, 5]
+    assert ids(table, "--order=-n", "--limit", "3") == [4, 7, 3]
+    assert ids(table, "--order=-n", "--special-values", "text") == [4, 7, 3, 2, 1, 6, 5]
+    assert ids(pg.url, "--query", f"select * from {schema}.t", "--order", "n", "--limit", "2") == [6, 1]
+    assert tenon.result("read", table, "--order", "n", "--limit", "1")["applied_by_system"]["order"]
+
+
+def test_a_domain_of_instants_is_compared_as_instants(tenon, pg, schema):
+    pg.run(f"create domain {schema}.instant as timestamptz", f"create table {schema}.t (id int, at {schema}.instant)",
+           f"insert into {schema}.t values (1, '2024-01-01 00:00:00+00'), (2, '2024-01-01 05:00:00+00')")
+    got = tenon.read(f"{pg.url}?timezone=Asia/Tokyo:{schema}.t", "--where", "at > '2024-01-01T02:00:00Z'")
+    assert got.column("id").to_pylist() == [2]
+
+
+SPECIAL = [(1, "infinity", "infinity", "infinity", "24:00", "NaN"), (2, "0044-03-15 BC", "0044-03-15 BC", "0044-03-15 BC", "00:00", "9"),
+           (3, "2024-02-29", "2024-02-29 12:34:56.7", "2024-02-29 06:49:56.7+00", "12:34:56", "10.50"),
+           (4, "10000-01-01", "10000-01-01", "10000-01-01", "10:00", "-1"), (5, None, None, None, None, None),
+           (6, "-infinity", "-infinity", "-infinity", "23:59:59.999999", "100")]
+
+
+@pytest.fixture
+def special(pg, schema):
+    pg.run(f"create table {schema}.t (id int, d date, ts timestamp, tz timestamptz, h time, n numeric(10,2), a date[])",
+           *[f"insert into {schema}.t values (" + ", ".join("null" if v is None else f"'{v}'" for v in row) + ", '{}')" for row in SPECIAL])
+    return f"{pg.url}:{schema}.t"
+
+
+@pytest.mark.parametrize("condition,want", [
+    ("d > '2020-01-01'", [1, 3, 4]), ("d <= '2024-02-29'", [2, 3, 6]), ("d = 'infinity'", [1]), ("d > '-infinity' and d < 'infinity'", [2, 3, 4]),
+    ("d in ('infinity', '2024-02-29')", [1, 3]), ("d between '2000-01-01' and 'infinity'", [1, 3, 4]), ("d is null", [5]),
+    ("ts = '2024-02-29T12:34:56.7'", [3]), ("ts >= '2024-02-29T12:34:56.70'", [1, 3, 4]), ("tz = '2024-02-29T12:34:56.7+05:45'", [3]),
+    ("h > '09:00'", [1, 3, 4, 6]), ("h = '24:00:00'", [1]), ("n > 9", [1, 3, 6]), ("n = 10.5", [3]), ("n = 10.505", []),
+    ("n < 10.505", [2, 3, 4]), ("n = 'NaN'", [1]), ("n < 'NaN'", [2, 3, 4, 6]), ("n in (9, 100.0)", [2, 6]), ("id >= 4.5", [5, 6])])
+def test_special_values_as_text_compare_as_what_they_are(tenon, special, condition, want):
+    got = tenon.read(special, "--special-values", "text", "--where", condition, "--order", "id")
+    assert got.column("id").to_pylist() == want
+
+
+@pytest.mark.parametrize("column,want", [("d", [6, 2, 3, 4, 1, 5]), ("ts", [6, 2, 3, 4, 1, 5]), ("tz", [6, 2, 3, 4, 1, 5]), ("h", [2, 4, 3, 6, 1, 5]),
+                                         ("n", [4, 2, 3, 6, 1, 5])])
+def test_special_values_as_text_are_ordered_as_what_they_are(tenon, special, column, want):
+    read = functools.partial(tenon.read, special, "--special-values", "text")
+    assert read("--order", column).column("id").to_pylist() == want
+    assert read(f"--order=-{column}").column("id").to_pylist() == want[-2::-1] + [5]
+
+
+def test_what_the_server_cannot_compare_of_special_values_is_refused(tenon, special):
+    read = functools.partial(tenon.error, "read", special, "--special-values", "text")
+    for words in (["--order", "a"], ["--where", "d > '294300-01-01x'"], ["--where", "ts > '294250-01-01'"], ["--where", "n < 1e20"]):
+        error = read(*words)
+        assert error["code"] == "CONFIG", error
+    assert "special_values=null" in read("--where", "n < 1e20")["remedy"]
+    assert read("--where", "a = '{}'")["code"] == "UNSUPPORTED"
+
+
 def test_queries_are_pushed_into(tenon, pg):
     result = tenon.result("read", pg.url, "--query", "select x, x::text as t from generate_series(1, 1000) as x -- to the end",
                           "--where", "x > 990 and t like '99%'", "--order=-x", "--limit", "3", "--columns", "t")

@@ -30,6 +30,15 @@ def rows(table):
     return [tuple(row.values()) for row in table.to_pylist()]
 
 
+def test_numbers_without_digits_are_ordered_as_numbers(tmp_path):
+    with sqlite3.connect(tmp_path / "n.db") as db:
+        db.execute("create table n (n numeric)")
+        db.executemany("insert into n values (?)", [(9,), (10,), (-1,), (1.5,), (None,), (2**53 + 1,), (float(2**53),)])
+    read = lambda *words: arrow(f"{tmp_path}/n.db:n", *words)["n"].to_pylist()
+    assert read("--order", "n") == ["-1", "1.5", "9", "10", "9007199254740992", "9007199254740993", None]
+    assert read("--order=-n", "--limit", "2") == ["9007199254740993", "9007199254740992"]
+
+
 # --- Values ----------------------------------------------------------------------------------------------------------
 
 COLUMNS = {  # declaration: (Arrow type, a random value as Python has it, how SQLite gets it)
@@ -183,6 +192,10 @@ def test_a_misfit_names_column_row_and_way_out(tmp_path):
     assert not out.exists()
     assert arrow(f"{tmp_path}/m.db:m", "--special-values", "text")["a"].to_pylist() == ["1", "2", "many"]
     assert arrow(f"{tmp_path}/m.db:m", "--special-values", "null")["a"].to_pylist() == [1, 2, None]
+    # conditions mean what they mean without it
+    assert arrow(f"{tmp_path}/m.db:m", "--special-values", "null", "--where", "a > 1")["a"].to_pylist() == [2]
+    assert b"special_values=text" in tenon("read", f"{tmp_path}/m.db:m", "--special-values", "text", "--where", "a > 1", code=2).stderr
+    assert b"special_values=text" in tenon("read", f"{tmp_path}/m.db:m", "--special-values", "text", "--order", "a", code=2).stderr
     assert arrow(f"{tmp_path}/m.db:m", "--columns", "b")["b"].to_pylist() == ["x", "y", "z"]
 
 

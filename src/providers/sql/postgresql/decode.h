@@ -27,10 +27,12 @@ typedef enum tn_pg_cast { TN_PG_AS_IS = 0, TN_PG_TO_TEXT, TN_PG_TO_TEXT_ARRAY } 
 
 typedef struct tn_pg_type {
   uint32_t oid;              /* as arrays and composites name it on the wire */
+  uint32_t builtin;          /* the type of pg_type below domains; 0: none */
   tn_pg_op op;
   tn_pg_cast cast;
   bool has_special;          /* it or a part of it may have values that Arrow's type cannot hold */
   bool special_null;         /* those become NULL */
+  bool special_text;         /* it is read as text only because of those */
   int16_t precision, scale;  /* decimals */
   int32_t lower_bound;       /* arrays: 1, and 0 for the vector types of old */
   char format[24];           /* Arrow's */

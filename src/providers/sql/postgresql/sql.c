@@ -184,28 +184,38 @@ typedef enum comparable {
 /* Source: pg_type. */
 enum {
   OID_NAME = 19, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_OID = 26,
-  OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_TIMESTAMPTZ = 1184
+  OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_DATE = 1082,
+  OID_TIME = 1083, OID_TIMESTAMP = 1114, OID_TIMESTAMPTZ = 1184
 };
+
+static comparable kind_of_time(const tn_pg_type *t) {
+  switch (t->builtin) {
+    case OID_DATE: return AS_DATE;
+    case OID_TIME: return AS_TIME;
+    case OID_TIMESTAMP: return AS_TIMESTAMP;
+    case OID_TIMESTAMPTZ: return AS_TIMESTAMPTZ;
+    default: return NOT_COMPARABLE;
+  }
+}
 
 static comparable kind_of(const tn_pg_source *from, const tn_pg_field *f) {
   const tn_pg_type *t = &f->type;
   if (t->special_null) return NOT_COMPARABLE;
+  if (t->special_text) return kind_of_time(t);
   switch (t->op) {
     case TN_PG_SWAP2: case TN_PG_SWAP4: case TN_PG_SWAP8:
       if (f->oid == OID_INT2 || f->oid == OID_INT4 || f->oid == OID_INT8 || f->oid == OID_OID)
         return AS_INTEGER;
       return f->oid == OID_FLOAT4 || f->oid == OID_FLOAT8 ? AS_FLOAT : NOT_COMPARABLE;
-    case TN_PG_DECIMAL128: case TN_PG_DECIMAL256: return AS_DECIMAL;
+    case TN_PG_DECIMAL128: case TN_PG_DECIMAL256: case TN_PG_DECIMAL_TEXT: return AS_DECIMAL;
     case TN_PG_BOOL: return AS_BOOL;
-    case TN_PG_DATE: return AS_DATE;
-    case TN_PG_TIME: return AS_TIME;
-    case TN_PG_TIMESTAMP: return f->oid == OID_TIMESTAMPTZ ? AS_TIMESTAMPTZ : AS_TIMESTAMP;
+    case TN_PG_DATE: case TN_PG_TIME: case TN_PG_TIMESTAMP: return kind_of_time(t);
     case TN_PG_UUID: return AS_UUID;
     case TN_PG_BYTES: return AS_BYTES;
     case TN_PG_TEXT:
       if (f->oid == OID_BPCHAR && f->typmod < 5) return NOT_COMPARABLE;
       return from->utf8 ? AS_TEXT : NOT_COMPARABLE;
-    case TN_PG_JSONB: case TN_PG_DECIMAL_TEXT: return from->utf8 ? AS_TEXT : NOT_COMPARABLE;
+    case TN_PG_JSONB: return from->utf8 ? AS_TEXT : NOT_COMPARABLE;
     default: return NOT_COMPARABLE;
   }
 }
@@ -322,11 +332,28 @@ static bool is_text(const tenon_value *v) {
   return v->type == TENON_VALUE_TEXT && !(v->size && memchr(v->data, 0, v->size));
 }
 
+/* A value that only the server has, as it writes it. */
+static bool is_special(const tenon_value *v, comparable kind) {
+  static const char *const names[][4] = {[AS_DECIMAL] = {"NaN", "Infinity", "-Infinity"},
+                                         [AS_DATE] = {"infinity", "-infinity"},
+                                         [AS_TIME] = {"24:00:00"},
+                                         [AS_TIMESTAMP] = {"infinity", "-infinity"},
+                                         [AS_TIMESTAMPTZ] = {"infinity", "-infinity"},
+                                         [AS_UUID] = {NULL}};
+  if (v->type != TENON_VALUE_TEXT) return false;
+  for (const char *const *name = names[kind]; *name; name++)
+    if (v->size == strlen(*name) && memcmp(v->data, *name, v->size) == 0) return true;
+  return false;
+}
+
 static bool fits(const tenon_value *v, comparable kind) {
+  if (is_special(v, kind)) return true;
   switch (kind) {
     case AS_INTEGER: return v->type == TENON_VALUE_INT;
     case AS_FLOAT: return v->type == TENON_VALUE_DOUBLE;
-    case AS_DECIMAL: return v->type == TENON_VALUE_DECIMAL && is_decimal(v->data, v->size);
+    case AS_DECIMAL:
+      if (v->type != TENON_VALUE_DECIMAL && v->type != TENON_VALUE_TEXT) return false;
+      return is_decimal(v->data, v->size);
     case AS_BOOL: return v->type == TENON_VALUE_BOOL;
     case AS_TEXT: return is_text(v);
     case AS_BYTES: return v->type == TENON_VALUE_BYTES;

@@ -265,6 +265,13 @@ static tn_pg_type as_text(uint32_t oid, const char *vendor) {
       .oid = oid, .op = TN_PG_TEXT, .cast = TN_PG_TO_TEXT, .format = "u", .vendor = vendor};
 }
 
+static tn_pg_type as_special_text(uint32_t oid, uint32_t base, const char *vendor) {
+  tn_pg_type t = as_text(oid, vendor);
+  t.builtin = base;
+  t.special_text = true;
+  return t;
+}
+
 static void set_decimal(tn_pg_type *t, int precision, int scale) {
   t->op = precision <= 38 ? TN_PG_DECIMAL128 : TN_PG_DECIMAL256;
   t->precision = (int16_t)precision;
@@ -299,7 +306,8 @@ static tn_pg_type resolve(const resolver *r, uint32_t oid, int32_t typmod, int d
 static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element,
                            const char *vendor) {
   if (element.op == TN_PG_REFUSED) return refused(oid, vendor, element.refusal);
-  if (r->choices->special == TENON_SPECIAL_TEXT) return as_text(oid, vendor ? vendor : "array");
+  if (r->choices->special == TENON_SPECIAL_TEXT)
+    return as_special_text(oid, 0, vendor ? vendor : "array");
   tn_pg_type t = {.oid = oid,
                   .op = TN_PG_ARRAY,
                   .format = "+l",
@@ -321,6 +329,7 @@ static tn_pg_type array_of(const resolver *r, uint32_t oid, tn_pg_type element,
 static tn_pg_type resolve_builtin(const resolver *r, const builtin *b, uint32_t oid, int32_t typmod,
                                   int depth) {
   tn_pg_type t = {.oid = oid,
+                  .builtin = b->oid,
                   .op = b->op,
                   .cast = b->flags & CAST ? TN_PG_TO_TEXT : TN_PG_AS_IS,
                   .has_special = (b->flags & SPECIAL) != 0,
@@ -333,7 +342,8 @@ static tn_pg_type resolve_builtin(const resolver *r, const builtin *b, uint32_t 
     return list;
   }
   if (b->oid == NUMERIC) resolve_numeric(r, &t, typmod);
-  if (t.has_special && r->choices->special == TENON_SPECIAL_TEXT) return as_text(oid, b->name);
+  if (t.has_special && r->choices->special == TENON_SPECIAL_TEXT)
+    return as_special_text(oid, b->oid, b->name);
   t.special_null = t.has_special && r->choices->special == TENON_SPECIAL_NULL;
   return t;
 }
@@ -347,6 +357,7 @@ static tn_pg_type resolve_composite(const resolver *r, const looked_up *l, int d
   if (!t.children) return refused(l->oid, l->name, "out of memory");
   for (int32_t i = 0; i < l->field_count; i++) {
     tn_pg_type child = resolve(r, l->fields[i].oid, l->fields[i].typmod, depth + 1);
+    if (child.special_text) return as_special_text(l->oid, 0, l->name);
     if (child.cast || child.op == TN_PG_REFUSED) return as_text(l->oid, l->name);
     child.name = l->fields[i].name;
     t.has_special |= child.has_special;
@@ -396,7 +407,7 @@ tenon_status tn_pg_types_resolve(tenon_ctx *ctx, tn_pg_session *s, tn_arena *are
     tn_pg_type t = resolve(&r, fields[i].oid, fields[i].typmod, 0);
     /* a struct with a value that Arrow lacks somewhere inside */
     if (t.op == TN_PG_COMPOSITE && t.has_special && choices->special == TENON_SPECIAL_TEXT)
-      t = as_text(t.oid, t.vendor);
+      t = as_special_text(t.oid, 0, t.vendor);
     fields[i].type = t;
   }
   return status;

@@ -127,6 +127,7 @@ static bool orders(const maker *m, const tn_sqlite_field *f) {
     case TN_SQLITE_BOOL:
     case TN_SQLITE_BLOB:
     case TN_SQLITE_DATE:
+    case TN_SQLITE_NUMBER_TEXT:
     case TN_SQLITE_DECIMAL: return is_plain(m, f) && !f->type.rounds;
     case TN_SQLITE_TEXT:
     case TN_SQLITE_TIME:
@@ -155,7 +156,8 @@ static bool is_pushed(const maker *m, const tn_sqlite_field *f, const tenon_filt
 /* A collation that is said keeps SQLite from using indexes for an OR: only where it is needed. */
 static void put_column(maker *m, const tn_sqlite_field *f) {
   bool is_number = f->type.rule == TN_SQLITE_INT || f->type.rule == TN_SQLITE_REAL ||
-                   f->type.rule == TN_SQLITE_BOOL || f->type.rule == TN_SQLITE_DECIMAL;
+                   f->type.rule == TN_SQLITE_BOOL || f->type.rule == TN_SQLITE_DECIMAL ||
+                   f->type.rule == TN_SQLITE_NUMBER_TEXT;
   tn_sqlite_quote(&m->out->sql, f->name);
   if (!is_number && !f->bytewise) tn_str_puts(&m->out->sql, " COLLATE BINARY");
 }
