@@ -128,6 +128,13 @@ TENON_API tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target,
                                   const tenon_setting *settings, size_t setting_count,
                                   tenon_session **ret, tenon_error *err);
 
+/* The same for one object: NAME:key, where all that stands behind the first colon is the key as it is,
+ * or a URL with the key in its path, or a local path. *ret_key is empty if none is named; it stays as
+ * long as the session. */
+TENON_API tenon_status tenon_open_object(tenon_ctx *ctx, tenon *t, const char *target,
+                                         const tenon_setting *settings, size_t setting_count,
+                                         tenon_session **ret, tenon_key_bytes *ret_key, tenon_error *err);
+
 /* Closes it, or keeps it idle for the next tenon_open. While a stream of it is open, that happens
  * when the stream is released. NULL is fine. */
 TENON_API void tenon_close(tenon_session *s);

@@ -7,25 +7,9 @@
 
 #include "base/error.h"
 
-/* The colon between a connector's name and a key; NULL: it is a URL, a path or a bare name. */
-static const char *key_separator(const char *target) {
-  const char *colon = strchr(target, ':');
-  if (!colon || strstr(target, "://") || strchr("./~", target[0])) return NULL;
-  return memchr(target, '/', (size_t)(colon - target)) ? NULL : colon;
-}
-
 tenon_status tn_cli_object_open(tn_cli *cli, const char *target, tn_cli_object *ret, tenon_error *err) {
   const tn_cli_settings *settings = &cli->common->settings;
-  const char *colon = key_separator(target);
-  const char *base = colon ? tn_arena_strndup(&cli->arena, target, (size_t)(colon - target)) : target;
-  if (!base) return tn_no_memory(err);
-  tn_cli_object made = {0};
-  tenon_status status = tenon_open(cli->ctx, cli->tenon, base, settings->items, settings->count, &made.session, err);
-  if (status) return status;
-  const char *key = colon ? colon + 1 : tenon_session_table(made.session).table;
-  if (key) made.key = (tenon_key_bytes){key, strlen(key)};
-  *ret = made;
-  return TENON_OK;
+  return tenon_open_object(cli->ctx, cli->tenon, target, settings->items, settings->count, &ret->session, &ret->key, err);
 }
 
 tenon_status tn_cli_object_open_one(tn_cli *cli, const char *target, tn_cli_object *ret, tenon_error *err) {

@@ -10,7 +10,7 @@ typedef struct tn_cli_object {
   tenon_key_bytes key;     /* empty: the target names no object */
 } tn_cli_object;
 
-/* Opens the system that the target names. The key stays as long as cli and session. */
+/* Opens the system that the target names. The key stays as long as the session. */
 tenon_status tn_cli_object_open(tn_cli *, const char *target, tn_cli_object *ret, tenon_error *err);
 /* The same, and CONFIG if it names no object. */
 tenon_status tn_cli_object_open_one(tn_cli *, const char *target, tn_cli_object *ret, tenon_error *err);

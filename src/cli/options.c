@@ -145,7 +145,8 @@ static tenon_status set_integer(parse *p, const tn_cli_option *o, const char *va
 
 static tenon_status set_size(parse *p, const tn_cli_option *o, const char *value) {
   int64_t bytes;
-  if (!tn_parse_size(value, &bytes) || bytes == 0)
+  bool may_be_none = o->offset != offsetof(tn_cli_common, memory);
+  if (!tn_parse_size(value, &bytes) || (bytes == 0 && !may_be_none))
     return bad_value(p, o, value, "give a size such as 64M, 1G or 512K");
   memcpy(p->arguments + o->offset, &bytes, sizeof bytes);
   return TENON_OK;

@@ -44,14 +44,11 @@ void tn_cli_rows_release(tn_cli_rows *r) {
 }
 
 tenon_status tn_cli_rows_as_text(tn_cli_rows *r, const char *column, tenon_error *err) {
-  struct ArrowSchema text = {0};
+  const struct ArrowSchema text = {.format = "u", .name = column, .flags = ARROW_FLAG_NULLABLE};
   for (size_t i = 0; i < tn_cli_rows_columns(r); i++) {
     if (strcmp(tn_cli_rows_name(r, i), column) != 0 || strcmp(r->schema.children[i]->format, "z") != 0) continue;
-    tenon_status status = tn_schema_set(&text, column, "u", true, 0, err);
-    if (!status) status = tn_printer_new(&text, &r->as_text, err);
-    tn_schema_release(&text);
     r->text_column = i;
-    return status;
+    return tn_printer_new(&text, &r->as_text, err);
   }
   return TENON_OK;
 }

@@ -69,7 +69,7 @@ static tenon_status copy_all(copying *c, tn_destination *place, tenon_copied *re
   if (!status) status = c->writer.finish(c->writer.self, &bytes, err);
   if (!status) tell(c);
   c->writer.free(c->writer.self);
-  if (!status) status = tn_destination_commit(place, err);
+  if (!status) status = tn_destination_commit(place, c->ctx, err);
   if (status) return status;
   if (ret) {
     ret->rows = c->progress.rows;
@@ -102,7 +102,7 @@ tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *
   struct ArrowArrayStream taken = *rows;
   rows->release = NULL;
   copying c = start(t, ctx, &taken, options);
-  tenon_status status = tn_destination_init(&place, to, options, t->memory, err);
+  tenon_status status = tn_destination_init(&place, c.ctx, t, to, options, err);
   if (!status) return copy_into(&c, &place, ret, err);
   taken.release(&taken);
   return status;
@@ -147,7 +147,7 @@ tenon_status tenon_copy(tenon_ctx *ctx, tenon *t, const char *from, const char *
   struct ArrowArrayStream rows;
   copying c = start(t, ctx, &rows, options);
   /* what is wrong with the place is said before anything is asked of the source */
-  tenon_status status = tn_destination_init(&place, to, options, t->memory, err);
+  tenon_status status = tn_destination_init(&place, c.ctx, t, to, options, err);
   if (status) return status;
   status = copy_from(&c, t, from, &place, ret, err);
   tn_destination_release(&place);
@@ -289,7 +289,7 @@ tenon_status tenon_plan_copy(tenon_ctx *ctx, tenon *t, const char *from, const c
   if (!p) return tn_no_memory(err);
   tn_arena_init(&p->arena, MAX_PLAN);
   size_t count = 0;
-  tenon_status status = tn_destination_init(&p->to, to, options, t->memory, err);
+  tenon_status status = tn_destination_init(&p->to, tn_lib_ctx(t, ctx), t, to, options, err);
   if (!status) status = plan(p, ctx, t, from, options, &count, err);
   if (status) {
     release_planning(p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/destination.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,8 +12,10 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "core/registry.h"
 #include "core/target.h"
 #include "formats/format_options.h"
+#include "lib/handle.h"
 
 enum { MAX_REMEDY = 400 };
 
@@ -79,6 +82,21 @@ static tenon_status find_path(const char *to, tn_target *ret, tenon_error *err) 
   return status;
 }
 
+/* Opened at once: what is wrong with it is said before anything is read. */
+static tenon_status find_object(tn_destination *d, tenon_ctx *ctx, tenon *t, const char *to, tenon_error *err) {
+  const tenon_provider *kind;
+  tenon_status status = tn_lib_kind_of_object(t, to, &kind, err);
+  if (status) return status;
+  if (!tn_provider_has(kind, "objects.put"))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
+                      "copy to a file or object, such as rows.parquet; writing into tables comes with a later version",
+                      "only files and objects are written, and this is the name of something else");
+  status = tenon_open_object(ctx, t, to, NULL, 0, &d->session, &d->key, err);
+  if (status || d->key.size) return status;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write NAME:key, or a URL with the key in its path",
+                    "the target names no object");
+}
+
 static tenon_status set_options(tn_destination *d, const tenon_copy_options *options,
                                 tenon_error *err) {
   tenon_status status = TENON_OK;
@@ -90,9 +108,8 @@ static tenon_status set_options(tn_destination *d, const tenon_copy_options *opt
   return status;
 }
 
-tenon_status tn_destination_init(tn_destination *ret, const char *to,
-                                 const tenon_copy_options *options, int64_t memory,
-                                 tenon_error *err) {
+tenon_status tn_destination_init(tn_destination *ret, tenon_ctx *ctx, tenon *t, const char *to,
+                                 const tenon_copy_options *options, tenon_error *err) {
   static const tenon_copy_options none = {.struct_size = sizeof none};
   if (!options) options = &none;
   tn_destination made = {
@@ -100,14 +117,17 @@ tenon_status tn_destination_init(tn_destination *ret, const char *to,
   tenon_status status = TENON_OK;
   if (options->fd > 0) {
     made.fd = options->fd;
+  } else if (tn_lib_names_object(to)) {
+    status = find_object(&made, ctx, t, to, err);
   } else {
     status = find_path(to, &made.target, err);
     if (!status) made.path = made.target.base;
   }
-  if (!status) status = find_format(options->format, made.path, &made.format, err);
+  if (!status)
+    status = find_format(options->format, made.session ? made.key.data : made.path, &made.format, err);
   if (!status) status = set_options(&made, options, err);
   /* the other half is for what reads */
-  if (memory > 0) made.options.memory = memory / 2;
+  if (t->memory > 0) made.options.memory = t->memory / 2;
   if (status) tn_destination_release(&made);
   else *ret = made;
   return status;
@@ -124,9 +144,41 @@ static tenon_status check_place(const char *path, tenon_error *err) {
                     "%s is a device or pipe, not a file", path);
 }
 
+static tenon_status open_spool(tn_destination *s, tenon_error *err) {
+  s->fd = tn_spool_open();
+  s->is_open = s->fd >= 0;
+  if (s->is_open) return TENON_OK;
+  return tn_fail_errno(err, errno, TENON_STAGE_WRITE, "set TMPDIR to a folder that can be written", "a temporary file");
+}
+
+/* ---- What was spooled, as bytes ---- */
+
+static tenon_status read_spool(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
+  const tn_destination *s = self;
+  ssize_t n = read(s->fd, data, size);
+  if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "reading back the temporary file");
+  *ret_size = (size_t)n;
+  return TENON_OK;
+}
+
+/* The descriptor is the destination's. */
+static void leave_spool(void *self) { (void)self; }
+
+static tenon_status put_object(tn_destination *s, tenon_ctx *ctx, tenon_error *err) {
+  struct stat st;
+  tenon_object made = {.struct_size = sizeof made, .size = -1};
+  if (fstat(s->fd, &st) || lseek(s->fd, 0, SEEK_SET))
+    return tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "the temporary file");
+  tenon_bytes body = {.struct_size = sizeof body, .fd = s->fd, .length = st.st_size, .self = s,
+                      .read = read_spool, .close = leave_spool};
+  const tenon_put request = {.struct_size = sizeof request, .key = s->key, .body = &body, .if_absent = s->if_absent};
+  return tenon_put_object(ctx, s->session, &request, &made, err);
+}
+
 /* A link stays: the file that it leads to is replaced. */
 tenon_status tn_destination_open(tn_destination *s, tenon_error *err) {
   char behind[PATH_MAX];
+  if (s->session) return open_spool(s, err);
   if (!s->path) return TENON_OK;
   tenon_status status = check_place(s->path, err);
   if (!status)
@@ -138,14 +190,18 @@ tenon_status tn_destination_open(tn_destination *s, tenon_error *err) {
   return TENON_OK;
 }
 
-tenon_status tn_destination_commit(tn_destination *s, tenon_error *err) {
+tenon_status tn_destination_commit(tn_destination *s, tenon_ctx *ctx, tenon_error *err) {
   if (!s->is_open) return TENON_OK;
+  if (s->session) return put_object(s, ctx, err);
   s->is_open = false;
   return tn_new_file_commit(&s->file, s->if_absent, err);
 }
 
 void tn_destination_release(tn_destination *s) {
-  if (s->is_open) tn_new_file_release(&s->file);
+  if (s->is_open && s->session) close(s->fd);
+  else if (s->is_open) tn_new_file_release(&s->file);
+  tenon_close(s->session);
+  s->session = NULL;
   if (s->path) tn_target_release(&s->target);
   s->is_open = false;
   s->path = NULL;

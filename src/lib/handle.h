@@ -46,6 +46,10 @@ tenon_status tn_lib_connector(tenon *, tn_target *, const tenon_setting *, size_
 void tn_lib_forget_connectors(tenon *);
 
 /* What a path stands for: kind, settings and, inside of it, the table. */
+/* Does it name an object, or another thing in a system, rather than a local path? */
+bool tn_lib_names_object(const char *target);
+/* The kind of the system that such a target names; nothing is connected to. */
+tenon_status tn_lib_kind_of_object(tenon *, const char *target, const tenon_provider **ret, tenon_error *err);
 tenon_status tn_lib_path(const tenon *, tn_target *, const tenon_provider **ret,
                          tn_settings *ret_settings, tenon_error *err);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -103,6 +104,51 @@ tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target, const teno
   if (status) tenon_close(s);
   else *ret = s;
   return status;
+}
+
+/* The colon between a connector's name and a key; NULL: it is a URL, a path or a bare name. */
+static const char *key_separator(const char *target) {
+  const char *c = target;
+  while (isalnum((unsigned char)*c) || *c == '_' || *c == '-') c++;
+  return c > target && *c == ':' && strncmp(c, "://", 3) != 0 ? c : NULL;
+}
+
+bool tn_lib_names_object(const char *target) { return key_separator(target) || strstr(target, "://"); }
+
+tenon_status tn_lib_kind_of_object(tenon *t, const char *target, const tenon_provider **ret, tenon_error *err) {
+  const char *colon = key_separator(target);
+  char *base = tn_strndup(target, colon ? (size_t)(colon - target) : strlen(target));
+  tn_target parsed;
+  tn_connector *connector;
+  if (!base) return tn_no_memory(err);
+  tenon_status status = find_connector(t, base, NULL, 0, &parsed, &connector, err);
+  tn_free(base);
+  if (status) return status;
+  *ret = tn_connector_provider(connector);
+  tn_connector_free(connector);
+  tn_target_release(&parsed);
+  return TENON_OK;
+}
+
+tenon_status tenon_open_object(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
+                               size_t setting_count, tenon_session **ret, tenon_key_bytes *ret_key,
+                               tenon_error *err) {
+  const char *colon = key_separator(target), *key;
+  char *base = tn_strndup(target, colon ? (size_t)(colon - target) : strlen(target));
+  tenon_session *s;
+  if (!base) return tn_no_memory(err);
+  tenon_status status = tenon_open(ctx, t, base, settings, setting_count, &s, err);
+  tn_free(base);
+  if (status) return status;
+  if (colon) s->name = (tenon_name){.table = tn_arena_strdup(&s->target.arena, colon + 1)};
+  if (colon && !s->name.table) {
+    tenon_close(s);
+    return tn_no_memory(err);
+  }
+  key = s->name.table;
+  *ret = s;
+  *ret_key = key ? (tenon_key_bytes){key, strlen(key)} : (tenon_key_bytes){NULL, 0};
+  return TENON_OK;
 }
 
 void tenon_close(tenon_session *s) {
