@@ -81,7 +81,8 @@ enum {
   TENON_REQUIRED = 1u << 0,  /* where `when` holds */
   TENON_SECRET = 1u << 1,    /* sealed at rest, redacted everywhere, never given back */
   TENON_LOCAL = 1u << 2,     /* names a path, library, command or socket of this machine */
-  TENON_ADVANCED = 1u << 3   /* forms fold it away */
+  TENON_ADVANCED = 1u << 3,  /* forms fold it away */
+  TENON_CHARACTER = 1u << 4  /* a string of one ASCII character, or a word for it: tab, none */
 };
 
 /*

@@ -330,6 +330,9 @@ static bool parse_text(checker *c, const tenon_param *row, const char *base, con
     if (tn_json_parse(text, v->size, &root, NULL)) why = "is not JSON";
     tn_json_free(root);
   }
+  char character;
+  if (!why && row->flags & TENON_CHARACTER && !tn_parse_character(text, &character))
+    why = "is not one ASCII character, nor tab or none";
   if (why) problem(c, row->key, "%s %s", what, why);
   if (why) return false;
   if (row->type == TENON_PARAM_PATH) text = join(c, base, text);

@@ -170,6 +170,8 @@ static void put_type(tn_json_writer *w, const tenon_param *row) {
   if (has_unit || row->type == TENON_PARAM_PATH)
     put_pair(w, "x-type", tn_param_type_name(row->type));
   if (row->type == TENON_PARAM_INTEGER || row->type == TENON_PARAM_NUMBER) put_range(w, row);
+  if (row->flags & TENON_CHARACTER)
+    put_pair(w, "pattern", "^([^\\n\\r\\u0080-\\uffff]|tab|\\\\t|none)?$");
   if (row->type == TENON_PARAM_ENUM) put_strings(w, "enum", row->choices);
   if (row->type == TENON_PARAM_LIST) put_text_items(w, "items");
   if (row->type == TENON_PARAM_MAP) put_text_items(w, "additionalProperties");

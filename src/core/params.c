@@ -212,6 +212,15 @@ bool tn_parse_boolean(const char *text, bool *ret) {
   return false;
 }
 
+bool tn_parse_character(const char *text, char *ret) {
+  if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) text = "\t";
+  if (strcmp(text, "none") == 0) text = "";
+  if (strlen(text) > 1 || (unsigned char)text[0] >= 0x80 || text[0] == '\n' || text[0] == '\r')
+    return false;
+  *ret = text[0];
+  return true;
+}
+
 /* Digits with up to nine behind a point, as billionths. */
 static bool parse_billionths(const char **at, __int128 *ret) {
   const char *p = *at;

@@ -93,5 +93,6 @@ bool tn_parse_duration(const char *text, int64_t *ret_ms);   /* 90 = 90s, 250ms,
 bool tn_parse_size(const char *text, int64_t *ret_bytes);    /* 64M, 1G, 512 */
 bool tn_parse_integer(const char *text, int64_t *ret);
 bool tn_parse_boolean(const char *text, bool *ret);
+bool tn_parse_character(const char *text, char *ret);        /* ; or tab; "" and none are 0 */
 
 #endif

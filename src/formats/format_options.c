@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "core/params.h"
 
 static const char *const encodings[] = {"utf-8", "latin-1", NULL};
 static const char *const compressions[] = {"zstd", "snappy", "none", NULL};
@@ -98,11 +99,8 @@ static tenon_status wrong(const tn_option *o, const char *value, const char *rem
 
 static tenon_status set_char(const tn_option *o, char *member, const char *value,
                              tenon_error *err) {
-  if (strcmp(value, "tab") == 0 || strcmp(value, "\\t") == 0) value = "\t";
-  if (strcmp(value, "none") == 0) value = "";
-  if (strlen(value) > 1 || (unsigned char)value[0] >= 0x80 || value[0] == '\n' || value[0] == '\r')
+  if (!tn_parse_character(value, member))
     return wrong(o, value, "give one ASCII character, or the word tab", err);
-  *member = value[0];
   return TENON_OK;
 }
 

@@ -28,9 +28,10 @@ typedef struct tn_file_params {
    .choices = TN_FILE_CHOICES("auto", "csv", "tsv", "jsonl", "parquet", "arrow"), \
    .help = "what the files hold; auto: by their names' endings"}, \
   {TENON_STRING(T, m.delimiter), .key = "delimiter", .label = "Delimiter", .group = "CSV", \
+   .flags = TENON_CHARACTER, \
    .help = "the character between fields, or tab; found out by itself when it is not given"}, \
   {TENON_STRING(T, m.quote), .key = "quote", .label = "Quote", .group = "CSV", \
-   .default_value = "\"", .flags = TENON_ADVANCED, \
+   .default_value = "\"", .flags = TENON_ADVANCED | TENON_CHARACTER, \
    .help = "the character around fields that contain delimiters; none: no quoting"}, \
   {TENON_ENUM(T, m.header), .key = "header", .label = "Header", .group = "CSV", \
    .default_value = "auto", .choices = TN_FILE_CHOICES("auto", "yes", "no"), \
