@@ -52,6 +52,8 @@ def make_files(folder):
             insert into orders values (1, 12.5, 'a'), (2, 30, null);
             create table odd (id integer, amount integer);
             insert into odd values (1, 5), (2, 'five');
+            create table bytes (t text, u text);
+            insert into bytes values (x'ff00', cast(x'ff41' as text));
             create table sums (s numeric);
             insert into sums values (9), (10), (-1), (1.5), (null);
         """)

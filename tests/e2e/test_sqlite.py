@@ -39,6 +39,17 @@ def test_numbers_without_digits_are_ordered_as_numbers(tmp_path):
     assert read("--order=-n", "--limit", "2") == ["9007199254740993", "9007199254740992"]
 
 
+def test_bytes_are_binary(tmp_path):
+    with sqlite3.connect(tmp_path / "b.db") as db:
+        db.execute("create table b (a varbinary(16), b BINARY, t text)")
+        db.execute("insert into b values (x'ff00', x'', x'ff')")
+    assert rows(arrow(f"{tmp_path}/b.db:b", "--columns", "a,b")) == [(b"\xff\0", b"")]
+    assert rows(arrow(f"{tmp_path}/b.db:b", "--columns", "a", "--where", "a = '\\xff00' and b < '\\x00'")) == [(b"\xff\0",)]
+    # the two remedies of the error
+    assert arrow(f"{tmp_path}/b.db", "--query", "select cast(t as blob) as t from b")["t"].to_pylist() == [b"\xff"]
+    assert arrow(f"{tmp_path}/b.db:b", "--special-values", "null")["t"].to_pylist() == [None]
+
+
 # --- Values ----------------------------------------------------------------------------------------------------------
 
 COLUMNS = {  # declaration: (Arrow type, a random value as Python has it, how SQLite gets it)

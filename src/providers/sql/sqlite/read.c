@@ -38,6 +38,15 @@ typedef struct reader {
 
 /* ---- Cells ---- */
 
+/* Bytes that are no text, here or elsewhere in the column: nothing makes text of them. */
+static bool is_bytes(const source *c, sqlite3_value *v) {
+  if (c->type.rule == TN_SQLITE_BLOB) return true;
+  int storage = sqlite3_value_type(v);
+  if (storage != SQLITE_TEXT) return storage == SQLITE_BLOB;
+  const char *text = (const char *)sqlite3_value_text(v);
+  return text && !tn_utf8_valid(text, (size_t)sqlite3_value_bytes(v), NULL);
+}
+
 static tenon_status fail_misfit(reader *r, const source *c, sqlite3_value *v, tenon_error *err) {
   char shown[160], type[48];
   tn_sqlite_show_value(v, shown, sizeof shown);
@@ -48,8 +57,11 @@ static tenon_status fail_misfit(reader *r, const source *c, sqlite3_value *v, te
                       "column %s, row %lld%s: NULL in a column that is NOT NULL", c->name,
                       (long long)r->row + 1, r->among);
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "read such columns as text with special_values=text, or as NULL with "
-                    "special_values=null; in a query, CAST(column AS …) gives the type",
+                    is_bytes(c, v) ? "read such values as NULL with special_values=null; in a "
+                                     "query, CAST(column AS BLOB) reads binary"
+                                   : "read such columns as text with special_values=text, or as NULL "
+                                     "with special_values=null; in a query, CAST(column AS …) "
+                                     "gives the type",
                     "column %s, row %lld%s: %s does not fit the type %s", c->name,
                     (long long)r->row + 1, r->among, shown, type);
 }

@@ -14,7 +14,9 @@
  *     INTERVAL, POINT
  *   contains INT                    int64              integers
  *   contains CHAR, CLOB, TEXT       text               UTF-8 text
- *   contains BLOB                   binary             blobs
+ *   contains BLOB; BINARY, BYTEA,   binary             blobs
+ *     VARBINARY, LONGVARBINARY,
+ *     BINARY VARYING, IMAGE
  *   contains REAL, FLOA, DOUB       float64            numbers that a double holds
  *   nothing, ANY; expressions of    by the first value that is not NULL, among so many first rows
  *     a query or view                 as sample_rows says; integers and reals together are float64
@@ -100,7 +102,9 @@ static tn_sqlite_rule rule_of_name(const declared *d) {
     return TN_SQLITE_ANY_TEXT;
   if (contains(d, NAMES("INT"))) return TN_SQLITE_INT;
   if (contains(d, NAMES("CHAR", "CLOB", "TEXT"))) return TN_SQLITE_TEXT;
-  if (contains(d, NAMES("BLOB"))) return TN_SQLITE_BLOB;
+  if (contains(d, NAMES("BLOB")) ||
+      is_named(d, NAMES("BINARY", "VARBINARY", "LONGVARBINARY", "BINARY VARYING", "BYTEA", "IMAGE")))
+    return TN_SQLITE_BLOB;
   if (contains(d, NAMES("REAL", "FLOA", "DOUB"))) return TN_SQLITE_REAL;
   return TN_SQLITE_ANY_TEXT;
 }
