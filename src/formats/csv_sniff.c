@@ -110,8 +110,8 @@ const char *tn_csv_guess_format(const tn_csv_guess *g, char room[TN_FORMAT_ROOM]
   for (unsigned i = 0; i < CANDIDATES; i++)
     if ((g->fits & 1u << i) && (i != FLOAT || g->has_digit)) return candidate_formats[i];
   if (!(g->fits & 1u << DECIMAL)) return "u";
-  snprintf(room, TN_FORMAT_ROOM, "d:%d,%d", (int)(g->whole + g->scale ? g->whole + g->scale : 1),
-           (int)g->scale);
+  /* behind the sample there may be greater ones */
+  snprintf(room, TN_FORMAT_ROOM, "d:38,%d", (int)g->scale);
   return room;
 }
 
