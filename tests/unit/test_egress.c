@@ -362,6 +362,28 @@ static void long_lists(void **state) {
   tn_free(list);
 }
 
+/* A name and a list under a policy, with each allocation failing in its turn. */
+static void failing_allocations(void **state) {
+  (void)state;
+  for (int64_t n = 1, count = 1; n <= count; n++) {
+    tenon_error err = TENON_ERROR_INIT;
+    tenon_address found[4];
+    tenon_ctx *ctx = NULL;
+    tn_egress *e = NULL;
+    size_t got = 0;
+    tn_mem_fail_at(n, 0);
+    tenon_status status = tn_egress_new("public-only", "db.corp.test,10.0.0.0/8,/run/s", &e, &err);
+    if (!status) status = tenon_ctx_new(NULL, 5000, &ctx, &err);
+    if (!status) tn_ctx_restrict(ctx, e);
+    if (!status) status = tn_resolve(ctx, "db.corp.test", 5432, found, 4, &got, &err);
+    count = tn_mem_count();
+    tn_mem_fail_at(0, 0);
+    assert_int_equal(status, n <= count ? TENON_LIMITED : TENON_OK);
+    tn_egress_free(e);
+    tenon_ctx_free(ctx);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(spellings),
@@ -372,6 +394,7 @@ int main(void) {
       cmocka_unit_test(names_are_remembered),
       cmocka_unit_test(children_only_narrow),
       cmocka_unit_test(long_lists),
+      cmocka_unit_test(failing_allocations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,6 +355,30 @@ static void queries_in_order(void **state) {
   tn_str_release(&text);
 }
 
+static void failing_allocations(void **state) {
+  (void)state;
+  static const tn_sigv4_pair query[] = {{"prefix", "a b"}, {"list-type", "2"}};
+  const tn_sigv4_request get = {.method = "GET", .host = "h", .path = "/x", .query = query,
+                                .query_count = 2};
+  tn_sigv4 v;
+  assert_int_equal(tn_sigv4_init(&v, &s3_keys, "us-east-1", "s3", TN_SIGV4_S3, NULL), TENON_OK);
+  for (int64_t n = 1, count = 1; n <= count; n++) {
+    tenon_error err = TENON_ERROR_INIT;
+    tn_sigv4_signed done;
+    tn_str text;
+    tn_str_init(&text, 4096);
+    tn_mem_fail_at(n, 0);
+    tenon_status status = tn_sigv4_sign(&v, S3_TIME, &get, &done, &err);
+    if (!status) status = tn_sigv4_presign(&v, S3_TIME, 60, &get, &text, &err);
+    count = tn_mem_count();
+    tn_mem_fail_at(0, 0);
+    if (n <= count) assert_int_not_equal(status, TENON_OK);
+    else assert_int_equal(status, TENON_OK);
+    tn_str_release(&text);
+  }
+  tn_sigv4_release(&v);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(digests),       cmocka_unit_test(keyed_digests),
@@ -362,7 +386,7 @@ int main(void) {
       cmocka_unit_test(whole_query),   cmocka_unit_test(chunks),
       cmocka_unit_test(chunks_with_trailer),
       cmocka_unit_test(bad_signers),   cmocka_unit_test(too_much),
-      cmocka_unit_test(queries_in_order),
+      cmocka_unit_test(queries_in_order), cmocka_unit_test(failing_allocations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
