@@ -156,11 +156,21 @@ static void forget_exchange(part *p) {
   tn_s3_prepared_release(&p->prepared);
 }
 
+/* A part's memory goes on to a later one: there is as much of it as parts are under way. */
+static void inherit(getting *g, part *p) {
+  for (int i = 0; i < MAX_PARTS && !p->data; i++) {
+    part *old = &g->parts[i];
+    if ((i - g->first + MAX_PARTS) % MAX_PARTS < g->count) continue;
+    p->data = old->data;
+    p->capacity = old->capacity;
+    if (old != p) old->data = NULL, old->capacity = 0;
+  }
+}
+
 static tenon_status begin_part(getting *g, int64_t at, int64_t size, tenon_error *err) {
   part *p = part_at(g, g->count);
-  char *data = p->data;
-  size_t capacity = p->capacity;
-  *p = (part){.g = g, .at = at, .size = size, .data = data, .capacity = capacity};
+  inherit(g, p);
+  *p = (part){.g = g, .at = at, .size = size, .data = p->data, .capacity = p->capacity};
   tn_str_init(&p->refusal, TN_S3_MAX_ERROR);
   tenon_status status = ask(p, err);
   if (!status) g->count++;
