@@ -65,6 +65,22 @@ static void tidy(const tn_engine *e, const char *message, size_t skip, tn_str *t
   }
 }
 
+/* How the message says so, or NULL. */
+static const char *disk_is_full(const char *message) {
+  static const char *const words[] = {"No space left on device", "File too large", "Disk quota exceeded"};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strstr(message, words[i])) return words[i];
+  return NULL;
+}
+
+static tenon_status say_full(const tn_engine *e, const char *message, const char *why, tenon_error *err) {
+  bool is_ours = e->shown_path && strstr(message, e->shown_path);
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE,
+                    is_ours ? "make room on the disk; what was there before is still there"
+                            : "make room in TMPDIR, or set it to a folder with more",
+                    "cannot write %s: %s", is_ours ? e->shown_name : "temporary files", why);
+}
+
 static tenon_status say(const tn_engine *e, const char *message, tenon_error *err) {
   size_t i = 0;
   while (strncmp(message, kinds[i].prefix, strlen(kinds[i].prefix)) != 0) i++;
@@ -75,10 +91,8 @@ static tenon_status say(const tn_engine *e, const char *message, tenon_error *er
     code = TENON_DATA;
     remedy = "look at the file: it is not what it says that it is";
   }
-  if (strstr(message, "No space left on device") || strstr(message, "File too large") || strstr(message, "Disk quota")) {
-    code = TENON_LIMITED;
-    remedy = "make room on the disk; what was there before is still there";
-  }
+  const char *full = disk_is_full(message);
+  if (full) return say_full(e, message, full, err);
   const char *colon = kinds[i].prefix[0] ? NULL : strstr(message, " Error: ");
   tn_str text;
   tn_str_init(&text, 1024);

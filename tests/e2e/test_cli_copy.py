@@ -144,6 +144,7 @@ def test_a_full_disk_leaves_nothing(url, tmp_path):
             done = tenon("copy", url, small / name, "--query", "select md5(g::text) || md5((-g)::text) as t from generate_series(1, 200000) g")
             assert done.returncode == 10, (name, done.stderr)
             assert "No space left" in done.stderr and os.listdir(small) == [], name
+            assert "stage: write   code: LIMITED" in done.stderr and '"' not in done.stderr, done.stderr
     finally:
         subprocess.run(["umount", small], check=True)
 
