@@ -460,6 +460,13 @@ def test_permissions(tenon, pg, schema):
         pg.run(f"drop owned by reader", "drop role reader")
 
 
+def test_what_a_function_raises(tenon, pg, schema):
+    pg.run(f"create function {schema}.strict() returns int language plpgsql as $$ begin raise exception 'not on Sundays'; end $$")
+    error = tenon.error("read", pg.url, "--query", f"select {schema}.strict()")
+    assert (error["code"], error["stage"], error["sqlstate"]) == ("DATA", "query", "P0001")
+    assert error["message"] == "not on Sundays" and "function of the database" in error["remedy"]
+
+
 def test_notices_and_settings_in_between(tenon, pg, schema):
     pg.run(f"""create function {schema}.noisy(i int) returns int language plpgsql as $$ begin
                raise notice 'row %', i; raise warning 'again'; perform set_config('application_name', 'n' || i, false); return i; end $$""")
