@@ -89,11 +89,13 @@ static tenon_status check_read(const tenon_read *r, tenon_error *err) {
                       "numeric_as cannot be %.80s", r->numeric_as);
   if (!r->query && !r->name.table) why = "neither a table nor a query is named";
   if (r->query && r->name.table) why = "both a table and a query are named";
+  const char *remedy = "name one table, such as TARGET:schema.table, or one query";
+  if (r->filter_count > MAX_FILTERS || r->order_count > MAX_ORDER)
+    remedy = "say it with fewer of them, or with a query in the system's own language";
   if (r->filter_count > MAX_FILTERS) why = "there are more than 64 filters";
   if (r->order_count > MAX_ORDER) why = "the order has more than 64 columns";
   if (!why) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY,
-                    "name one table, such as TARGET:schema.table, or one query", "the read cannot be: %s", why);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, remedy, "the read cannot be: %s", why);
 }
 
 tenon_status tn_tables_describe(tenon_ctx *ctx, tn_session *s, const tenon_read *request,

@@ -24,6 +24,8 @@
 
 enum { MAX_WHERE = 1 << 20, MAX_FILTERS = 64, MAX_VALUES = 10000 };
 
+static const char *const too_long = "say it with fewer of them, or with --query in the system's own language";
+
 typedef struct reader {
   const char *text, *at;
   tn_arena *arena;
@@ -199,7 +201,7 @@ static tenon_status take_list(reader *r, tenon_filter *f) {
   tenon_value *values = NULL;
   if (!take_symbol(r, "(")) return expected(r, "(", remedy);
   do {
-    if (f->value_count == MAX_VALUES) return tenon_fail(r->err, TENON_LIMITED, TENON_STAGE_CONFIG, NULL, "filter: more than %d values in a list", MAX_VALUES);
+    if (f->value_count == MAX_VALUES) return tenon_fail(r->err, TENON_CONFIG, TENON_STAGE_CONFIG, too_long, "filter: more than %d values in a list", MAX_VALUES);
     if (f->value_count == capacity) {
       capacity = capacity ? 2 * capacity : 8;
       tenon_value *more = tn_arena_alloc(r->arena, capacity * sizeof *more);
@@ -278,7 +280,7 @@ static tenon_status take_condition(reader *r, tenon_filter *f) {
 static tenon_status take_conditions(reader *r, tenon_filter *filters, size_t *ret_count) {
   size_t n = 0;
   do {
-    if (n == MAX_FILTERS) return tenon_fail(r->err, TENON_LIMITED, TENON_STAGE_CONFIG, NULL, "filter: more than %d conditions", MAX_FILTERS);
+    if (n == MAX_FILTERS) return tenon_fail(r->err, TENON_CONFIG, TENON_STAGE_CONFIG, too_long, "filter: more than %d conditions", MAX_FILTERS);
     tenon_status status = take_condition(r, &filters[n++]);
     if (status) return status;
   } while (take_word(r, "and"));
@@ -290,7 +292,7 @@ static tenon_status take_conditions(reader *r, tenon_filter *filters, size_t *re
 
 tenon_status tn_where_parse(const char *text, tn_arena *arena, tenon_filter **ret, size_t *ret_count, tenon_error *err) {
   reader r = {.text = text, .at = text, .arena = arena, .err = err};
-  if (strlen(text) > MAX_WHERE) return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, NULL, "filter: longer than %d bytes", MAX_WHERE);
+  if (strlen(text) > MAX_WHERE) return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, too_long, "filter: longer than %d bytes", MAX_WHERE);
   tenon_filter *filters = tn_arena_alloc(arena, MAX_FILTERS * sizeof *filters);
   if (!filters) return tn_no_memory(err);
   memset(filters, 0, MAX_FILTERS * sizeof *filters);

@@ -110,7 +110,7 @@ static void filters_have_limits(void **state) {
   assert_int_equal(tn_where_parse(text, &arena, &filters, &count, NULL), TENON_OK);
   assert_int_equal(count, 64);
   strcat(text, " and a = 1");
-  assert_int_equal(tn_where_parse(text, &arena, &filters, &count, NULL), TENON_LIMITED);
+  assert_int_equal(tn_where_parse(text, &arena, &filters, &count, NULL), TENON_CONFIG);
   tn_arena_release(&arena);
 }
 
