@@ -8,6 +8,7 @@
  * Every part is percent-decoded; a plus sign is a plus sign. Messages quote no part of a URL, since
  * any of them may be a password in the wrong place.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,7 +181,7 @@ tenon_status tn_url_settings(const tn_registry *registry, const char *url,
   if (n == 0 || n >= sizeof scheme)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write scheme://…",
                       "this is not a URL");
-  memcpy(scheme, url, n);
+  for (size_t i = 0; i < n; i++) scheme[i] = (char)tolower((unsigned char)url[i]);
   tn_settings settings;
   url_reader r = {.settings = &settings, .err = err};
   tenon_status status = tn_registry_find(registry, scheme, &r.provider, err);
