@@ -64,6 +64,11 @@ def test_the_static_libraries_show_only_our_names(prefix):
         assert [n for n in names if not n.startswith(allowed)] == []
 
 
+def test_a_prefix_is_an_absolute_path():
+    done = subprocess.run(["tools/build", "plain"], env={**os.environ, "PREFIX": "rel/prefix"}, capture_output=True, text=True)
+    assert done.returncode == 2 and "PREFIX is an absolute path" in done.stderr
+
+
 def test_everything_is_where_it_belongs(prefix):
     for path in ("include/tenon/provider.h", "include/tenon/facets/tables.h", "lib/libtenon.so", "lib/libtenon.so.0",
                  "lib/libtenon.a", "lib/libtenon-author.a", "lib/tenon/libduckdb.so"):
