@@ -310,6 +310,9 @@ static tenon_status connect_file(tn_sqlite *s, tenon_error *err) {
 
 /* ---- The steps of opening ---- */
 
+static const char in_first_part[] =
+    "a colon names a table only behind a slash: sqlite://./a.db:TABLE, or a.db:TABLE";
+
 static tenon_status look_at_file(const char *path, struct stat *ret, tenon_error *err) {
   if (strlen(path) > MAX_PATH)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the file by a shorter path",
@@ -317,7 +320,9 @@ static tenon_status look_at_file(const char *path, struct stat *ret, tenon_error
   if (stat(path, ret) != 0) {
     if (errno == ENOENT || errno == ENOTDIR)
       return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
-                        "check the path: sqlite:///absolute/path.db, or sqlite://relative/path.db",
+                        strchr(path, ':') ? in_first_part
+                                          : "check the path: sqlite:///absolute/path.db, or "
+                                            "sqlite://relative/path.db",
                         "there is no file %s", path);
     return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
                          "give this user the right to search its folder", "%s", path);
