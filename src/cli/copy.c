@@ -202,7 +202,7 @@ const tn_cli_command tn_cli_copy = {
     .about =
         "Copies FROM, a target like that of `read`, to TO: a path whose extension says how "
         "(.parquet, .csv, .tsv, .jsonl, "
-        ".arrow), or - for stdout. Rows stream through in bounded memory. A column whose values TO "
+        ".arrows), or - for stdout. Rows stream through in bounded memory. A column whose values TO "
         "cannot hold exactly is "
         "refused by name before the first row; the file appears whole or not at all.",
     .examples = examples,

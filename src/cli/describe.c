@@ -84,7 +84,8 @@ static void show_keys(const tn_cli *cli, const tenon_table *t) {
     tn_str_init(&text, 1024);
     for (size_t c = 0; c < k->column_count; c++)
       tn_str_printf(&text, "%s%s", c ? ", " : "", k->columns[c]);
-    tn_cli_note(cli, "%s key %s (%s)%s%s", k->kind, k->name ? k->name : "", tn_str_text(&text),
+    tn_cli_note(cli, "%s key%s%s (%s)%s%s", k->kind, k->name && *k->name ? " " : "",
+                k->name ? k->name : "", tn_str_text(&text),
                 k->references ? " refers to " : "", k->references ? k->references : "");
     tn_str_release(&text);
   }

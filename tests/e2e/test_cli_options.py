@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What options mean: the names that they quote, and that none of them is taken in silence where it means nothing."""
 import re
+import sqlite3
 
 import pytest
 
@@ -54,3 +55,22 @@ def test_the_remedy_for_types_that_differ_can_be_followed(tmp_path):
     (tmp_path / "2.csv").write_text("a\nx\n")
     done = followed("read", "*.csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "a\n1\nx\n"), done.stderr
+
+
+# --- Limits ----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("words", [
+    ["--where", "a in (" + ",".join(["1"] * 10001) + ")"],
+    ["--where", " and ".join(["a = 1"] * 65)],
+    ["--where", " and ".join(["a = 1"] * 40), "--where", " and ".join(["a = 1"] * 40)],
+])
+def test_what_is_too_long_is_not_to_be_tried_again(tmp_path, words):
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    error = answer("read", "t.csv", *words, ok=False, cwd=tmp_path)
+    assert error["code"] == "CONFIG" and error["retryable"] is False and "fewer" in error["remedy"]
+
+
+def test_a_key_without_a_name_is_described(tmp_path):
+    with sqlite3.connect(tmp_path / "t.db") as db:
+        db.execute("create table t (id integer primary key)")
+    assert "primary key (id)\n" in tenon("describe", "t.db:t", cwd=tmp_path).stderr
