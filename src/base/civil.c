@@ -72,20 +72,20 @@ static bool take_date(cursor *c, int64_t *ret_days) {
          days_of(year, month, day, ret_days);
 }
 
-/* A point and digits, as microseconds: what is behind the sixth must be 0. */
-static bool take_fraction(cursor *c, int64_t *ret_us) {
-  int64_t us = 0, unit = 100000;
+/* Digits behind a point, as nanoseconds: what is behind the ninth must be 0. */
+static bool take_fraction(cursor *c, int64_t *ret_ns) {
+  int64_t ns = 0, unit = 100000000;
   const char *begin = c->p;
   for (; c->p < c->end && is_digit(*c->p); c->p++, unit /= 10) {
     if (unit == 0 && *c->p != '0') return false;
-    us += (*c->p - '0') * unit;
+    ns += (*c->p - '0') * unit;
   }
-  *ret_us = us;
+  *ret_ns = ns;
   return c->p > begin;
 }
 
 /* HH:MM, HH:MM:SS, HH:MM:SS.f */
-static bool take_time(cursor *c, int64_t *ret_us) {
+static bool take_time(cursor *c, int64_t *ret_us, int *ret_ns) {
   int64_t hours, minutes, seconds = 0, fraction = 0;
   if (!take_digits(c, 2, &hours) || !take(c, ':') || !take_digits(c, 2, &minutes)) return false;
   if (take(c, ':')) {
@@ -93,7 +93,8 @@ static bool take_time(cursor *c, int64_t *ret_us) {
     if (take(c, '.') && !take_fraction(c, &fraction)) return false;
   }
   if (hours > 23 || minutes > 59 || seconds > 59) return false;
-  *ret_us = ((hours * 60 + minutes) * 60 + seconds) * 1000000 + fraction;
+  *ret_us = ((hours * 60 + minutes) * 60 + seconds) * 1000000 + fraction / 1000;
+  *ret_ns = (int)(fraction % 1000);
   return true;
 }
 
@@ -117,19 +118,31 @@ bool tn_parse_date(const char *text, size_t size, int64_t *ret_days) {
   return take_date(&c, ret_days) && c.p == c.end;
 }
 
-bool tn_parse_time(const char *text, size_t size, int64_t *ret_us) {
+bool tn_parse_time_ns(const char *text, size_t size, int64_t *ret_us, int *ret_ns) {
   cursor c = {text, text + size};
-  return take_time(&c, ret_us) && c.p == c.end;
+  return take_time(&c, ret_us, ret_ns) && c.p == c.end;
 }
 
-bool tn_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *ret_us) {
+bool tn_parse_time(const char *text, size_t size, int64_t *ret_us) {
+  int ns;
+  return tn_parse_time_ns(text, size, ret_us, &ns) && ns == 0;
+}
+
+bool tn_parse_timestamp_ns(const char *text, size_t size, bool with_zone, int64_t *ret_us,
+                           int *ret_ns) {
   cursor c = {text, text + size};
   int64_t days, us, zone = 0;
-  if (!take_date(&c, &days) || !(take(&c, 'T') || take(&c, ' ')) || !take_time(&c, &us)) return false;
+  if (!take_date(&c, &days) || !(take(&c, 'T') || take(&c, ' ')) || !take_time(&c, &us, ret_ns))
+    return false;
   if (with_zone && (take(&c, ' '), !take_zone(&c, &zone))) return false;
   if (c.p != c.end) return false;
   __int128 all = (__int128)days * INT64_C(86400000000) + us - zone;
   if (all < INT64_MIN || all > INT64_MAX) return false;
   *ret_us = (int64_t)all;
   return true;
+}
+
+bool tn_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *ret_us) {
+  int ns;
+  return tn_parse_timestamp_ns(text, size, with_zone, ret_us, &ns) && ns == 0;
 }

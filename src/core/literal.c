@@ -152,8 +152,8 @@ static whole whole_of_ns(__int128 ns, __int128 unit_ns) {
 }
 
 /* Microseconds, and the nanoseconds behind them that a typed value may have. */
-static whole whole_of_us(const tn_column_type *t, int64_t us, size_t ns) {
-  return whole_of_ns((__int128)us * 1000 + (__int128)ns, 1000000000 / t->per_second);
+static whole whole_of_us(const tn_column_type *t, int64_t us, int64_t ns) {
+  return whole_of_ns((__int128)us * 1000 + ns, 1000000000 / t->per_second);
 }
 
 static bool whole_of_date(const tenon_value *v, whole *ret) {
@@ -167,32 +167,35 @@ static bool whole_of_date(const tenon_value *v, whole *ret) {
 
 static bool whole_of_time(const tn_column_type *t, const tenon_value *v, whole *ret) {
   int64_t us = v->i;
+  int ns = (int)v->size;
   bool is_text = v->type == TENON_VALUE_TEXT;
-  if (v->type != TENON_VALUE_TIME && !(is_text && tn_parse_time(v->data, v->size, &us)))
+  if (v->type != TENON_VALUE_TIME && !(is_text && tn_parse_time_ns(v->data, v->size, &us, &ns)))
     return false;
-  *ret = whole_of_us(t, us, is_text ? 0 : v->size);
+  *ret = whole_of_us(t, us, ns);
   return true;
 }
 
 /* Without a zone it is UTC where the column has instants; a date is its midnight. An instant says
  * nothing about a column of clocks on some wall. */
-static bool parse_timestamp(const tenon_value *v, bool zoned, int64_t *ret_us) {
+static bool parse_timestamp(const tenon_value *v, bool zoned, int64_t *ret_us, int *ret_ns) {
   int64_t days;
-  if (zoned && tn_parse_timestamp(v->data, v->size, true, ret_us)) return true;
-  if (tn_parse_timestamp(v->data, v->size, false, ret_us)) return true;
+  if (zoned && tn_parse_timestamp_ns(v->data, v->size, true, ret_us, ret_ns)) return true;
+  if (tn_parse_timestamp_ns(v->data, v->size, false, ret_us, ret_ns)) return true;
+  *ret_ns = 0;
   return tn_parse_date(v->data, v->size, &days) && !__builtin_mul_overflow(days, DAY_US, ret_us);
 }
 
 static bool whole_of_timestamp(const tn_column_type *t, const tenon_value *v, whole *ret) {
   int64_t us = v->i;
+  int ns = (int)v->size;
   switch (v->type) {
-    case TENON_VALUE_TIMESTAMP: *ret = whole_of_us(t, us, v->size); return true;
+    case TENON_VALUE_TIMESTAMP: *ret = whole_of_us(t, us, ns); return true;
     case TENON_VALUE_DATE:
       *ret = whole_of_ns((__int128)v->i * DAY_US * 1000, 1000000000 / t->per_second);
       return true;
     case TENON_VALUE_TEXT:
-      if (!parse_timestamp(v, t->has_zone, &us)) return false;
-      *ret = whole_of_us(t, us, 0);
+      if (!parse_timestamp(v, t->has_zone, &us, &ns)) return false;
+      *ret = whole_of_us(t, us, ns);
       return true;
     default: return false;
   }
@@ -393,11 +396,11 @@ static const char *wanted(const tn_column_type *t) {
     case TN_TEXT: return "a text: write it in single quotes";
     case TN_BYTES: return "binary: write it '\\x00ff'";
     case TN_DATE: return "a date: write it '2024-12-31'";
-    case TN_TIME: return "a time: write it '23:59:59.5', no finer than microseconds";
+    case TN_TIME: return "a time: write it '23:59:59.5', no finer than nanoseconds";
     case TN_TIMESTAMP:
-      return t->has_zone ? "a time: write it '2024-12-31T23:59:59Z', no finer than microseconds"
+      return t->has_zone ? "a time: write it '2024-12-31T23:59:59Z', no finer than nanoseconds"
                          : "a time without a zone: write it '2024-12-31T23:59:59', "
-                           "no finer than microseconds";
+                           "no finer than nanoseconds";
     default: return "a number";
   }
 }

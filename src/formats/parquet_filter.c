@@ -46,7 +46,7 @@ static bool value_sql(const char *f, const tenon_value *v, tn_str *sql) {
   if (strcmp(f, "tdD") == 0)
     return v->type == TENON_VALUE_DATE && llabs(v->i) < MAX_DAYS && tn_str_printf(sql, "(DATE '1970-01-01' + %lld)", (long long)v->i);
   if (f[0] == 't' && f[1] == 's')
-    return v->type == TENON_VALUE_TIMESTAMP && llabs(v->i) < MAX_MICROS && tn_str_printf(sql, "make_timestamp(%lld)", (long long)v->i);
+    return v->type == TENON_VALUE_TIMESTAMP && v->size == 0 && llabs(v->i) < MAX_MICROS && tn_str_printf(sql, "make_timestamp(%lld)", (long long)v->i);
   return false;
 }
 

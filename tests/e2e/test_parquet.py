@@ -161,6 +161,16 @@ def test_filters_as_duckdb_does(tenon, tmp_path, table, where):
 # --- What we wrote ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("column", ["ts", "tz", "t"])
+def test_every_nanosecond_can_be_asked_for_as_it_is_printed(tenon, tmp_path, column):
+    kinds = {"ts": pa.timestamp("ns"), "tz": pa.timestamp("ns", "UTC"), "t": pa.time64("ns")}
+    pq.write_table(pa.table({"id": [0, 1, 2, 3], column: pa.array([0, 1, 1000, None], kinds[column])}), tmp_path / "n.parquet")
+    for row, text in tenon.result("read", tmp_path / "n.parquet")["rows"][:3]:
+        for operator, want in (("=", [row]), ("<", list(range(row))), (">=", list(range(row, 3)))):
+            got = tenon.read(tmp_path / "n.parquet", "--where", f"{column} {operator} '{text}'")
+            assert got.column("id").to_pylist() == want
+
+
 def test_pyarrow_reads_what_was_written(tenon, tmp_path, table):
     source, path = tmp_path / "a.parquet", tmp_path / "b.parquet"
     pq.write_table(table, source)

@@ -36,8 +36,11 @@ static void show_value(const tenon_value *v, tn_str *out) {
       for (size_t i = 0; i < v->size; i++) tn_str_printf(out, "%02x", (unsigned char)v->data[i]);
       break;
     case TENON_VALUE_DATE: tn_str_printf(out, " day %lld", (long long)v->i); break;
-    case TENON_VALUE_TIME: tn_str_printf(out, " time %lld", (long long)v->i); break;
-    case TENON_VALUE_TIMESTAMP: tn_str_printf(out, " us %lld", (long long)v->i); break;
+    case TENON_VALUE_TIME:
+    case TENON_VALUE_TIMESTAMP:
+      tn_str_printf(out, v->type == TENON_VALUE_TIME ? " time %lld" : " us %lld", (long long)v->i);
+      if (v->size) tn_str_printf(out, " + %zu ns", v->size);
+      break;
     case TENON_VALUE_NULL: tn_str_puts(out, " NULL"); break;
   }
 }
