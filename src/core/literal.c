@@ -331,11 +331,12 @@ static bool fit_float(const tn_column_type *t, const tenon_value *v, tn_fit *ret
   double d;
   switch (v->type) {
     case TENON_VALUE_INT:
+      if (v->data) return fit_digits(width, v, ret);   /* as it was written */
       d = width == 8 ? (double)v->i : (double)(float)v->i;
       *ret = fit_between(width, d, ((__int128)d < v->i) - ((__int128)d > v->i));
       return true;
     case TENON_VALUE_DOUBLE:
-      if (v->data) return fit_digits(width, v, ret);   /* as it was written */
+      if (v->data) return fit_digits(width, v, ret);
       d = width == 8 ? v->f : (double)(float)v->f;
       *ret = fit_between(width, d, (d < v->f) - (d > v->f));
       return true;

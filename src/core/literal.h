@@ -3,8 +3,9 @@
  * Values as people write them, beside the types that columns have.
  *
  * Integers, decimals, dates and times compare exactly: a literal between two values of a type is
- * known to be so. A literal with a fraction beside a float column means the float next to it, as
- * 0.1 does everywhere; an integer beside one is exact.
+ * known to be so. What is written beside a float column, however it is spelled, means the float next
+ * to it, as 0.1 does everywhere: so every float is found by its print. A program's typed number is
+ * what it is.
  */
 #ifndef TN_CORE_LITERAL_H
 #define TN_CORE_LITERAL_H
