@@ -460,6 +460,16 @@ def test_permissions(tenon, pg, schema):
         pg.run(f"drop owned by reader", "drop role reader")
 
 
+def test_a_table_that_is_almost_there(tenon, pg, schema):
+    pg.run(f"create table {schema}.customers (a int)", f'create table {schema}."Odd Names" (a int)')
+    for name, wanted in [(f"{schema}.custmers", f"did you mean {schema}.customers?"), ("customers", f"did you mean {schema}.customers?"),
+                         (f'{schema}."Odd Name"', f'did you mean {schema}."Odd Names"?'), ("pg_clas", "did you mean pg_class?")]:
+        for command in ("read", "describe"):
+            error = tenon.error(command, f"{pg.url}:{name}")
+            assert (error["code"], error["sqlstate"]) == ("NOT_FOUND", "42P01") and wanted in error["remedy"], error
+    assert "did you mean" not in tenon.error("read", f"{pg.url}:{schema}.nothing_like_it")["remedy"]
+
+
 def test_what_a_function_raises(tenon, pg, schema):
     pg.run(f"create function {schema}.strict() returns int language plpgsql as $$ begin raise exception 'not on Sundays'; end $$")
     error = tenon.error("read", pg.url, "--query", f"select {schema}.strict()")

@@ -140,6 +140,46 @@ static tenon_status check_catalog(const tn_pg_session *s, const tenon_name *name
                     name->catalog);
 }
 
+/* ---- "Did you mean": which table is most like the one that is not there ---- */
+
+static const char names_sql[] =
+    "SELECT n.nspname, c.relname, pg_catalog.quote_ident(n.nspname), "
+    "pg_catalog.quote_ident(c.relname), pg_catalog.pg_table_is_visible(c.oid)"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+    " ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+    " WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::pg_catalog.\"char\"[])"
+    " LIMIT 10000";
+
+/* One of another schema is as near as its name, if none was given. -1: none is near. */
+static int nearest_row(const tn_pg_statement *t, const PGresult *r) {
+  size_t best = strlen(t->table) / 3 + 2;
+  int found = -1;
+  for (int i = 0; i < tn_pq.PQntuples(r) && best > 0; i++) {
+    size_t distance = tn_edit_distance(t->table, tn_pq.PQgetvalue(r, i, 1), best);
+    if (t->schema && distance < best)
+      distance += tn_edit_distance(t->schema, tn_pq.PQgetvalue(r, i, 0), best);
+    if (distance >= best) continue;
+    best = distance;
+    found = i;
+  }
+  return found;
+}
+
+/* The transaction has failed and is ended first. Without an answer the remedy stays as it is. */
+static void suggest_table(const tn_pg_statement *t, tenon_ctx *ctx, tn_pg_session *s,
+                          tenon_error *err) {
+  PGresult *r;
+  if (!err || strcmp(err->sqlstate, "42P01") != 0 || tn_pg_ready(ctx, s, NULL) ||
+      tn_pg_query(ctx, s, names_sql, NULL, 0, &r, NULL))
+    return;
+  int i = nearest_row(t, r);
+  bool alone = i >= 0 && !t->schema && tn_pq.PQgetvalue(r, i, 4)[0] == 't';
+  if (i >= 0)
+    snprintf(err->remedy, sizeof err->remedy, "did you mean %s%s%s? tenon ls lists what there is",
+             alone ? "" : tn_pq.PQgetvalue(r, i, 2), alone ? "" : ".", tn_pq.PQgetvalue(r, i, 3));
+  tn_pq.PQclear(r);
+}
+
 static tenon_status init_table(tn_pg_statement *t, tenon_ctx *ctx, tn_pg_session *s,
                                const tenon_name *name, tenon_error *err) {
   tenon_status status = check_catalog(s, name, err);
@@ -158,6 +198,7 @@ static tenon_status init_table(tn_pg_statement *t, tenon_ctx *ctx, tn_pg_session
                ? tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, NULL,
                             "no table has so long a name")
                : describe(t, ctx, s, tn_str_text(&sql), tn_str_text(&table), err);
+  if (status) suggest_table(t, ctx, s, err);
   tn_str_release(&table);
   tn_str_release(&sql);
   return status;

@@ -21,7 +21,7 @@ typedef struct tn_pg_statement {
 } tn_pg_statement;
 
 /* Begins a READ ONLY transaction, and finds out which columns the request's table or query has and
- * of which types, in one exchange (two where types are not built in). The session is in the
+ * of which types, in one exchange (two where types are not built in). The session may be in the
  * transaction afterwards, also on failure. Release it in either case. */
 tenon_status tn_pg_statement_init(tn_pg_statement *, tenon_ctx *, tn_pg_session *,
                                   const tenon_read *, tenon_error *err);
