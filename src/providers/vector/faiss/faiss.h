@@ -13,8 +13,9 @@
  *   rows.c        get, count, delete
  *   metadata.c    members of JSON objects, and the conditions on them
  *   query.c       the nearest rows, as a stream
- *   search.c      … of one vector; batch.c: of many at once
- *   kernels.c     sums of products; kernels_avx2.c, kernels_avx512.c
+ *   search.c      … of one vector; tiles.c, blas.c: of many at once
+ *   rivals.c      rows that may be among the nearest
+ *   kernels.c     sums of products; kernels_avx2.c, kernels_avx512.c, kernels_vnni.c
  *
  * A collection is a folder below the root: the file `manifest` says which three files are the present
  * version (vectors-S.faiss, records-S, codes-S). Nothing is ever changed in place: a write makes new
@@ -228,7 +229,12 @@ typedef struct tn_faiss_kernels {
   void (*distances)(const float *q, const uint8_t *rows, int32_t dimension, size_t n, float *ret);
   /* q has `stride` values, zeros behind the dimension; sums fit into 32 bits. */
   void (*codes)(const int16_t *q, const int8_t *codes, size_t stride, size_t n, int32_t *ret);
+  /* TN_FAISS_TILE vectors q, one behind the other; n is a multiple of TN_FAISS_TILE; ret has n sums of
+   * the first vector, then n of the second … NULL: not with these instructions. */
+  void (*tile)(const int16_t *q, const int8_t *codes, size_t stride, size_t n, int32_t *ret);
 } tn_faiss_kernels;
+
+enum { TN_FAISS_TILE = 4 };
 
 /* The best that this processor has, or the one of that name (NULL: not here). */
 const tn_faiss_kernels *tn_faiss_kernels_best(void);
@@ -239,8 +245,9 @@ void tn_faiss_codes_avx2(const int16_t *, const int8_t *, size_t, size_t, int32_
 void tn_faiss_products_avx512(const float *, const uint8_t *, int32_t, size_t, float *);
 void tn_faiss_distances_avx512(const float *, const uint8_t *, int32_t, size_t, float *);
 void tn_faiss_codes_avx512(const int16_t *, const int8_t *, size_t, size_t, int32_t *);
+void tn_faiss_tile_vnni(const int16_t *, const int8_t *, size_t, size_t, int32_t *);
 
-/* ---- search.c, batch.c ---- */
+/* ---- search.c, tiles.c, blas.c, rivals.c ---- */
 
 /* key: greater is nearer; of L2 it is the negative distance. */
 typedef struct tn_faiss_hit {
@@ -264,6 +271,15 @@ tenon_status tn_faiss_search_one(tenon_ctx *, const tn_faiss_search *, const flo
 tenon_status tn_faiss_search_many(tenon_ctx *, const tn_faiss_search *, const float *q,
                                   size_t count, tn_faiss_hit *ret, int32_t *ret_counts,
                                   tenon_error *);
+/* … by tiles of codes: only if the kernels have them, and the version its codes. */
+tenon_status tn_faiss_search_tiles(tenon_ctx *, const tn_faiss_search *, const float *q,
+                                   size_t count, tn_faiss_hit *ret, int32_t *ret_counts,
+                                   tenon_error *);
+bool tn_faiss_has_blas(void);
+tenon_status tn_faiss_search_blas(tenon_ctx *, const tn_faiss_search *, const float *q,
+                                  size_t count, tn_faiss_hit *ret, int32_t *ret_counts,
+                                  tenon_error *);
+float tn_faiss_key(const tn_faiss_search *, const float *q, uint32_t row);
 void tn_faiss_normalize(float *v, int32_t dimension);
 double tn_faiss_norm(const float *v, int32_t dimension);
 
@@ -293,6 +309,19 @@ bool tn_faiss_rivals_add(tn_faiss_rivals *, float low, float high, uint32_t row)
 /* The nearest of them by the float32 kernel. */
 void tn_faiss_rivals_rank(tn_faiss_rivals *, const tn_faiss_search *, const float *q,
                           tn_faiss_hit *ret, int32_t *ret_count);
+
+/* A vector to look for as integers, and what bounds a row's key by its code. */
+typedef struct tn_faiss_coded {
+  float t;                 /* q = t u + f */
+  float norm;              /* |q| */
+  float per_error;         /* what a row's error adds to the bound */
+  float per_norm;          /* … its norm and error; what arithmetic is off by is part of it */
+  float per_square;        /* L2: … (|q| + norm)² */
+} tn_faiss_coded;
+
+/* u: stride values, zeros behind the dimension. */
+void tn_faiss_encode_query(const float *q, int32_t dimension, size_t stride, int16_t *u,
+                           tn_faiss_coded *ret);
 
 /* ---- Operations ---- */
 

@@ -68,15 +68,20 @@ static bool has_avx2(void) {
 static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
 }
+
+static bool has_vnni(void) { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
 static const tn_faiss_kernels all[] = {
 #if defined(__x86_64__)
+    {"avx512-vnni", has_vnni, tn_faiss_products_avx512, tn_faiss_distances_avx512,
+     tn_faiss_codes_avx512, tn_faiss_tile_vnni},
     {"avx512", has_avx512, tn_faiss_products_avx512, tn_faiss_distances_avx512,
-     tn_faiss_codes_avx512},
-    {"avx2", has_avx2, tn_faiss_products_avx2, tn_faiss_distances_avx2, tn_faiss_codes_avx2},
+     tn_faiss_codes_avx512, NULL},
+    {"avx2", has_avx2, tn_faiss_products_avx2, tn_faiss_distances_avx2, tn_faiss_codes_avx2,
+     NULL},
 #endif
-    {"portable", always, products, distances, code_sums},
+    {"portable", always, products, distances, code_sums, NULL},
 };
 
 enum { COUNT = sizeof all / sizeof *all };

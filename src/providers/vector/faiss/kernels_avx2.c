@@ -12,6 +12,9 @@
 
 #define TARGET __attribute__((target("avx2,fma")))
 
+/* Arrays of registers are registers only in loops without a counter. */
+#define UNROLL _Pragma("GCC unroll 4")
+
 enum { AHEAD = 2048, LINE = 64 };
 
 static TARGET inline __m256 load(const uint8_t *p) {
@@ -47,7 +50,7 @@ static TARGET inline float one(const float *q, const uint8_t *x, size_t d, bool 
   for (; i + 32 <= d; i += 32, x += 128) {
     __builtin_prefetch(x + AHEAD);
     __builtin_prefetch(x + AHEAD + LINE);
-    for (size_t k = 0; k < 4; k++)
+    UNROLL for (size_t k = 0; k < 4; k++)
       s[k] = step(s[k], _mm256_loadu_ps(q + i + k * 8), load(x + k * 32), squares);
   }
   for (; i + 8 <= d; i += 8, x += 32) s[0] = step(s[0], _mm256_loadu_ps(q + i), load(x), squares);
@@ -74,7 +77,7 @@ static TARGET inline int32_t one_code(const int16_t *q, const int8_t *c, size_t 
   __m256i a = _mm256_setzero_si256(), b = _mm256_setzero_si256();
   for (size_t i = 0; i < stride; i += 64, c += 64) {
     __builtin_prefetch(c + AHEAD);
-    for (size_t k = 0; k < 64; k += 32) {
+    UNROLL for (size_t k = 0; k < 64; k += 32) {
       __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(c + k)));
       __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(c + k + 16)));
       __m256i u = _mm256_loadu_si256((const __m256i *)(const void *)(q + i + k));

@@ -8,6 +8,9 @@
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx2,fma")))
 
+/* Arrays of registers are registers only in loops without a counter. */
+#define UNROLL _Pragma("GCC unroll 4")
+
 enum { AHEAD = 2048, LINE = 64 };
 
 static TARGET inline __m512 load(const uint8_t *p) { return _mm512_loadu_ps((const void *)p); }
@@ -23,7 +26,7 @@ static TARGET inline float one(const float *q, const uint8_t *x, size_t d, bool 
                  _mm512_setzero_ps()};
   size_t i = 0;
   for (; i + 64 <= d; i += 64, x += 256)
-    for (size_t k = 0; k < 4; k++) {
+    UNROLL for (size_t k = 0; k < 4; k++) {
       __builtin_prefetch(x + AHEAD + k * LINE);
       s[k] = step(s[k], _mm512_loadu_ps(q + i + k * 16), load(x + k * 64), squares);
     }

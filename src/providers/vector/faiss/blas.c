@@ -11,7 +11,7 @@
 
 #include "faiss.h"
 
-enum { BLOCK = 512, LEAST_FOR_BLAS = 8, ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
+enum { BLOCK = 512, ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
 
 /* ---- The library ---- */
 
@@ -35,7 +35,7 @@ static void open_blas(void) {
   blas.is_there = true;
 }
 
-static bool has_blas(void) {
+bool tn_faiss_has_blas(void) {
   pthread_once(&blas.once, open_blas);
   return blas.is_there;
 }
@@ -155,9 +155,9 @@ static tenon_status batch_fill(batch *b, tenon_error *err) {
   return TENON_OK;
 }
 
-static tenon_status search_blas(tenon_ctx *ctx, const tn_faiss_search *s, const float *q,
-                                size_t count, tn_faiss_hit *ret, int32_t *ret_counts,
-                                tenon_error *err) {
+tenon_status tn_faiss_search_blas(tenon_ctx *ctx, const tn_faiss_search *s, const float *q,
+                                  size_t count, tn_faiss_hit *ret, int32_t *ret_counts,
+                                  tenon_error *err) {
   batch *b = tn_alloc(sizeof *b);
   if (!b) return tn_no_memory(err);
   b->search = s;
@@ -169,17 +169,5 @@ static tenon_status search_blas(tenon_ctx *ctx, const tn_faiss_search *s, const 
     tn_faiss_rivals_rank(&b->rivals[i], s, q + i * (size_t)s->version->dimension,
                          ret + i * (size_t)s->nearest, &ret_counts[i]);
   batch_release(b);
-  return status;
-}
-
-tenon_status tn_faiss_search_many(tenon_ctx *ctx, const tn_faiss_search *s, const float *q,
-                                  size_t count, tn_faiss_hit *ret, int32_t *ret_counts,
-                                  tenon_error *err) {
-  if (s->use_blas && count >= LEAST_FOR_BLAS && s->version->count > 0 && has_blas())
-    return search_blas(ctx, s, q, count, ret, ret_counts, err);
-  tenon_status status = TENON_OK;
-  for (size_t i = 0; i < count && !status; i++)
-    status = tn_faiss_search_one(ctx, s, q + i * (size_t)s->version->dimension,
-                                 ret + i * (size_t)s->nearest, &ret_counts[i], err);
   return status;
 }
