@@ -106,19 +106,28 @@ static tenon_status await(tenon_http_lane *lane, int timeout_ms, tenon_error *er
   return tn_ctx_check(lane->ctx, err);
 }
 
+/* Of those that are under way the one that began first: what its wait was for is what all wait for. */
+static const tenon_http_exchange *oldest(const tenon_http_lane *lane) {
+  const tenon_http_exchange *found = NULL;
+  for (const tenon_http_exchange *x = lane->active; x; x = x->next)
+    if (!x->has_ended) found = x;
+  return found;
+}
+
 static tenon_status run(tenon_http_lane *lane, int timeout_ms, size_t *ret_active, tenon_error *err) {
+  tenon_error why = TENON_ERROR_INIT;
   uint64_t before = lane->happened;
   int64_t until = timeout_ms < 0 ? INT64_MAX : tn_now_ms() + timeout_ms;
-  tenon_status status = tn_ctx_check(lane->ctx, err);
-  if (!status) status = perform(lane, err);
+  tenon_status status = tn_ctx_check(lane->ctx, &why);
+  if (!status) status = perform(lane, &why);
   while (!status && lane->happened == before && lane->active_count > 0) {
     int64_t left = until == INT64_MAX ? -1 : until - tn_now_ms();
     if (until != INT64_MAX && left <= 0) break;
-    status = await(lane, left > INT32_MAX ? -1 : (int)left, err);
-    if (!status) status = perform(lane, err);
+    status = await(lane, left > INT32_MAX ? -1 : (int)left, &why);
+    if (!status) status = perform(lane, &why);
   }
   if (!status && ret_active) *ret_active = lane->active_count;
-  return status;
+  return status ? tn_http_waited_in_vain(oldest(lane), &why, err) : TENON_OK;
 }
 
 static tenon_status begin(tenon_http_lane *lane, const tenon_http_request *request,
@@ -163,12 +172,6 @@ static size_t take_rest(tn_http_pull *p, void *data, size_t size) {
   return n;
 }
 
-static tenon_status run_one(reply_body *b, tenon_error *err) {
-  tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = run(b->lane, -1, NULL, &why);
-  return status ? tn_http_waited_in_vain(b->exchange, &why, err) : TENON_OK;
-}
-
 static tenon_status end_of_body(const tenon_http_exchange *x, size_t *ret_size, tenon_error *err) {
   if (x->result == TENON_OK) {
     *ret_size = 0;
@@ -193,7 +196,7 @@ static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_s
       tn_curl.curl_easy_pause(x->easy, CURLPAUSE_CONT);
       if (b->pull.given) break;
     }
-    status = run_one(b, err);
+    status = run(b->lane, -1, NULL, err);
   }
   b->pull.to = NULL;
   if (status) return status;
@@ -208,7 +211,7 @@ static bool is_redirect(int32_t status) {
 
 static tenon_status go(reply_body *b, const tenon_http_request *request, tenon_error *err) {
   tenon_status status = tn_http_begin(b->lane, request, NULL, &b->pull, &b->exchange, err);
-  while (!status && !b->exchange->has_head && !b->exchange->has_ended) status = run_one(b, err);
+  while (!status && !b->exchange->has_head && !b->exchange->has_ended) status = run(b->lane, -1, NULL, err);
   const tenon_http_exchange *x = b->exchange;
   if (status || x->has_head) return status;
   if (x->result == TENON_OK)

@@ -39,6 +39,7 @@ struct getting {
   tenon_object object;
   const char *if_match;      /* of the first range; then the object's own etag */
   int64_t next, end;         /* bytes not asked for yet */
+  bool knows_ranges;
   part parts[MAX_PARTS];     /* a ring */
   int first, count, window;
   char *to;                  /* where the reader waits */
@@ -75,6 +76,7 @@ static tenon_status on_head(void *arg, tenon_http_exchange *x, tenon_error *err)
   if (g->end < 0 || g->end > g->object.size) g->end = g->object.size;
   if (status == 200 || p->at + p->size > g->end) p->size = g->end - p->at;
   g->next = p->at + p->size;
+  g->knows_ranges = status == 206;
   return TENON_OK;
 }
 
@@ -197,7 +199,7 @@ static tenon_status fill_window(getting *g, tenon_error *err) {
 
 /* What is left of a range whose connection broke is asked for again, a little later each time. */
 static tenon_status ask_again(part *p, tenon_error *err) {
-  bool may = p->error.retryable && p->tries + 1 < MAX_TRIES && p->g->object.size >= 0;
+  bool may = p->error.retryable && p->tries + 1 < MAX_TRIES && p->g->knows_ranges;
   if (!may) {
     if (err && !err->code) *err = p->error;
     return p->status;
