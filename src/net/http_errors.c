@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "net/http_parts.h"
@@ -91,17 +92,23 @@ tenon_status tn_http_failed(const tenon_http_exchange *x, CURLcode code, tenon_e
 
 /* ---- The context ended it ---- */
 
+/* libcurl only tells of a connection when TLS has been agreed on, too. */
+static bool is_connected(int fd) {
+  struct sockaddr_storage peer;
+  socklen_t size = sizeof peer;
+  return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
 tenon_status tn_http_waited_in_vain(const tenon_http_exchange *x, const tenon_error *why, tenon_error *err) {
-  curl_off_t connected = 0, secured = 0;
+  curl_off_t secured = 0;
   if (why->code != TENON_TIMEOUT || !x) {
     if (err && !err->code) *err = *why;
     return why->code;
   }
-  tn_curl.curl_easy_getinfo(x->easy, CURLINFO_CONNECT_TIME_T, &connected);
   tn_curl.curl_easy_getinfo(x->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
   bool is_tls = strncmp(x->url, "https:", 6) == 0;
-  if (connected == 0) return no_answer(x, err);
-  if (is_tls && secured == 0)
+  if (x->fd >= 0 && !is_connected(x->fd)) return no_answer(x, err);
+  if (is_tls && x->fd >= 0 && secured == 0)
     return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TLS, "check that the service speaks TLS on this port",
                       "%s does not answer to TLS", x->url);
   return tenon_fail(err, TENON_TIMEOUT, x->has_head ? TENON_STAGE_DATA : TENON_STAGE_QUERY,

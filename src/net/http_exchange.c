@@ -134,7 +134,8 @@ static curl_socket_t on_socket(void *self, curlsocktype purpose, struct curl_soc
   memcpy(address.sa.bytes, &a->addr, a->addrlen);
   spell(&address, a->family);
   if (tn_egress_check(x->lane->ctx, &address, &x->error)) return CURL_SOCKET_BAD;
-  return socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
+  x->fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
+  return x->fd;
 }
 
 /* ---- What it is told ---- */
@@ -309,6 +310,7 @@ static void clear(tenon_http_exchange *x) {
   x->pull = NULL;
   x->upload = NULL;
   x->status = 0;
+  x->fd = -1;
   x->has_head = x->has_ended = x->is_paused = false;
   x->received = 0;
   x->result = TENON_OK;

@@ -65,6 +65,7 @@ struct tenon_http_exchange {
   tn_str head;                   /* name NUL value NUL … */
   int header_count;
   int32_t status;
+  int fd;                        /* the socket opened last, -1: none was for it; libcurl's */
   bool has_head, has_ended, is_paused, body_closed;
   int64_t received, max_reply;
   tenon_status result;

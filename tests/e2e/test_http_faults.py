@@ -172,12 +172,13 @@ def test_a_put_is_not_repeated_blindly(service, tmp_path):
 
 @pytest.mark.parametrize("listing, code", [
     (LISTING, None),
-    (b"", None), (b"<html>a login page</html>", None), (b"<ListBucketResult>" * 100000, None),
+    (b"", "DATA"), (b"<html>a login page</html>", "DATA"), (b"<ListBucketResult>" * 100000, "LIMITED"), (LISTING[:-10], "DATA"),
     (LISTING.replace(b"<IsTruncated>false", b"<IsTruncated>true"), "DATA"),
     (LISTING.replace(b"<Key>k</Key>", b""), "DATA"),
-    (LISTING.replace(b"<Key>k", b"<Key>" + b"k" * 100000), "DATA"),
-    (b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + LISTING, None),
-], ids=["good", "empty", "a page", "deep", "without a token", "without a key", "a long key", "with a document type"])
+    (LISTING.replace(b"<Key>k", b"<Key>" + b"k" * 100000), "LIMITED"),
+    (LISTING.replace(b"<Size>1<", b"<Size>-1<"), "DATA"),
+    (b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + LISTING, "DATA"),
+], ids=["good", "empty", "a page", "deep", "cut short", "without a token", "without a key", "a long key", "a strange size", "with a document type"])
 def test_listings_that_are_none(service, listing, code):
     s = service(ok(listing))
     document, seconds = run(s.port, "ls", "s3://b", "--objects")

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/base64.h"
+#include "net/xml.h"
 #include "s3.h"
 
 enum { MAX_PATH = 8 << 10, MAX_REPLY = 1 << 20, KEYS_A_REQUEST = 1000, MAX_BODY = 16 << 20 };
@@ -52,19 +53,6 @@ tenon_status tn_s3_copy(tenon_ctx *ctx, void *session, const tenon_objects_copy 
 }
 
 /* ---- Remove ---- */
-
-static bool put_escaped(tn_str *xml, const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    bool ok = c == '&'   ? tn_str_puts(xml, "&amp;")
-              : c == '<' ? tn_str_puts(xml, "&lt;")
-              : c == '>' ? tn_str_puts(xml, "&gt;")
-              : c == '\r' || c == '\n' || c == '\t' ? tn_str_printf(xml, "&#%d;", c)
-                                                    : tn_str_putc(xml, (char)c);
-    if (!ok) return false;
-  }
-  return true;
-}
 
 /* XML 1.0 cannot name other control characters, escaped or not: such keys go one by one. */
 static bool fits_xml(const tenon_key_bytes *key) {
@@ -122,7 +110,7 @@ static tenon_status remove_batch(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes
       status = remove_one(ctx, s, &keys[i], err);
     } else if (!status) {
       tn_str_puts(&body, "<Object><Key>");
-      put_escaped(&body, keys[i].data, keys[i].size);
+      if (!tn_xml_escape(&body, keys[i].data, keys[i].size)) body.failed = true;
       tn_str_puts(&body, "</Key></Object>");
       batched++;
     }

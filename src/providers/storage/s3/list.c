@@ -8,9 +8,30 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "net/xml.h"
 #include "s3.h"
 
-enum { MAX_PAGE = 16 << 20, MAX_TOKEN = 4096, MAX_TRIES = 4 };
+enum { MAX_PAGE = 16 << 20, MAX_TEXT = 8 << 20, MAX_TOKEN = 4096, MAX_TRIES = 4, MAX_ENTRIES = 10000, AT_A_TIME = 64 << 10 };
+
+typedef struct entry {
+  size_t at, size;           /* its key, within the page's texts */
+  int64_t bytes, modified_us;
+  char etag[128];
+  bool has_key;
+} entry;
+
+typedef struct entries {
+  entry *items;
+  size_t count, room;
+} entries;
+
+typedef struct page {
+  entries objects, prefixes;
+  entry now;                 /* under construction */
+  tn_str texts;
+  bool is_listing, is_encoded, is_truncated;
+  char token[MAX_TOKEN];
+} page;
 
 typedef struct listing {
   tenon_ctx *ctx;
@@ -18,31 +39,77 @@ typedef struct listing {
   char prefix[TN_S3_MAX_KEY + 1], start_after[TN_S3_MAX_KEY + 1], delimiter[2];
   char token[MAX_TOKEN];
   bool has_ended;
-  tn_str page;
+  page page;
   tn_builder *builder;
 } listing;
 
 /* ---- Reading a page ---- */
 
-typedef struct element {
-  const char *at, *end;      /* its inside */
-  const char *behind;
-} element;
-
-/* The next <name>…</name> from `from` on. */
-static bool next_element(const char *from, const char *end, const char *name, element *ret) {
-  char open[40], close[40];
-  size_t n = (size_t)snprintf(open, sizeof open, "<%s>", name), m = (size_t)snprintf(close, sizeof close, "</%s>", name);
-  const char *at = from < end ? memmem(from, (size_t)(end - from), open, n) : NULL;
-  if (!at) return false;
-  const char *last = memmem(at + n, (size_t)(end - at) - n, close, m);
-  if (!last) return false;
-  *ret = (element){at + n, last, last + m};
-  return true;
+static tenon_status bad_page(const listing *l, const char *why, tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check the endpoint; if it is right, ask who runs the service",
+                    "%s: the listing %s", l->s->config->bucket, why);
 }
 
-static bool inner(const element *e, const char *name, char *ret, size_t room) {
-  return tn_s3_element(e->at, (size_t)(e->end - e->at), name, ret, room);
+static tenon_status add_entry(listing *l, entries *to, tenon_error *err) {
+  if (!l->page.now.has_key) return bad_page(l, "has an object without a key", err);
+  if (to->count == MAX_ENTRIES) return bad_page(l, "has more keys than were asked for", err);
+  if (to->count == to->room) {
+    size_t room = to->room ? 2 * to->room : 1024;
+    entry *more = tn_resize(to->items, room * sizeof *more);
+    if (!more) return tn_no_memory(err);
+    to->items = more;
+    to->room = room;
+  }
+  to->items[to->count++] = l->page.now;
+  return TENON_OK;
+}
+
+static tenon_status take_key(listing *l, const char *text, size_t size, tenon_error *err) {
+  entry *now = &l->page.now;
+  if (size > 3 * TN_S3_MAX_KEY) return bad_page(l, "has a key longer than keys can be", err);
+  now->at = l->page.texts.size;
+  now->size = size;
+  now->has_key = true;
+  return tn_str_add(&l->page.texts, text, size) ? TENON_OK : tn_no_memory(err);
+}
+
+static tenon_status on_start(void *arg, const char *path, tenon_error *err) {
+  listing *l = arg;
+  static const entry none = {.bytes = -1, .modified_us = INT64_MIN};
+  if (!strchr(path, '/')) {
+    l->page.is_listing = strcmp(path, "ListBucketResult") == 0;
+    if (!l->page.is_listing) return bad_page(l, "is none: another document came", err);
+  }
+  if (strcmp(path, "ListBucketResult/Contents") == 0 || strcmp(path, "ListBucketResult/CommonPrefixes") == 0)
+    l->page.now = none;
+  return TENON_OK;
+}
+
+static tenon_status on_object(listing *l, const char *name, const char *text, size_t size, tenon_error *err) {
+  entry *now = &l->page.now;
+  char *end;
+  if (strcmp(name, "Key") == 0) return take_key(l, text, size, err);
+  if (strcmp(name, "ETag") == 0 && size < sizeof now->etag) snprintf(now->etag, sizeof now->etag, "%s", text);
+  if (strcmp(name, "LastModified") == 0) tn_parse_timestamp(text, size, true, &now->modified_us);
+  if (strcmp(name, "Size") != 0) return TENON_OK;
+  now->bytes = strtoll(text, &end, 10);
+  return size && !*end && now->bytes >= 0 ? TENON_OK : bad_page(l, "has an object whose size is no number", err);
+}
+
+static tenon_status on_end(void *arg, const char *path, const char *text, size_t size, tenon_error *err) {
+  static const char root[] = "ListBucketResult/", object[] = "Contents/";
+  listing *l = arg;
+  page *p = &l->page;
+  if (strncmp(path, root, sizeof root - 1) != 0) return TENON_OK;
+  const char *name = path + sizeof root - 1;
+  if (strncmp(name, object, sizeof object - 1) == 0) return on_object(l, name + sizeof object - 1, text, size, err);
+  if (strcmp(name, "Contents") == 0) return add_entry(l, &p->objects, err);
+  if (strcmp(name, "CommonPrefixes/Prefix") == 0) return take_key(l, text, size, err);
+  if (strcmp(name, "CommonPrefixes") == 0) return add_entry(l, &p->prefixes, err);
+  if (strcmp(name, "EncodingType") == 0) p->is_encoded = strcmp(text, "url") == 0;
+  if (strcmp(name, "IsTruncated") == 0) p->is_truncated = strcmp(text, "true") == 0;
+  if (strcmp(name, "NextContinuationToken") == 0 && size < sizeof p->token) snprintf(p->token, sizeof p->token, "%s", text);
+  return TENON_OK;
 }
 
 static int hex_digit(char c) {
@@ -52,99 +119,99 @@ static int hex_digit(char c) {
 }
 
 /* In place; a plus is a space, as forms have it. */
-static size_t decode(char *text) {
+static size_t decode(char *text, size_t size) {
   char *to = text;
-  for (const char *from = text; *from; from++) {
-    int high = *from == '%' ? hex_digit(from[1]) : -1, low = high >= 0 ? hex_digit(from[2]) : -1;
-    if (low >= 0) {
-      *to++ = (char)(high * 16 + low);
-      from += 2;
-    } else {
-      *to++ = *from == '+' ? ' ' : *from;
-    }
+  for (size_t i = 0; i < size; i++) {
+    int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    *to++ = low >= 0 ? (char)(high * 16 + low) : text[i] == '+' ? ' ' : text[i];
+    if (low >= 0) i += 2;
   }
-  *to = 0;
   return (size_t)(to - text);
 }
 
-typedef struct row {
-  bool is_there, is_prefix;
-  element e;
-  char key[3 * TN_S3_MAX_KEY + 1];
-  size_t key_size;
-} row;
-
-typedef struct page {
-  const char *at[2];         /* of objects, of prefixes */
-  const char *end;
-  bool is_encoded;
-  row next[2];
-} page;
-
-static tenon_status advance(const listing *l, page *p, int list, tenon_error *err) {
-  static const char *const names[] = {"Contents", "CommonPrefixes"}, *const keys[] = {"Key", "Prefix"};
-  row *r = &p->next[list];
-  r->is_prefix = list == 1;
-  r->is_there = next_element(p->at[list], p->end, names[list], &r->e);
-  if (!r->is_there) return TENON_OK;
-  p->at[list] = r->e.behind;
-  if (!inner(&r->e, keys[list], r->key, sizeof r->key))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "%s: a listing has an object without a key",
-                      l->s->config->bucket);
-  r->key_size = p->is_encoded ? decode(r->key) : strlen(r->key);
+static tenon_status decode_keys(listing *l, entries *e, tenon_error *err) {
+  for (size_t i = 0; i < e->count; i++) {
+    entry *one = &e->items[i];
+    if (l->page.is_encoded) one->size = decode(l->page.texts.data + one->at, one->size);
+    if (one->size == 0 || one->size > TN_S3_MAX_KEY) return bad_page(l, "has a key that cannot be one", err);
+  }
   return TENON_OK;
 }
 
-static bool comes_first(const row *a, const row *b) {
-  if (!a->is_there || !b->is_there) return a->is_there;
-  size_t n = a->key_size < b->key_size ? a->key_size : b->key_size;
-  int order = memcmp(a->key, b->key, n);
-  return order < 0 || (order == 0 && a->key_size <= b->key_size);
+/* ---- Rows ---- */
+
+static bool comes_first(const page *p, const entry *a, const entry *b) {
+  size_t n = a->size < b->size ? a->size : b->size;
+  int order = memcmp(p->texts.data + a->at, p->texts.data + b->at, n);
+  return order < 0 || (order == 0 && a->size <= b->size);
 }
 
-static bool append(listing *l, const row *r) {
-  char size[24] = "", modified[40] = "", etag[128] = "";
-  int64_t us;
+static bool append(const listing *l, const entry *e, bool is_prefix) {
   tn_column *key = tn_builder_column(l->builder, 0), *kind = tn_builder_column(l->builder, 1);
   tn_column *bytes = tn_builder_column(l->builder, 2), *time = tn_builder_column(l->builder, 3);
   tn_column *tag = tn_builder_column(l->builder, 4);
-  if (!tn_append_bytes(key, r->key, (int64_t)r->key_size)) return false;
-  if (r->is_prefix)
-    return tn_append_text(kind, "prefix") && tn_append_null(bytes) && tn_append_null(time) && tn_append_null(tag);
-  inner(&r->e, "Size", size, sizeof size);
-  inner(&r->e, "LastModified", modified, sizeof modified);
-  bool has_etag = inner(&r->e, "ETag", etag, sizeof etag);
-  return tn_append_text(kind, "object") &&
-         (*size ? tn_append_i64(bytes, strtoll(size, NULL, 10)) : tn_append_null(bytes)) &&
-         (tn_parse_timestamp(modified, strlen(modified), true, &us) ? tn_append_i64(time, us) : tn_append_null(time)) &&
-         (has_etag ? tn_append_text(tag, etag) : tn_append_null(tag));
+  return tn_append_bytes(key, l->page.texts.data + e->at, (int64_t)e->size) &&
+         tn_append_text(kind, is_prefix ? "prefix" : "object") &&
+         (e->bytes >= 0 ? tn_append_i64(bytes, e->bytes) : tn_append_null(bytes)) &&
+         (e->modified_us != INT64_MIN ? tn_append_i64(time, e->modified_us) : tn_append_null(time)) &&
+         (*e->etag ? tn_append_text(tag, e->etag) : tn_append_null(tag));
 }
 
 static tenon_status append_page(listing *l, int64_t *ret_rows, tenon_error *err) {
-  const char *text = tn_str_text(&l->page);
-  page p = {.at = {text, text}, .end = text + l->page.size,
-            .is_encoded = strstr(text, "<EncodingType>url</EncodingType>") != NULL};
-  tenon_status status = advance(l, &p, 0, err);
-  if (!status) status = advance(l, &p, 1, err);
-  for (*ret_rows = 0; !status && (p.next[0].is_there || p.next[1].is_there); ++*ret_rows) {
-    int list = comes_first(&p.next[0], &p.next[1]) ? 0 : 1;
-    status = append(l, &p.next[list]) ? advance(l, &p, list, err) : tn_append_failed(err);
+  const page *p = &l->page;
+  size_t i = 0, k = 0;
+  while (i < p->objects.count || k < p->prefixes.count) {
+    bool object = k == p->prefixes.count ||
+                  (i < p->objects.count && comes_first(p, &p->objects.items[i], &p->prefixes.items[k]));
+    if (!append(l, object ? &p->objects.items[i++] : &p->prefixes.items[k++], !object)) return tn_append_failed(err);
   }
-  return status;
+  *ret_rows = (int64_t)(i + k);
+  return TENON_OK;
 }
 
 /* ---- Asking for one ---- */
 
+static void clear_page(page *p) {
+  p->objects.count = p->prefixes.count = 0;
+  p->is_listing = p->is_encoded = p->is_truncated = false;
+  p->token[0] = 0;
+  tn_str_clear(&p->texts);
+}
+
+static tenon_status read_page(listing *l, tn_s3_reply *reply, tenon_error *err) {
+  const tn_xml_events events = {.arg = l, .start = on_start, .end = on_end};
+  tenon_bytes *body = &reply->http.body;
+  tn_xml *xml;
+  tenon_status status = tn_xml_new(&events, MAX_PAGE, &xml, err);
+  if (status) return status;
+  char *data = tn_resize(NULL, AT_A_TIME);
+  if (!data) status = tn_no_memory(err);
+  for (size_t n = 1; !status && n > 0;) {
+    status = body->read(body->self, data, AT_A_TIME, &n, err);
+    if (!status && n) status = tn_xml_push(xml, data, n, err);
+  }
+  if (!status) status = tn_xml_finish(xml, err);
+  tn_free(data);
+  tn_xml_free(xml);
+  if (!status) status = decode_keys(l, &l->page.objects, err);
+  return status ? status : decode_keys(l, &l->page.prefixes, err);
+}
+
 static tenon_status ask(listing *l, tenon_error *err) {
   tn_s3_request r = {.method = "GET", .max_reply = MAX_PAGE};
+  tn_s3_reply reply;
   tn_s3_query(&r, "list-type", "2");
   tn_s3_query(&r, "encoding-type", "url");
   tn_s3_query(&r, "prefix", l->prefix);
   if (*l->delimiter) tn_s3_query(&r, "delimiter", l->delimiter);
   if (*l->token) tn_s3_query(&r, "continuation-token", l->token);
   else if (*l->start_after) tn_s3_query(&r, "start-after", l->start_after);
-  tn_str_clear(&l->page);
-  return tn_s3_send_for_text(l->ctx, l->s, &r, MAX_PAGE, &l->page, err);
+  clear_page(&l->page);
+  tenon_status status = tn_s3_send(l->ctx, l->s, &r, &reply, err);
+  if (status) return status;
+  status = read_page(l, &reply, err);
+  tn_s3_reply_release(&reply);
+  return status;
 }
 
 static tenon_status ask_until_answered(listing *l, tenon_error *err) {
@@ -164,15 +231,11 @@ static tenon_status ask_until_answered(listing *l, tenon_error *err) {
 }
 
 static tenon_status find_next(listing *l, tenon_error *err) {
-  char truncated[8] = "", token[MAX_TOKEN] = "";
-  const char *text = tn_str_text(&l->page);
-  tn_s3_element(text, l->page.size, "IsTruncated", truncated, sizeof truncated);
-  tn_s3_element(text, l->page.size, "NextContinuationToken", token, sizeof token);
-  l->has_ended = strcmp(truncated, "true") != 0;
-  if (!l->has_ended && (!*token || strcmp(token, l->token) == 0))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service",
-                      "%s: the service does not say how its listing goes on", l->s->config->bucket);
-  snprintf(l->token, sizeof l->token, "%s", token);
+  const page *p = &l->page;
+  l->has_ended = !p->is_truncated;
+  if (!l->has_ended && (!*p->token || strcmp(p->token, l->token) == 0))
+    return bad_page(l, "does not say how it goes on", err);
+  snprintf(l->token, sizeof l->token, "%s", p->token);
   return TENON_OK;
 }
 
@@ -195,7 +258,9 @@ static tenon_status listing_next(void *self, struct ArrowArray *ret, tenon_error
 static void listing_close(void *self) {
   listing *l = self;
   tn_builder_free(l->builder);
-  tn_str_release(&l->page);
+  tn_str_release(&l->page.texts);
+  tn_free(l->page.objects.items);
+  tn_free(l->page.prefixes.items);
   tn_free(l);
 }
 
@@ -223,7 +288,7 @@ tenon_status tn_s3_list(tenon_ctx *ctx, void *session, const tenon_objects_list 
   l->ctx = ctx;
   l->s = session;
   l->delimiter[0] = request->delimiter;
-  tn_str_init(&l->page, MAX_PAGE + (64 << 10));
+  tn_str_init(&l->page.texts, MAX_TEXT);
   tenon_status status = copy_key(&request->prefix, l->prefix, err);
   if (!status) status = copy_key(&request->start_after, l->start_after, err);
   if (!status) status = make_schema(&schema, err);

@@ -292,7 +292,9 @@ static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
   tenon_status status = xml.failed ? tn_no_memory(err) : tn_s3_send_for_text(p->ctx, p->s, &r, TN_S3_MAX_ERROR, &text, err);
   if (!status) {
     ret->size = p->sent;
-    tn_s3_element(tn_str_text(&text), text.size, "ETag", ret->etag, sizeof ret->etag);
+    if (!tn_s3_element(tn_str_text(&text), text.size, "ETag", ret->etag, sizeof ret->etag))
+      status = tenon_fail(err, TENON_DATA, TENON_STAGE_COMMIT, "look whether the object is there; if not, put it again",
+                          "%s: the service does not say that the upload is complete", p->s->config->bucket);
   }
   tn_str_release(&xml);
   tn_str_release(&text);

@@ -321,6 +321,9 @@ static tenon_status step_rest(tenon_ctx *ctx, tn_s3 *s, tenon_test *t, tenon_err
     tn_s3_host->step_end(t, TENON_PASSED, NULL, s->is_anonymous ? "as nobody" : "the keys are good");
     tn_s3_host->step_begin(t, status ? step_of(err) : "probe");
   }
+  if (!status && !strstr(tn_str_text(&text), "<ListBucketResult"))
+    status = tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "check the endpoint: it is not one of S3",
+                        "%s answers, but not as S3 does", s->host);
   if (!status) tn_s3_element(tn_str_text(&text), text.size, "KeyCount", count, sizeof count);
   tn_str_release(&text);
   if (status) return fail_step(t, status, err);
