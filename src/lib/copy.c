@@ -111,10 +111,17 @@ tenon_status tenon_copy_rows(tenon_ctx *ctx, tenon *t, struct ArrowArrayStream *
 /* ---- From a target ---- */
 
 static tenon_status open_source(tenon_ctx *ctx, tenon *t, const char *from,
-                                const tenon_copy_options *options, tenon_session **ret,
-                                tenon_error *err) {
+                                const tenon_copy_options *options, const tn_destination *to,
+                                tenon_session **ret, tenon_error *err) {
   const tenon_setting *settings = options ? options->from_settings : NULL;
-  return tenon_open(ctx, t, from, settings, options ? options->from_count : 0, ret, err);
+  tenon_session *session;
+  tenon_status status =
+      tenon_open(ctx, t, from, settings, options ? options->from_count : 0, &session, err);
+  if (status) return status;
+  status = tn_destination_apart(to, session, err);
+  if (status) tenon_close(session);
+  else *ret = session;
+  return status;
 }
 
 /* For the time that is left; not worth a failure, nor asked where nobody looks. */
@@ -131,7 +138,7 @@ static int64_t estimate(tenon_ctx *ctx, tenon_session *s, const tenon_copy_optio
 static tenon_status copy_from(copying *c, tenon *t, const char *from, tn_destination *place,
                               tenon_copied *ret, tenon_error *err) {
   tenon_session *session;
-  tenon_status status = open_source(c->ctx, t, from, c->options, &session, err);
+  tenon_status status = open_source(c->ctx, t, from, c->options, place, &session, err);
   if (status) return status;
   c->progress.rows_estimate = estimate(c->ctx, session, c->options);
   status =
@@ -274,7 +281,7 @@ static tenon_status plan(planning *p, tenon_ctx *ctx, tenon *t, const char *from
   static const tenon_read all = TENON_READ_INIT;
   const tenon_read *read = options && options->read ? options->read : &all;
   tenon_session *session;
-  tenon_status status = open_source(ctx, t, from, options, &session, err);
+  tenon_status status = open_source(ctx, t, from, options, &p->to, &session, err);
   if (status) return status;
   status = look(p, ctx, session, read, err);
   if (!status) status = plan_columns(p, tn_lib_ctx(t, ctx), read, ret_count, err);

@@ -28,6 +28,9 @@ tenon_status tn_destination_open(tn_destination *, tenon_error *err);
 tenon_status tn_destination_commit(tn_destination *, tenon_ctx *, tenon_error *err);
 void tn_destination_release(tn_destination *);
 
+/* CONFIG if it would be one of several files that the session's target means. */
+tenon_status tn_destination_apart(const tn_destination *, const tenon_session *from, tenon_error *err);
+
 /* How a column lands in a format, as far as types go; text is written to. */
 tenon_landing tn_destination_landing(const tn_format *, const struct ArrowSchema *column,
                                      char *to_type, size_t room);

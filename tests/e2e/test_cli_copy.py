@@ -134,6 +134,22 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real.csv").read_text() == "n\n1\n"
 
 
+@pytest.mark.parametrize("source, to, code", [
+    ("many/*.csv", "many/all.csv", 2), ("./many/*.csv", "many/../many/all.csv", 2), ("many/", "many/all.csv", 2), ("./many", "many/b/all.csv", 2),
+    ("**/*.csv", "all.csv", 2), ("{many,other}/*.csv", "many/all.csv", 2),
+    ("many/*.csv", "many/all.parquet", 0), ("many/*.csv", "all.csv", 0), ("many/*.csv", "many/_all.csv", 0), ("many/", "many/_all.csv", 0),
+    ("many/a*.csv", "many/b/all.csv", 0), ("many/a1.csv", "many/a1.csv", 0), ("many/a1.csv", "many/all.csv", 0),
+])
+def test_a_copy_does_not_come_to_be_read_by_itself(tmp_path, source, to, code):
+    (tmp_path / "many/b").mkdir(parents=True)
+    for name in ("a1", "a2"):
+        (tmp_path / f"many/{name}.csv").write_text("n\n1\n")
+    for more in (["--dry-run"], []):
+        done = tenon("copy", source, to, *more, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        assert code == 0 or "the next copy would read it" in done.stderr
+
+
 def test_a_full_disk_leaves_nothing(url, tmp_path):
     small = tmp_path / "small"
     small.mkdir()
