@@ -11,8 +11,11 @@
 
 #include "adapters/pattern.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "lib/destination.h"
 #include "lib/handle.h"
+
+enum { MAX_KEY = 64 << 10 };
 
 typedef struct match {
   const char *key;
@@ -27,44 +30,61 @@ static tenon_status match_one(void *arg, const char *alternative, tenon_error *e
 }
 
 /* The absolute name of the first `size` bytes of a path, with a slash at its end. */
-static bool real_folder(const char *path, size_t size, char ret[PATH_MAX]) {
-  char text[PATH_MAX];
+static bool real_folder(const char *path, size_t size, char ret[PATH_MAX + 1]) {
+  char text[PATH_MAX], real[PATH_MAX];
   if (size >= sizeof text) return false;
   snprintf(text, sizeof text, "%.*s", size ? (int)size : 1, size ? path : ".");
-  if (!realpath(text, ret) || strlen(ret) + 2 > PATH_MAX) return false;
-  if (ret[strlen(ret) - 1] != '/') strcat(ret, "/");
+  if (!realpath(text, real)) return false;
+  snprintf(ret, PATH_MAX + 1, "%s%s", real, strcmp(real, "/") == 0 ? "" : "/");
   return true;
 }
 
 /* The destination as a key below the source's folder. */
-static bool key_below(const char *from, size_t from_size, const char *to, char ret[2 * PATH_MAX]) {
-  char root[PATH_MAX], folder[PATH_MAX];
+static bool key_below(const char *from, size_t from_size, const char *to, tn_str *ret) {
+  char root[PATH_MAX + 1], folder[PATH_MAX + 1];
   const char *slash = strrchr(to, '/'), *name = slash ? slash + 1 : to;
   if (!real_folder(from, from_size, root) || !real_folder(to, (size_t)(name - to), folder)) return false;
   size_t size = strlen(root);
-  if (strncmp(root, folder, size) != 0) return false;
-  snprintf(ret, 2 * PATH_MAX, "%s%s", folder + size, name);
-  return true;
+  return strncmp(root, folder, size) == 0 && tn_str_printf(ret, "%s%s", folder + size, name);
 }
 
-/* As a folder is read: everything below, but what is hidden. */
-static bool is_hidden(const char *key) {
-  for (const char *part = key; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
-    if (*part == '.' || *part == '_') return true;
-  return false;
+/* The destination's key where the source's are; false: it is somewhere else. */
+static bool find_key(const tn_destination *to, const tenon_session *from, const char *table, tn_str *ret) {
+  const tn_target *t = &from->target;
+  if (to->session)
+    return tn_session_connector(to->session->session) == tn_session_connector(from->session) &&
+           tn_str_add(ret, to->key.data, to->key.size);
+  return to->path && t->form == TN_TARGET_PATH && key_below(t->base, strlen(t->base) - strlen(table), to->path, ret);
+}
+
+/* As a folder is read: everything below, but what is hidden or has no format. */
+static bool is_in_folder(const char *folder, const char *key) {
+  size_t size = strlen(folder);
+  if (strncmp(folder, key, size) != 0) return false;
+  if (size && folder[size - 1] != '/' && key[size++] != '/') return false;
+  for (const char *part = key + size; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
+    if (*part == '.' || *part == '_') return false;
+  return tn_format_by_path(key, strlen(key)) != NULL;
+}
+
+static bool is_meant(const char *table, const char *key) {
+  match m = {.key = key};
+  if (!tn_pattern_is(table)) return is_in_folder(table, key);
+  (void)tn_pattern_expand(table, match_one, &m, NULL);
+  return m.found;
 }
 
 tenon_status tn_destination_apart(const tn_destination *to, const tenon_session *from, tenon_error *err) {
-  char key[2 * PATH_MAX];
-  const tn_target *t = &from->target;
-  const char *table = tenon_session_table(from).table;
-  bool is_folder = !table && tn_provider_has(tenon_session_kind(from), "objects.get");
-  if (!to->path || t->form != TN_TARGET_PATH || !(is_folder || (table && tn_pattern_is(table)))) return TENON_OK;
-  if (!key_below(t->base, strlen(t->base) - (table ? strlen(table) : 0), to->path, key)) return TENON_OK;
-  match m = {.key = key, .found = is_folder && !is_hidden(key) && tn_format_by_path(key, strlen(key))};
-  if (!is_folder) (void)tn_pattern_expand(table, match_one, &m, NULL);
-  if (!m.found) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                    "copy to another folder, or to a name that begins with _ or that the pattern does not mean",
-                    "%s would be one of the files of %s: the next copy would read it", to->path, t->base);
+  const tenon_read read = tn_lib_read(from, NULL);
+  const char *table = read.name.table;
+  tn_str key;
+  if (!table || !tn_provider_has(tenon_session_kind(from), "objects.get")) return TENON_OK;
+  tn_str_init(&key, MAX_KEY);
+  tenon_status status = TENON_OK;
+  if (find_key(to, from, table, &key) && is_meant(table, tn_str_text(&key)))
+    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "copy to another folder, or to a name that begins with _ or that the pattern does not mean",
+                        "%s would be one of the files that are read: the next copy would read it", tn_str_text(&key));
+  tn_str_release(&key);
+  return status;
 }

@@ -138,10 +138,14 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     ("many/*.csv", "many/all.csv", 2), ("./many/*.csv", "many/../many/all.csv", 2), ("many/", "many/all.csv", 2), ("./many", "many/b/all.csv", 2),
     ("**/*.csv", "all.csv", 2), ("{many,other}/*.csv", "many/all.csv", 2),
     ("many/*.csv", "many/all.parquet", 0), ("many/*.csv", "all.csv", 0), ("many/*.csv", "many/_all.csv", 0), ("many/", "many/_all.csv", 0),
+    ("here:many/*.csv", "here:many/all.csv", 2), ("here:many", "here:many/b/all.csv", 2), ("here:many/*.csv", "here:all.csv", 0),
+    ("here:many/a1.csv", "here:many/a1.csv", 0), ("here:many/a1.csv", "here:many/a2.csv", 0), ("here:many/", "here:many/_all.csv", 0),
+    ("there:*.csv", "here:many.csv", 0),
     ("many/a*.csv", "many/b/all.csv", 0), ("many/a1.csv", "many/a1.csv", 0), ("many/a1.csv", "many/all.csv", 0),
 ])
 def test_a_copy_does_not_come_to_be_read_by_itself(tmp_path, source, to, code):
     (tmp_path / "many/b").mkdir(parents=True)
+    (tmp_path / "tenon.yaml").write_text("connectors:\n  here:\n    kind: files\n    root: .\n  there:\n    kind: files\n    root: many\n")
     for name in ("a1", "a2"):
         (tmp_path / f"many/{name}.csv").write_text("n\n1\n")
     for more in (["--dry-run"], []):
