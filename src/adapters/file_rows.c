@@ -107,11 +107,11 @@ static tenon_status merge_guesses(struct ArrowSchema *all, const struct ArrowSch
 }
 
 static tenon_status look_at(tenon_ctx *ctx, const tn_file_source *source, const tn_format_options *options, const tn_file *file,
-                            struct ArrowSchema *ret, tenon_error *err) {
+                            struct ArrowSchema *ret, int64_t *ret_rows, tenon_error *err) {
   tn_object_input object;
   tn_input in;
   make_input(ctx, source, file, &object, &in);
-  return file->format->schema(ctx, &in, options, ret, err);
+  return file->format->schema(ctx, &in, options, ret, ret_rows, err);
 }
 
 static bool has_guesses(const struct ArrowSchema *s) {
@@ -126,7 +126,8 @@ static tenon_status merge_all(tenon_ctx *ctx, const tn_file_source *source, cons
   tenon_status status = TENON_OK;
   for (size_t i = 1; !status && i < set->count; i++) {
     struct ArrowSchema one = {0};
-    if (!(status = tn_ctx_check(ctx, err))) status = look_at(ctx, source, options, &set->files[i], &one, err);
+    int64_t rows;
+    if (!(status = tn_ctx_check(ctx, err))) status = look_at(ctx, source, options, &set->files[i], &one, &rows, err);
     if (!status) status = merge_guesses(schema, &one, set->files[i].name, err);
     tn_schema_release(&one);
   }
@@ -138,18 +139,23 @@ static tenon_status merge_all(tenon_ctx *ctx, const tn_file_source *source, cons
 }
 
 tenon_status tn_file_schema(tenon_ctx *ctx, const tn_file_source *source, const tn_format_options *options, const tn_file_set *set,
-                            struct ArrowSchema *ret, tenon_error *err) {
+                            struct ArrowSchema *ret, int64_t *ret_first_rows, tenon_error *err) {
   struct ArrowSchema schema = {0};
+  int64_t rows = -1;
   tn_format_options telling = *options;
   telling.tell_guesses = set->count > 1;
-  tenon_status status = look_at(ctx, source, &telling, &set->files[0], &schema, err);
+  tenon_status status = look_at(ctx, source, &telling, &set->files[0], &schema, &rows, err);
   if (!status && has_guesses(&schema)) status = merge_all(ctx, source, &telling, set, &schema, err);
   for (size_t i = 1; !status && i < set->count; i++) {
     if (!(status = tn_ctx_check(ctx, err))) status = check_one(ctx, source, options, &set->files[i], &schema, err);
   }
-  if (status) tn_schema_release(&schema);
-  else *ret = schema;
-  return status;
+  if (status) {
+    tn_schema_release(&schema);
+    return status;
+  }
+  *ret = schema;
+  *ret_first_rows = rows;
+  return TENON_OK;
 }
 
 /* ---- A request that outlives its call ---- */
@@ -262,7 +268,8 @@ static tenon_status stream_next(void *self, struct ArrowArray *ret, tenon_error 
 static tenon_status begin(tn_file_stream *s, const tenon_read *read, tenon_error *err) {
   if (!copy_request(&s->arena, read, &s->read)) return tn_no_memory(err);
   tenon_status status = TENON_OK;
-  if (s->set.count > 1) status = tn_file_schema(s->ctx, s->source, s->options, &s->set, &s->expected, err);
+  int64_t rows;
+  if (s->set.count > 1) status = tn_file_schema(s->ctx, s->source, s->options, &s->set, &s->expected, &rows, err);
   return status ? status : open_next(s, err);
 }
 

@@ -234,6 +234,14 @@ static tenon_status fill_columns(tn_described *d, tenon_table *t, tenon_error *e
   return TENON_OK;
 }
 
+/* Of several files the others are taken to have as many rows a byte as the first. */
+static int64_t estimate_rows(const tn_file_set *set, int64_t first_rows, int64_t bytes) {
+  int64_t first_bytes = set->files[0].size;
+  if (set->count == 1 || first_rows <= 0) return first_rows;
+  if (first_bytes <= 0 || bytes < 0) return -1;
+  return (int64_t)((double)first_rows * (double)bytes / (double)first_bytes);
+}
+
 static tenon_status fill_facts(tn_described *d, const tn_file_set *set, const char *name, tenon_table *t, tenon_error *err) {
   char comment[128];
   snprintf(comment, sizeof comment, "%zu files", set->count);
@@ -256,8 +264,10 @@ static tenon_status describe_table(tenon_ctx *ctx, void *session, const tenon_re
   tenon_table t = {.struct_size = sizeof t, .rows_estimate = -1, .self = d, .release = release_table};
   if (!d || !name) status = tn_no_memory(err);
   if (d) tn_arena_init(&d->arena, MAX_DESCRIPTION);
-  if (!status) status = tn_file_schema(ctx, &a->source, &a->options, &set, &t.schema, err);
+  int64_t first_rows = -1;
+  if (!status) status = tn_file_schema(ctx, &a->source, &a->options, &set, &t.schema, &first_rows, err);
   if (!status) status = fill_facts(d, &set, name, &t, err);
+  if (!status) t.rows_estimate = estimate_rows(&set, first_rows, t.bytes_estimate);
   if (status && d) release_table(&t);
   else if (!status) *ret = t;
   tn_free(name);

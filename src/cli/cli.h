@@ -48,6 +48,7 @@ typedef struct tn_cli_progress {
   const tn_cli *cli;
   bool draw, json, drawn;
   int64_t last_ms;
+  int64_t rows_estimate;   /* where what is copied has none; 0: not known either */
   tenon_progress latest;
 } tn_cli_progress;
 

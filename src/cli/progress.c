@@ -79,6 +79,8 @@ static void tell(const tenon_progress *now, bool done) {
 void tn_cli_progress_step(void *progress, const tenon_progress *now) {
   tn_cli_progress *p = progress;
   p->latest = *now;
+  if (now->rows_estimate < 0 && p->rows_estimate > 0) p->latest.rows_estimate = p->rows_estimate;
+  now = &p->latest;
   if (!p->draw && !p->json) return;
   int64_t at = tn_now_ms();
   if (at - p->last_ms < (p->draw ? DRAW_EVERY_MS : TELL_EVERY_MS)) return;

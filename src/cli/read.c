@@ -268,6 +268,8 @@ static tenon_status write_rows(tn_cli *cli, const read_arguments *a, tenon_sessi
   struct ArrowArrayStream stream;
   tn_cli_progress progress = tn_cli_progress_start(cli);
   if (!a->output && cli->terminal.out_is_terminal) progress.draw = false;
+  if (progress.draw || progress.json) progress.rows_estimate = estimate_rows(cli, session, read);
+  if (read->limit >= 0 && read->limit < progress.rows_estimate) progress.rows_estimate = read->limit;
   tenon_copy_options how = {
       .struct_size = sizeof how, .fd = a->output ? -1 : STDOUT_FILENO, .format = a->format,
       .to_settings = a->written.items, .to_count = a->written.count,

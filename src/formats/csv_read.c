@@ -368,11 +368,12 @@ static tenon_status open_rows(tenon_ctx *ctx, const tn_input *in, const tn_forma
 
 static tenon_status find_schema(tenon_ctx *ctx, const tn_input *in,
                                 const tn_format_options *options, char delimiter,
-                                struct ArrowSchema *ret, tenon_error *err) {
+                                struct ArrowSchema *ret, int64_t *ret_rows, tenon_error *err) {
   csv_reader *r = NULL;
   tenon_status status = reader_new(ctx, in, options, delimiter, NULL, &r, err);
   if (status) return status;
   *ret = r->layout.schema;
+  *ret_rows = -1;
   r->layout.schema = (struct ArrowSchema){0};
   reader_free(r);
   return TENON_OK;
@@ -381,8 +382,8 @@ static tenon_status find_schema(tenon_ctx *ctx, const tn_input *in,
 /* ---- The formats ---- */
 
 static tenon_status csv_schema(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,
-                               struct ArrowSchema *ret, tenon_error *err) {
-  return find_schema(ctx, in, options, 0, ret, err);
+                               struct ArrowSchema *ret, int64_t *ret_rows, tenon_error *err) {
+  return find_schema(ctx, in, options, 0, ret, ret_rows, err);
 }
 
 static tenon_status csv_read(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,
@@ -392,8 +393,8 @@ static tenon_status csv_read(tenon_ctx *ctx, const tn_input *in, const tn_format
 }
 
 static tenon_status tsv_schema(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,
-                               struct ArrowSchema *ret, tenon_error *err) {
-  return find_schema(ctx, in, options, '\t', ret, err);
+                               struct ArrowSchema *ret, int64_t *ret_rows, tenon_error *err) {
+  return find_schema(ctx, in, options, '\t', ret, ret_rows, err);
 }
 
 static tenon_status tsv_read(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options,

@@ -55,8 +55,10 @@ typedef struct tn_writer {
 typedef struct tn_format {
   const char *name;                   /* csv, tsv, parquet, jsonl, arrow */
   const char *const *extensions;      /* ".csv", NULL */
-  /* The columns as they would be read (schema is the caller's to release). NULL: cannot be read. */
-  tenon_status (*schema)(tenon_ctx *, const tn_input *, const tn_format_options *, struct ArrowSchema *ret, tenon_error *);
+  /* The columns as they would be read (schema is the caller's to release), and how many rows the file
+   * says that it has, -1: it does not. NULL: cannot be read. */
+  tenon_status (*schema)(tenon_ctx *, const tn_input *, const tn_format_options *, struct ArrowSchema *ret, int64_t *ret_rows,
+                         tenon_error *);
   /* Like the facet's read: says what it applied. expected is the schema that was answered earlier
    * (files of a pattern must all be read as the first), or NULL. */
   tenon_status (*read)(tenon_ctx *, const tn_input *, const tn_format_options *, const struct ArrowSchema *expected,

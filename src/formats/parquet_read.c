@@ -86,12 +86,13 @@ static tenon_status file_init(tenon_ctx *ctx, const tn_input *in, tn_parquet_fil
 }
 
 tenon_status tn_parquet_schema(tenon_ctx *ctx, const tn_input *in, const tn_format_options *options, struct ArrowSchema *ret,
-                               tenon_error *err) {
+                               int64_t *ret_rows, tenon_error *err) {
   (void)options;
   tn_parquet_file file;
   tenon_status status = file_init(ctx, in, &file, err);
   if (status) return status;
   *ret = file.types.schema;
+  *ret_rows = file.footer.rows;
   file.types.schema = (struct ArrowSchema){0};
   file_release(&file);
   return TENON_OK;

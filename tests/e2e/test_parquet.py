@@ -2,6 +2,7 @@
 """Parquet and the Arrow stream beside pyarrow and DuckDB: values, types and metadata, both ways; files that are whole or not there."""
 import datetime
 import decimal
+import json
 import os
 import pathlib
 import random
@@ -169,6 +170,18 @@ def test_every_nanosecond_can_be_asked_for_as_it_is_printed(tenon, tmp_path, col
         for operator, want in (("=", [row]), ("<", list(range(row))), (">=", list(range(row, 3)))):
             got = tenon.read(tmp_path / "n.parquet", "--where", f"{column} {operator} '{text}'")
             assert got.column("id").to_pylist() == want
+
+
+def test_the_footer_says_how_many_rows_there_are(tenon, tmp_path):
+    for i, rows in enumerate((5000, 5000)):
+        pq.write_table(pa.table({"id": range(rows)}), tmp_path / f"{i}.parquet")
+    one, all_of_them = tmp_path / "0.parquet", f"{tmp_path}/*.parquet"
+    assert tenon.result("describe", one)["rows_estimate"] == 5000
+    assert tenon.result("describe", all_of_them)["rows_estimate"] == 10000
+    assert tenon.result("copy", one, tmp_path / "x.csv", "--dry-run")["rows_estimate"] == 5000
+    for words, rows in (([], 5000), (["--limit", "7"], 7)):
+        said = tenon.run("read", one, "-o", tmp_path / "x.csv", "--progress", "json", *words).stderr.decode()
+        assert json.loads(said.splitlines()[0])["progress"]["rows_estimate"] == rows
 
 
 def test_pyarrow_reads_what_was_written(tenon, tmp_path, table):

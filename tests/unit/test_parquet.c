@@ -269,7 +269,9 @@ static struct ArrowSchema schema_read(tenon_ctx *ctx, int fd) {
   tn_format_options options = TN_FORMAT_OPTIONS_INIT;
   tn_input in = input_of(&fd);
   struct ArrowSchema s;
-  assert_ok(tn_format_parquet.schema(ctx, &in, &options, &s, &err), err);
+  int64_t rows = -1;
+  assert_ok(tn_format_parquet.schema(ctx, &in, &options, &s, &rows, &err), err);
+  assert_true(rows >= 0);
   return s;
 }
 
