@@ -3,6 +3,7 @@
  * The calling functions of the facet `vectors`. What can be wrong with a request by itself is refused
  * here, once for all kinds; filters come to a provider as bool, int, double and text.
  */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -170,20 +171,34 @@ tenon_status tn_vectors_drop(tenon_ctx *ctx, tn_session *s, const tenon_vectors_
 
 /* ---- Rows ---- */
 
+/* A kind learns only a line of why the rows ended; the stream knows all of it. */
+static tenon_status whole_failure(struct ArrowArrayStream *rows, tenon_error *why) {
+  tenon_error whole = TENON_ERROR_INIT;
+  if (!rows->release || !rows->get_last_error(rows)) return why->code;
+  tn_stream_error(rows, EIO, &whole);
+  *why = whole;
+  return whole.code;
+}
+
 tenon_status tn_vectors_upsert(tenon_ctx *ctx, tn_session *s, const tenon_vectors_upsert *request,
                                tenon_vectors_upserted *ret, tenon_error *err) {
   tenon_vectors_upserted reply = {.struct_size = sizeof reply, .inserted = -1};
   struct ArrowArrayStream rows = {0};
   tenon_vectors_upsert own = *request;
+  tenon_error why = TENON_ERROR_INIT;
   own.rows = &rows;
-  tenon_status status = check_collection(request->collection, err);
-  if (!status) status = tn_vector_rows_new(request->rows, &rows, err);
-  if (!status) status = call(ctx, s, TN_OP_vectors_upsert, &own, &reply, err);
+  tenon_status status = check_collection(request->collection, &why);
+  if (!status) status = tn_vector_rows_new(request->rows, &rows, &why);
+  if (!status) {
+    status = call(ctx, s, TN_OP_vectors_upsert, &own, &reply, &why);
+    if (status) status = whole_failure(&rows, &why);
+  }
   /* consumed, whoever stopped before */
   if (rows.release) rows.release(&rows);
   if (request->rows->release) request->rows->release(request->rows);
-  if (!status) *ret = reply;
-  return status;
+  if (status) return tn_pass_error(&why, err);
+  *ret = reply;
+  return TENON_OK;
 }
 
 tenon_status tn_vectors_get(tenon_ctx *ctx, tn_session *s, const tenon_vectors_get *request,
