@@ -30,6 +30,7 @@ static const struct {
 } abilities[] = {
     {"tables.read", "read"}, {"tables.write", "write"}, {"tables.plan", "partitions"},
     {"objects.get", "objects"}, {"objects.put", "put"},
+    {"vectors.query", "vectors"},
 };
 
 enum { ABILITY_COUNT = sizeof abilities / sizeof abilities[0] };

@@ -52,6 +52,10 @@ static tenon_status check_schema(const ls_arguments *a, const tenon_session *ses
                     "--schema is of tables, and there are no schemas of files");
 }
 
+static bool holds_vectors(const tenon_session *session) {
+  return tn_provider_has(tenon_session_kind(session), "vectors.list");
+}
+
 static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_session *session,
                               struct ArrowArrayStream *ret, tenon_error *err) {
   if (a->objects) {
@@ -59,6 +63,7 @@ static tenon_status open_list(const tn_cli *cli, const ls_arguments *a, tenon_se
     if (a->prefix) all.prefix = (tenon_key_bytes){a->prefix, strlen(a->prefix)};
     return tenon_list_objects(cli->ctx, session, &all, ret, err);
   }
+  if (holds_vectors(session)) return tenon_list_collections(cli->ctx, session, NULL, ret, err);
   tenon_name named = tenon_session_table(session);
   const char *schema = a->schema ? a->schema : named.schema;
   if (!schema && !holds_objects(session)) schema = named.table;   /* `tenon ls shop:public` */
@@ -195,8 +200,9 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   if (!status) {
     if (a->objects) status = tn_cli_rows_as_text(&rows, "key", err);
     wanted w = wanted_of(session, &rows);
-    if (!status) status = a->common.json ? answer_json(cli, a->objects ? "objects" : "tables", &rows, &w, err)
-                            : show(cli, &rows, &w, err);
+    const char *key = a->objects ? "objects" : holds_vectors(session) ? "collections" : "tables";
+    if (!status)
+      status = a->common.json ? answer_json(cli, key, &rows, &w, err) : show(cli, &rows, &w, err);
     tn_cli_rows_release(&rows);
   }
   tenon_close(session);

@@ -49,6 +49,39 @@ static tenon_status describe_tested(tenon_ctx *ctx, tn_connector *connector,
   return status;
 }
 
+/* The same of a collection of vectors. */
+static tenon_status count_tested(tenon_ctx *ctx, tn_connector *connector, const tn_target *target,
+                                 int64_t *ret_rows, tenon_error *err) {
+  tn_session *session;
+  tenon_vectors_counted counted;
+  const tenon_vectors_count all = {.struct_size = sizeof all, .collection = target->table};
+  tenon_status status = tn_session_acquire(ctx, connector, &session, err);
+  if (status) return status;
+  status = tn_vectors_count(ctx, session, &all, &counted, err);
+  if (!status) *ret_rows = counted.count;
+  tn_session_release(session);
+  return status;
+}
+
+static tenon_status test_collection(tenon_ctx *ctx, tn_connector *connector,
+                                    const tn_target *target, tenon_test *test, tenon_error *err) {
+  const tenon_host *host = tn_host();
+  tenon_ctx *bounded;
+  tenon_error problem = TENON_ERROR_INIT;
+  int64_t rows = 0;
+  tenon_status status = tenon_ctx_new(ctx, TEST_MS, &bounded, err);
+  if (status) return status;
+  host->step_begin(test, "collection");
+  status = count_tested(bounded, connector, target, &rows, &problem);
+  if (status) host->step_end(test, TENON_FAILED, problem.remedy, "%s", problem.message);
+  else
+    host->step_end(test, TENON_PASSED, NULL, "%s has %lld row%s", target->table, (long long)rows,
+                   rows == 1 ? "" : "s");
+  tenon_ctx_free(bounded);
+  if (status && err) *err = problem;
+  return status;
+}
+
 static tenon_status test_table(tenon_ctx *ctx, tn_connector *connector, const tn_target *target,
                                tenon_test *test, tenon_error *err) {
   const tenon_host *host = tn_host();
@@ -77,8 +110,10 @@ tenon_status tenon_test_target(tenon_ctx *ctx, tenon *t, const char *target,
       find_connector(t, target, settings, setting_count, &parsed, &connector, err);
   if (status) return status;
   status = tn_connector_test(tn_lib_ctx(t, ctx), connector, ret, err);
+  bool has_collections = !status && tn_provider_has(tn_connector_provider(connector), "vectors.count");
   if (!status && parsed.table)
-    status = test_table(tn_lib_ctx(t, ctx), connector, &parsed, ret, err);
+    status = has_collections ? test_collection(tn_lib_ctx(t, ctx), connector, &parsed, ret, err)
+                             : test_table(tn_lib_ctx(t, ctx), connector, &parsed, ret, err);
   tn_connector_free(connector);
   tn_target_release(&parsed);
   return status;

@@ -214,6 +214,14 @@ def test_a_collection_made_anew_is_another(tmp_path, notes):
         {"name": "notes", "dimension": 5, "metric": "l2", "count": 0}]
 
 
+def test_ls_and_test_know_collections(tmp_path, notes):
+    listed = answer("ls", f"faiss://{tmp_path}")["collections"]
+    assert listed == [{"name": "notes", "dimension": 3, "metric": "cosine", "count": 3}]
+    assert answer("test", notes)["steps"][-1]["evidence"] == "notes has 3 rows"
+    error = answer("test", f"faiss://{tmp_path}:other", ok=False)
+    assert error["code"] == "NOT_FOUND" and "create" in error["remedy"]
+
+
 # --- Damaged files ---------------------------------------------------------------------------------------------------
 
 
