@@ -14,6 +14,7 @@ static const char *const about_targets =
     "  data/prices.csv  ./orders     a file; a bare word is a connector's name, so such a file is "
     "written ./orders\n"
     "  data/  'logs/**/*.parquet'    a folder, a pattern: files with equal columns are one table\n"
+    "  logs:2024/'*.csv'             files below the root of logs, a connector of files or objects\n"
     "  shop.db:orders                a table in a SQLite database\n"
     "\n"
     "Names keep their case. With other characters than letters, digits and _ they stand in double "

@@ -229,7 +229,7 @@ static tenon_status need_table(const tenon_session *s, const tenon_read *read, t
   return tenon_fail(
       err, TENON_CONFIG, TENON_STAGE_CONFIG,
       holds_objects(s)
-          ? "name a file in it, or a pattern such as FOLDER/'*.csv'; `tenon ls FOLDER` lists them"
+          ? "name a file in it, or a pattern: TARGET:2024/'*.csv'; `tenon ls TARGET` lists them"
           : "name a table behind the target, TARGET:schema.table; `tenon ls TARGET` lists them",
       "no table is named");
 }
