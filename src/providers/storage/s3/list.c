@@ -1,255 +1,341 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys, a page of a thousand at a time (ListObjectsV2). A page has objects and rolled-up prefixes in two
- * sorted lists; rows are the two merged.
+ * Keys, in order, a page of a thousand at a time (ListObjectsV2). A service answers one page after
+ * the other; where it keeps to bytewise order, a long listing is cut into ranges of keys that are listed
+ * side by side: nobody knows where the keys are, so ranges are cut in the middle of what could be there,
+ * those nearest to what the reader waits for first, and empty ones cost one request each.
  */
+#include "list.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/civil.h"
-#include "net/xml.h"
-#include "s3.h"
+#include "split.h"
 
-enum { MAX_PAGE = 16 << 20, MAX_TEXT = 8 << 20, MAX_TOKEN = 4096, MAX_TRIES = 4, MAX_ENTRIES = 10000, AT_A_TIME = 64 << 10 };
+enum {
+  MAX_TRIES = 4,
+  PARALLEL = 16,             /* requests under way */
+  MAX_RANGES = 64,
+  PAGES_AHEAD = 6,           /* of each range, read before they are asked for */
+  SERIAL_PAGES_AHEAD = 2,
+  CUT_AFTER = 2,             /* pages: shorter listings are not worth it */
+  MAX_CUTS = 12              /* of a range without an end, at once */
+};
 
-typedef struct entry {
-  size_t at, size;           /* its key, within the page's texts */
-  int64_t bytes, modified_us;
-  char etag[128];
-  bool has_key;
-} entry;
+typedef struct key {
+  char text[TN_S3_MAX_KEY + 2];
+  size_t size;
+} key;
 
-typedef struct entries {
-  entry *items;
-  size_t count, room;
-} entries;
+typedef struct listing listing;
 
-typedef struct page {
-  entries objects, prefixes;
-  entry now;                 /* under construction */
-  tn_str texts;
-  bool is_listing, is_encoded, is_truncated;
-  char token[MAX_TOKEN];
-} page;
+typedef struct range {
+  listing *l;
+  struct range *next;
+  key after, until, seen;    /* the first excluded, the second included if has_until; the last one read */
+  bool has_until, is_cut_off, has_seen;
+  char token[TN_S3_MAX_TOKEN];
+  tn_s3_page *pages[PAGES_AHEAD];
+  int first, count, pages_read, cut_at;
+  bool has_ended;
+  tn_s3_prepared prepared;   /* of the page that is coming */
+  tenon_http_exchange *exchange;
+  tn_s3_page *coming;
+  tn_str refusal;
+  bool has_answer;
+  int tries;
+  tenon_status status;
+  tenon_error error;
+} range;
 
-typedef struct listing {
+struct listing {
   tenon_ctx *ctx;
   tn_s3 *s;
-  char prefix[TN_S3_MAX_KEY + 1], start_after[TN_S3_MAX_KEY + 1], delimiter[2];
-  char token[MAX_TOKEN];
-  bool has_ended;
-  page page;
+  tenon_http_lane *lane;
+  key prefix;
+  char delimiter[2];
+  range *ranges;             /* in the order of their keys */
+  int range_count, active, window;
   tn_builder *builder;
-} listing;
+};
 
-/* ---- Reading a page ---- */
-
-static tenon_status bad_page(const listing *l, const char *why, tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check the endpoint; if it is right, ask who runs the service",
-                    "%s: the listing %s", l->s->config->bucket, why);
+static int compare(const char *a, size_t a_size, const char *b, size_t b_size) {
+  int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+  return order ? order : a_size < b_size ? -1 : a_size > b_size;
 }
 
-static tenon_status add_entry(listing *l, entries *to, tenon_error *err) {
-  if (!l->page.now.has_key) return bad_page(l, "has an object without a key", err);
-  if (to->count == MAX_ENTRIES) return bad_page(l, "has more keys than were asked for", err);
-  if (to->count == to->room) {
-    size_t room = to->room ? 2 * to->room : 1024;
-    entry *more = tn_resize(to->items, room * sizeof *more);
-    if (!more) return tn_no_memory(err);
-    to->items = more;
-    to->room = room;
+static void set_key(key *to, const char *text, size_t size) {
+  memcpy(to->text, text, size);
+  to->text[size] = 0;
+  to->size = size;
+}
+
+/* ---- Ranges ---- */
+
+static range *new_range(listing *l) {
+  range *r = tn_alloc(sizeof *r);
+  if (!r) return NULL;
+  r->l = l;
+  tn_str_init(&r->refusal, TN_S3_MAX_ERROR);
+  l->range_count++;
+  return r;
+}
+
+static void forget_exchange(range *r) {
+  if (!r->exchange) return;
+  tn_s3_host->http->end(r->exchange);
+  tn_s3_prepared_release(&r->prepared);
+  r->exchange = NULL;
+  r->l->active--;
+}
+
+static void free_range(range *r) {
+  forget_exchange(r);
+  tn_s3_page_free(r->coming);
+  for (int i = 0; i < r->count; i++) tn_s3_page_free(r->pages[(r->first + i) % PAGES_AHEAD]);
+  tn_str_release(&r->refusal);
+  r->l->range_count--;
+  tn_free(r);
+}
+
+/* ---- Asking for a page ---- */
+
+static tenon_status on_body(void *arg, const void *data, size_t size, tenon_error *err) {
+  range *r = arg;
+  if (tn_s3_host->http->status(r->exchange) == 200) return tn_s3_page_push(r->coming, data, size, err);
+  return tn_str_add(&r->refusal, data, size) ? TENON_OK : tn_no_memory(err);
+}
+
+static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const tenon_error *err) {
+  range *r = arg;
+  r->has_answer = true;
+  r->status = status;
+  r->error = *err;
+  if (status || tn_s3_host->http->status(x) == 200) return;
+  r->error = (tenon_error)TENON_ERROR_INIT;
+  r->status = tn_s3_refused(r->l->s, x, tn_str_text(&r->refusal), r->refusal.size, &r->error);
+}
+
+static tenon_status ask(range *r, tenon_error *err) {
+  listing *l = r->l;
+  const tenon_http_events events = {.arg = r, .body = on_body, .end = on_end};
+  tn_s3_request request = {.method = "GET", .max_reply = TN_S3_MAX_PAGE};
+  tn_s3_query(&request, "list-type", "2");
+  tn_s3_query(&request, "encoding-type", "url");
+  tn_s3_query(&request, "prefix", l->prefix.text);
+  if (*l->delimiter) tn_s3_query(&request, "delimiter", l->delimiter);
+  if (*r->token) tn_s3_query(&request, "continuation-token", r->token);
+  else if (r->after.size) tn_s3_query(&request, "start-after", r->after.text);
+  r->has_answer = false;
+  tn_str_clear(&r->refusal);
+  tn_s3_page_free(r->coming);
+  r->coming = NULL;
+  tenon_status status = tn_s3_page_new(l->s, &r->coming, err);
+  if (!status) status = tn_s3_prepare(l->s, &request, &r->prepared, err);
+  if (status) return status;
+  status = tn_s3_host->http->begin(l->lane, &r->prepared.http, &events, &r->exchange, err);
+  if (status) tn_s3_prepared_release(&r->prepared);
+  else l->active++;
+  return status;
+}
+
+/* ---- Taking it ---- */
+
+static tenon_status bad_listing(const listing *l, const char *why, const char *remedy, tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%s: the listing %s", l->s->config->bucket, why);
+}
+
+/* What belongs to the ranges beside it is dropped: rolled-up prefixes can be in two. */
+static void trim(range *r, tn_s3_page *p) {
+  size_t from = 0, to = p->count;
+  while (r->is_cut_off && from < to &&
+         compare(tn_s3_key_at(p, from), p->items[from].size, r->after.text, r->after.size) <= 0)
+    from++;
+  while (r->has_until && to > from &&
+         compare(tn_s3_key_at(p, to - 1), p->items[to - 1].size, r->until.text, r->until.size) > 0) {
+    to--;
+    r->has_ended = true;
   }
-  to->items[to->count++] = l->page.now;
+  memmove(p->items, p->items + from, (to - from) * sizeof *p->items);
+  p->count = to - from;
+}
+
+static tenon_status go_on(range *r, const tn_s3_page *p, tenon_error *err) {
+  if (!p->is_truncated) r->has_ended = true;
+  if (!r->has_ended && (!*p->token || strcmp(p->token, r->token) == 0))
+    return bad_listing(r->l, "does not say how it goes on", "ask who runs the service", err);
+  snprintf(r->token, sizeof r->token, "%s", p->token);
   return TENON_OK;
 }
 
-static tenon_status take_key(listing *l, const char *text, size_t size, tenon_error *err) {
-  entry *now = &l->page.now;
-  if (size > 3 * TN_S3_MAX_KEY) return bad_page(l, "has a key longer than keys can be", err);
-  now->at = l->page.texts.size;
-  now->size = size;
-  now->has_key = true;
-  return tn_str_add(&l->page.texts, text, size) ? TENON_OK : tn_no_memory(err);
-}
-
-static tenon_status on_start(void *arg, const char *path, tenon_error *err) {
-  listing *l = arg;
-  static const entry none = {.bytes = -1, .modified_us = INT64_MIN};
-  if (!strchr(path, '/')) {
-    l->page.is_listing = strcmp(path, "ListBucketResult") == 0;
-    if (!l->page.is_listing) return bad_page(l, "is none: another document came", err);
+static tenon_status take_page(range *r, tenon_error *err) {
+  tn_s3_page *p = r->coming;
+  bool is_split = r->is_cut_off || r->has_until;
+  tenon_status status = tn_s3_page_finish(p, err);
+  if (!status) status = go_on(r, p, err);
+  if (status) return status;
+  if (r->l->window > 1 && !tn_s3_page_is_sorted(p)) {
+    if (is_split)
+      return bad_listing(r->l, "is not in bytewise order", "set parallel_listing=no", err);
+    r->l->window = 1;
   }
-  if (strcmp(path, "ListBucketResult/Contents") == 0 || strcmp(path, "ListBucketResult/CommonPrefixes") == 0)
-    l->page.now = none;
+  if (is_split) trim(r, p);
+  if (p->count) {
+    const tn_s3_entry *last = &p->items[p->count - 1];
+    set_key(&r->seen, tn_s3_key_at(p, p->count - 1), last->size);
+    r->has_seen = true;
+  }
+  r->pages_read++;
+  r->tries = 0;
+  r->pages[(r->first + r->count++) % PAGES_AHEAD] = p;
+  r->coming = NULL;
   return TENON_OK;
 }
 
-static tenon_status on_object(listing *l, const char *name, const char *text, size_t size, tenon_error *err) {
-  entry *now = &l->page.now;
-  char *end;
-  if (strcmp(name, "Key") == 0) return take_key(l, text, size, err);
-  if (strcmp(name, "ETag") == 0 && size < sizeof now->etag) snprintf(now->etag, sizeof now->etag, "%s", text);
-  if (strcmp(name, "LastModified") == 0) tn_parse_timestamp(text, size, true, &now->modified_us);
-  if (strcmp(name, "Size") != 0) return TENON_OK;
-  now->bytes = strtoll(text, &end, 10);
-  return size && !*end && now->bytes >= 0 ? TENON_OK : bad_page(l, "has an object whose size is no number", err);
-}
-
-static tenon_status on_end(void *arg, const char *path, const char *text, size_t size, tenon_error *err) {
-  static const char root[] = "ListBucketResult/", object[] = "Contents/";
-  listing *l = arg;
-  page *p = &l->page;
-  if (strncmp(path, root, sizeof root - 1) != 0) return TENON_OK;
-  const char *name = path + sizeof root - 1;
-  if (strncmp(name, object, sizeof object - 1) == 0) return on_object(l, name + sizeof object - 1, text, size, err);
-  if (strcmp(name, "Contents") == 0) return add_entry(l, &p->objects, err);
-  if (strcmp(name, "CommonPrefixes/Prefix") == 0) return take_key(l, text, size, err);
-  if (strcmp(name, "CommonPrefixes") == 0) return add_entry(l, &p->prefixes, err);
-  if (strcmp(name, "EncodingType") == 0) p->is_encoded = strcmp(text, "url") == 0;
-  if (strcmp(name, "IsTruncated") == 0) p->is_truncated = strcmp(text, "true") == 0;
-  if (strcmp(name, "NextContinuationToken") == 0 && size < sizeof p->token) snprintf(p->token, sizeof p->token, "%s", text);
-  return TENON_OK;
-}
-
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* In place; a plus is a space, as forms have it. */
-static size_t decode(char *text, size_t size) {
-  char *to = text;
-  for (size_t i = 0; i < size; i++) {
-    int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    *to++ = low >= 0 ? (char)(high * 16 + low) : text[i] == '+' ? ' ' : text[i];
-    if (low >= 0) i += 2;
+static tenon_status ask_again(range *r, tenon_error *err) {
+  int64_t delay = (int64_t)100 << ++r->tries;
+  if (r->error.retry_after_ms > delay) delay = r->error.retry_after_ms;
+  if (!r->error.retryable || r->tries == MAX_TRIES || delay >= tn_s3_host->remaining_ms(r->l->ctx)) {
+    if (err && !err->code) *err = r->error;
+    return r->status;
   }
-  return (size_t)(to - text);
+  tenon_status status = tn_s3_host->wait(r->l->ctx, NULL, 0, (int)delay, err);
+  return status ? status : ask(r, err);
 }
 
-static tenon_status decode_keys(listing *l, entries *e, tenon_error *err) {
-  for (size_t i = 0; i < e->count; i++) {
-    entry *one = &e->items[i];
-    if (l->page.is_encoded) one->size = decode(l->page.texts.data + one->at, one->size);
-    if (one->size == 0 || one->size > TN_S3_MAX_KEY) return bad_page(l, "has a key that cannot be one", err);
+static tenon_status take_answers(listing *l, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  for (range *r = l->ranges; r && !status; r = r->next) {
+    if (!r->exchange || !r->has_answer) continue;
+    forget_exchange(r);
+    status = r->status ? ask_again(r, err) : take_page(r, err);
   }
-  return TENON_OK;
+  return status;
+}
+
+/* ---- Cutting ---- */
+
+/* The part behind `at` becomes a range of its own. */
+static range *cut(range *r, const key *at) {
+  range *right = new_range(r->l);
+  if (!right) return NULL;
+  right->after = *at;
+  right->until = r->until;
+  right->has_until = r->has_until;
+  right->is_cut_off = true;
+  right->next = r->next;
+  r->next = right;
+  r->until = *at;
+  r->has_until = true;
+  return right;
+}
+
+static bool find_cut(const range *r, size_t from, key *ret) {
+  bool found = tn_s3_split(r->seen.text, r->seen.size, r->has_until ? r->until.text : NULL, r->until.size, from, ret->text, &ret->size);
+  if (found) ret->text[ret->size] = 0;
+  return found;
+}
+
+/* Without an end nobody knows at which of the key's characters the keys go on: at all of them at once. */
+static bool cut_open(range *r) {
+  key at;
+  size_t prefix = r->l->prefix.size;
+  range *left = r;
+  bool any = false;
+  for (int i = MAX_CUTS - 1; i >= 0 && r->l->range_count < MAX_RANGES; i--) {
+    if (prefix + (size_t)i >= r->seen.size || !tn_s3_split(r->seen.text, r->seen.size, NULL, 0, prefix + (size_t)i, at.text, &at.size))
+      continue;
+    at.text[at.size] = 0;
+    if (left->is_cut_off && compare(at.text, at.size, left->after.text, left->after.size) <= 0) continue;
+    range *right = cut(left, &at);
+    if (!right) break;
+    left = right;
+    any = true;
+  }
+  return any;
+}
+
+static bool may_be_cut(const range *r) {
+  return !r->has_ended && r->has_seen && r->pages_read > r->cut_at && r->l->range_count < MAX_RANGES &&
+         r->pages_read >= (r->is_cut_off || r->has_until ? 1 : CUT_AFTER);
+}
+
+static bool cut_one(listing *l) {
+  for (range *r = l->ranges; r; r = r->next) {
+    key at;
+    if (!may_be_cut(r)) continue;
+    r->cut_at = r->pages_read;
+    if (r->has_until ? find_cut(r, l->prefix.size, &at) && cut(r, &at) : cut_open(r)) return true;
+  }
+  return false;
+}
+
+/* ---- Driving ---- */
+
+static tenon_status ask_for_pages(listing *l, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  int ahead = l->window > 1 ? PAGES_AHEAD : SERIAL_PAGES_AHEAD;
+  for (range *r = l->ranges; r && !status && l->active < l->window; r = r->next)
+    if (!r->has_ended && !r->exchange && r->count < ahead) status = ask(r, err);
+  return status;
+}
+
+static tenon_status schedule(listing *l, tenon_error *err) {
+  tenon_status status = ask_for_pages(l, err);
+  while (!status && l->active < l->window && l->window > 1 && cut_one(l)) status = ask_for_pages(l, err);
+  return status;
+}
+
+static tenon_status drive(listing *l, int timeout_ms, tenon_error *err) {
+  tenon_status status = schedule(l, err);
+  if (!status && l->active) status = tn_s3_host->http->run(l->lane, timeout_ms, NULL, err);
+  return status ? status : take_answers(l, err);
 }
 
 /* ---- Rows ---- */
 
-static bool comes_first(const page *p, const entry *a, const entry *b) {
-  size_t n = a->size < b->size ? a->size : b->size;
-  int order = memcmp(p->texts.data + a->at, p->texts.data + b->at, n);
-  return order < 0 || (order == 0 && a->size <= b->size);
-}
-
-static bool append(const listing *l, const entry *e, bool is_prefix) {
-  tn_column *key = tn_builder_column(l->builder, 0), *kind = tn_builder_column(l->builder, 1);
+static bool append(const listing *l, const tn_s3_page *p, size_t i) {
+  const tn_s3_entry *e = &p->items[i];
+  tn_column *name = tn_builder_column(l->builder, 0), *kind = tn_builder_column(l->builder, 1);
   tn_column *bytes = tn_builder_column(l->builder, 2), *time = tn_builder_column(l->builder, 3);
   tn_column *tag = tn_builder_column(l->builder, 4);
-  return tn_append_bytes(key, l->page.texts.data + e->at, (int64_t)e->size) &&
-         tn_append_text(kind, is_prefix ? "prefix" : "object") &&
+  return tn_append_bytes(name, tn_s3_key_at(p, i), (int64_t)e->size) &&
+         tn_append_text(kind, e->is_prefix ? "prefix" : "object") &&
          (e->bytes >= 0 ? tn_append_i64(bytes, e->bytes) : tn_append_null(bytes)) &&
          (e->modified_us != INT64_MIN ? tn_append_i64(time, e->modified_us) : tn_append_null(time)) &&
          (*e->etag ? tn_append_text(tag, e->etag) : tn_append_null(tag));
 }
 
-static tenon_status append_page(listing *l, int64_t *ret_rows, tenon_error *err) {
-  const page *p = &l->page;
-  size_t i = 0, k = 0;
-  while (i < p->objects.count || k < p->prefixes.count) {
-    bool object = k == p->prefixes.count ||
-                  (i < p->objects.count && comes_first(p, &p->objects.items[i], &p->prefixes.items[k]));
-    if (!append(l, object ? &p->objects.items[i++] : &p->prefixes.items[k++], !object)) return tn_append_failed(err);
-  }
-  *ret_rows = (int64_t)(i + k);
-  return TENON_OK;
+static tenon_status hand_on(listing *l, struct ArrowArray *ret, bool *ret_any, tenon_error *err) {
+  range *r = l->ranges;
+  tn_s3_page *p = r->pages[r->first];
+  r->first = (r->first + 1) % PAGES_AHEAD;
+  r->count--;
+  bool ok = true;
+  int64_t rows = (int64_t)p->count;
+  for (size_t i = 0; ok && i < p->count; i++) ok = append(l, p, i);
+  tn_s3_page_free(p);
+  *ret_any = rows > 0;
+  if (!ok) return tn_append_failed(err);
+  return rows ? tn_builder_finish(l->builder, rows, ret, err) : TENON_OK;
 }
-
-/* ---- Asking for one ---- */
-
-static void clear_page(page *p) {
-  p->objects.count = p->prefixes.count = 0;
-  p->is_listing = p->is_encoded = p->is_truncated = false;
-  p->token[0] = 0;
-  tn_str_clear(&p->texts);
-}
-
-static tenon_status read_page(listing *l, tn_s3_reply *reply, tenon_error *err) {
-  const tn_xml_events events = {.arg = l, .start = on_start, .end = on_end};
-  tenon_bytes *body = &reply->http.body;
-  tn_xml *xml;
-  tenon_status status = tn_xml_new(&events, MAX_PAGE, &xml, err);
-  if (status) return status;
-  char *data = tn_resize(NULL, AT_A_TIME);
-  if (!data) status = tn_no_memory(err);
-  for (size_t n = 1; !status && n > 0;) {
-    status = body->read(body->self, data, AT_A_TIME, &n, err);
-    if (!status && n) status = tn_xml_push(xml, data, n, err);
-  }
-  if (!status) status = tn_xml_finish(xml, err);
-  tn_free(data);
-  tn_xml_free(xml);
-  if (!status) status = decode_keys(l, &l->page.objects, err);
-  return status ? status : decode_keys(l, &l->page.prefixes, err);
-}
-
-static tenon_status ask(listing *l, tenon_error *err) {
-  tn_s3_request r = {.method = "GET", .max_reply = MAX_PAGE};
-  tn_s3_reply reply;
-  tn_s3_query(&r, "list-type", "2");
-  tn_s3_query(&r, "encoding-type", "url");
-  tn_s3_query(&r, "prefix", l->prefix);
-  if (*l->delimiter) tn_s3_query(&r, "delimiter", l->delimiter);
-  if (*l->token) tn_s3_query(&r, "continuation-token", l->token);
-  else if (*l->start_after) tn_s3_query(&r, "start-after", l->start_after);
-  clear_page(&l->page);
-  tenon_status status = tn_s3_send(l->ctx, l->s, &r, &reply, err);
-  if (status) return status;
-  status = read_page(l, &reply, err);
-  tn_s3_reply_release(&reply);
-  return status;
-}
-
-static tenon_status ask_until_answered(listing *l, tenon_error *err) {
-  for (int attempt = 1;; attempt++) {
-    tenon_error why = TENON_ERROR_INIT;
-    tenon_status status = ask(l, &why);
-    if (!status) return TENON_OK;
-    int64_t delay = (int64_t)100 << attempt;
-    if (why.retry_after_ms > delay) delay = why.retry_after_ms;
-    if (!why.retryable || attempt == MAX_TRIES || delay >= tn_s3_host->remaining_ms(l->ctx)) {
-      if (err && !err->code) *err = why;
-      return status;
-    }
-    status = tn_s3_host->wait(l->ctx, NULL, 0, (int)delay, err);
-    if (status) return status;
-  }
-}
-
-static tenon_status find_next(listing *l, tenon_error *err) {
-  const page *p = &l->page;
-  l->has_ended = !p->is_truncated;
-  if (!l->has_ended && (!*p->token || strcmp(p->token, l->token) == 0))
-    return bad_page(l, "does not say how it goes on", err);
-  snprintf(l->token, sizeof l->token, "%s", p->token);
-  return TENON_OK;
-}
-
-/* ---- The stream ---- */
 
 static tenon_status listing_next(void *self, struct ArrowArray *ret, tenon_error *err) {
   listing *l = self;
-  int64_t rows = 0;
-  while (!l->has_ended) {
-    tenon_status status = ask_until_answered(l, err);
-    if (!status) status = append_page(l, &rows, err);
-    if (!status) status = find_next(l, err);
-    if (status) return status;
-    if (rows) return tn_builder_finish(l->builder, rows, ret, err);
+  bool any = false;
+  while (l->ranges) {
+    range *r = l->ranges;
+    if (r->count) {
+      tenon_status status = drive(l, 0, err);   /* the next ones come while these are looked at */
+      if (!status) status = hand_on(l, ret, &any, err);
+      if (status || any) return status;
+    } else if (r->has_ended) {
+      l->ranges = r->next;
+      free_range(r);
+    } else {
+      tenon_status status = drive(l, -1, err);
+      if (status) return status;
+    }
   }
   ret->release = NULL;
   return TENON_OK;
@@ -257,12 +343,17 @@ static tenon_status listing_next(void *self, struct ArrowArray *ret, tenon_error
 
 static void listing_close(void *self) {
   listing *l = self;
+  while (l->ranges) {
+    range *r = l->ranges;
+    l->ranges = r->next;
+    free_range(r);
+  }
+  if (l->lane) tn_s3_host->http->free_lane(l->lane);
   tn_builder_free(l->builder);
-  tn_str_release(&l->page.texts);
-  tn_free(l->page.objects.items);
-  tn_free(l->page.prefixes.items);
   tn_free(l);
 }
+
+/* ---- Beginning ---- */
 
 static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
   static const struct { const char *name, *format; bool nullable; } columns[] = {
@@ -274,11 +365,31 @@ static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
   return status;
 }
 
-static tenon_status copy_key(const tenon_key_bytes *from, char ret[TN_S3_MAX_KEY + 1], tenon_error *err) {
+static tenon_status take_key(const tenon_key_bytes *from, key *ret, tenon_error *err) {
   if (from->size == 0) return TENON_OK;
   tenon_status status = tn_s3_check_key(from, err);
-  if (!status) memcpy(ret, from->data, from->size);
+  if (!status) set_key(ret, from->data, from->size);
   return status;
+}
+
+/* Amazon keeps to bytewise order, but for its directory buckets. */
+static bool lists_in_order(const tn_s3 *s) {
+  const char *how = s->config->parallel_listing, *bucket = s->config->bucket;
+  size_t size = strlen(bucket);
+  if (strcmp(how, "auto") != 0) return strcmp(how, "yes") == 0;
+  return !s->config->endpoint && !(size > 6 && strcmp(bucket + size - 6, "--x-s3") == 0);
+}
+
+static tenon_status begin(listing *l, const tenon_objects_list *request, struct ArrowSchema *ret, tenon_error *err) {
+  l->ranges = new_range(l);
+  if (!l->ranges) return tn_no_memory(err);
+  l->delimiter[0] = request->delimiter;
+  l->window = lists_in_order(l->s) ? PARALLEL : 1;
+  tenon_status status = take_key(&request->prefix, &l->prefix, err);
+  if (!status) status = take_key(&request->start_after, &l->ranges->after, err);
+  if (!status) status = tn_s3_host->http->new_lane(l->ctx, l->s->http, &l->lane, err);
+  if (!status) status = make_schema(ret, err);
+  return status ? status : tn_builder_new(ret, &l->builder, err);
 }
 
 tenon_status tn_s3_list(tenon_ctx *ctx, void *session, const tenon_objects_list *request, tenon_stream *ret, tenon_error *err) {
@@ -287,12 +398,7 @@ tenon_status tn_s3_list(tenon_ctx *ctx, void *session, const tenon_objects_list 
   if (!l) return tn_no_memory(err);
   l->ctx = ctx;
   l->s = session;
-  l->delimiter[0] = request->delimiter;
-  tn_str_init(&l->page.texts, MAX_TEXT);
-  tenon_status status = copy_key(&request->prefix, l->prefix, err);
-  if (!status) status = copy_key(&request->start_after, l->start_after, err);
-  if (!status) status = make_schema(&schema, err);
-  if (!status) status = tn_builder_new(&schema, &l->builder, err);
+  tenon_status status = begin(l, request, &schema, err);
   if (status) {
     tn_schema_release(&schema);
     listing_close(l);

@@ -10,7 +10,7 @@
 
 const tenon_host *tn_s3_host;
 
-static const char *const path_styles[] = {"auto", "yes", "no", NULL};
+static const char *const auto_yes_no[] = {"auto", "yes", "no", NULL};
 
 static const tenon_param params[] = {
     {TENON_STRING(tn_s3_config, bucket), .key = "bucket", .label = "Bucket", .flags = TENON_REQUIRED,
@@ -27,8 +27,11 @@ static const tenon_param params[] = {
     {TENON_STRING(tn_s3_config, endpoint), .key = "endpoint", .label = "Endpoint", .env = "AWS_ENDPOINT_URL",
      .help = "another service than Amazon's: https://minio.example.com:9000", .aliases = "endpoint_url"},
     {TENON_ENUM(tn_s3_config, path_style), .key = "path_style", .label = "Path style", .flags = TENON_ADVANCED,
-     .default_value = "auto", .choices = path_styles,
+     .default_value = "auto", .choices = auto_yes_no,
      .help = "whether the bucket stands in the path rather than in the host's name; auto: where an endpoint is given"},
+    {TENON_ENUM(tn_s3_config, parallel_listing), .key = "parallel_listing", .label = "Parallel listing", .flags = TENON_ADVANCED,
+     .default_value = "auto", .choices = auto_yes_no,
+     .help = "list ranges of keys side by side; only for services that list in bytewise order. auto: where no endpoint is given"},
     {TENON_INTEGER(tn_s3_config, connections), .key = "connections", .label = "Connections", .flags = TENON_ADVANCED,
      .default_value = "4", .min = 1, .max = 16, .help = "parts of one object under way at once"},
     {TENON_FILE(tn_s3_config, ca), .key = "ca", .label = "CA certificates", .group = "TLS", .flags = TENON_ADVANCED,

@@ -10,7 +10,7 @@
  *   get.c       bytes of one version, by parallel ranges
  *   put.c       put: at once, or in parts
  *   change.c    copy, remove, presign
- *   list.c      keys, page by page
+ *   list.c      keys, page by page (list_page.c), ranges of them side by side (split.c)
  */
 #ifndef TN_PROVIDERS_S3_H
 #define TN_PROVIDERS_S3_H
@@ -35,7 +35,7 @@ enum {
 typedef struct tn_s3_config {
   uint64_t set;
   const char *bucket, *region, *access_key_id, *secret_access_key, *session_token, *endpoint;
-  const char *path_style, *proxy;
+  const char *path_style, *parallel_listing, *proxy;
   tenon_blob ca;
   bool insecure;
   int64_t connections;
