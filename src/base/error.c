@@ -158,3 +158,11 @@ void tn_error_redact(tenon_error *err, const char *const *secrets, size_t count)
     redact_text(err->remedy, encoded);
   }
 }
+
+tenon_status tn_pass_error(const tenon_error *from, tenon_error *to) {
+  if (!to || to->code) return from->code;
+  uint32_t size = to->struct_size;
+  *to = *from;
+  if (size) to->struct_size = size;
+  return from->code;
+}

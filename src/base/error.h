@@ -14,5 +14,7 @@ tenon_status tn_fail_errno(tenon_error *, int errnum, tenon_stage, const char *r
 void tn_error_redact(tenon_error *, const char *const *secrets, size_t count);
 /* Gives a failure a further fact in front: "orders.csv: line 3: …". */
 void tn_error_prefix(tenon_error *, const char *format, ...) TENON_PRINTF(2, 3);
+/* Copies a failure to whoever asked, unless they have one. */
+tenon_status tn_pass_error(const tenon_error *from, tenon_error *to);
 
 #endif

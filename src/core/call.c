@@ -18,14 +18,6 @@ enum {
       1000, SUCCESS_GAIN_MILLI = 100
 };
 
-tenon_status tn_pass_error(const tenon_error *from, tenon_error *to) {
-  if (!to || to->code) return from->code;
-  uint32_t size = to->struct_size;
-  *to = *from;
-  if (size) to->struct_size = size;
-  return from->code;
-}
-
 /* ---- Sessions that broke ---- */
 
 /* After these nobody knows what the other side still does or sends. */

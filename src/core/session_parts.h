@@ -119,8 +119,6 @@ tenon_status tn_call_run(tenon_ctx *, tn_session *, const tn_call *, tenon_ctx *
                          tenon_error *err);
 /* The same bookkeeping for failures outside of a call: redacts, and marks a session that broke. */
 void tn_session_failed(tn_session *, tenon_error *err);
-/* Copies a failure to whoever asked, unless they have one. */
-tenon_status tn_pass_error(const tenon_error *from, tenon_error *to);
 
 /* A stream of the session (or a plan) begins and ends. */
 void tn_session_hold(tn_session *);

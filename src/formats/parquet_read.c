@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arrow/build.h"
@@ -46,6 +47,10 @@ static tenon_status spool(tenon_ctx *ctx, tenon_bytes *bytes, int *ret_fd, tenon
   return status;
 }
 
+static tenon_status no_descriptor(const tn_input *in, tenon_error *err) {
+  return tn_fail_errno(err, errno, TENON_STAGE_DATA, "raise the limit on open files (ulimit -n)", "%s", in->name);
+}
+
 static tenon_status own_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, tenon_error *err) {
   tenon_bytes bytes;
   tenon_status status = in->open(in->self, 0, -1, &bytes, err);
@@ -54,7 +59,7 @@ static tenon_status own_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, te
     status = spool(ctx, &bytes, ret_fd, err);
   } else {
     int fd = fcntl(bytes.fd, F_DUPFD_CLOEXEC, 3);
-    if (fd < 0) status = tn_fail_errno(err, errno, TENON_STAGE_DATA, "raise the limit on open files (ulimit -n)", "%s", in->name);
+    if (fd < 0) status = no_descriptor(in, err);
     else *ret_fd = fd;
   }
   bytes.close(bytes.self);
@@ -64,6 +69,7 @@ static tenon_status own_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, te
 /* A file that was opened and understood. */
 typedef struct tn_parquet_file {
   int fd;
+  struct stat opened;        /* what it was before anything was read of it */
   tn_parquet_footer footer;
   tn_parquet_types types;
 } tn_parquet_file;
@@ -75,9 +81,14 @@ static void file_release(tn_parquet_file *f) {
   f->fd = -1;
 }
 
+static tenon_status stat_file(int fd, const char *name, struct stat *ret, tenon_error *err) {
+  return fstat(fd, ret) < 0 ? tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", name) : TENON_OK;
+}
+
 static tenon_status file_init(tenon_ctx *ctx, const tn_input *in, tn_parquet_file *ret, tenon_error *err) {
   tn_parquet_file f = {.fd = -1};
   tenon_status status = own_file(ctx, in, &f.fd, err);
+  if (!status) status = stat_file(f.fd, in->name, &f.opened, err);
   if (!status) status = tn_parquet_footer_init(f.fd, in->name, &f.footer, err);
   if (!status) status = tn_parquet_types_init(&f.footer, &f.types, err);
   if (status) file_release(&f);
@@ -276,6 +287,8 @@ static tenon_status make_raw(tenon_ctx *ctx, tn_parquet_file *f, const tn_parque
 typedef struct tn_parquet_rows {
   tenon_ctx *ctx;
   tn_parquet_file file;      /* until the first batch is asked for */
+  struct stat opened;
+  int watched;               /* the file once more: whether somebody writes into it; -1: nobody can */
   tn_parquet_plan plan;
   char *name;
   int64_t memory;
@@ -285,10 +298,30 @@ typedef struct tn_parquet_rows {
   tenon_stream rows;         /* of the engine; close NULL before the first batch */
 } tn_parquet_rows;
 
+static void stop_watching(tn_parquet_rows *r) {
+  if (r->watched >= 0) close(r->watched);
+  r->watched = -1;
+}
+
+static tenon_status check_version(const tn_parquet_rows *r, tenon_error *err) {
+  const struct stat *then = &r->opened;
+  struct stat now;
+  if (r->watched < 0) return TENON_OK;
+  tenon_status status = stat_file(r->watched, r->name, &now, err);
+  if (status || (now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+                 now.st_mtim.tv_nsec == then->st_mtim.tv_nsec))
+    return status;
+  status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_DATA, "read it again when nobody writes to it",
+                      "%s changed while it was read", r->name);
+  if (err && err->code == TENON_CONFLICT) err->retryable = 1;
+  return status;
+}
+
 static void rows_close(void *self) {
   tn_parquet_rows *r = self;
   tn_stream_close(&r->rows);
   file_release(&r->file);
+  stop_watching(r);
   plan_release(&r->plan);
   tn_schema_release(&r->schema);
   tn_free(r->name);
@@ -316,6 +349,8 @@ static tenon_status rows_begin(tn_parquet_rows *r, tenon_error *err) {
   tn_str sql;
   tn_str_init(&sql, MAX_SQL);
   tenon_status status = r->plan.is_raw ? make_raw(r->ctx, &r->file, &r->plan, err) : TENON_OK;
+  if (!status) status = check_version(r, err);
+  if (!status && r->plan.is_raw) stop_watching(r);
   snprintf(path, sizeof path, "/proc/self/fd/%d", r->file.fd);
   if (!status) status = write_sql(&r->plan, &r->file.types, path, &sql, err);
   if (!status) status = ask(r, path, tn_str_text(&sql), err);
@@ -324,14 +359,29 @@ static tenon_status rows_begin(tn_parquet_rows *r, tenon_error *err) {
   return status;
 }
 
+static tenon_status next_rows(tn_parquet_rows *r, struct ArrowArray *ret, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  if (!r->rows.close) status = rows_begin(r, err);
+  return status ? status : r->rows.next(r->rows.self, ret, err);
+}
+
+/* Whatever the engine makes of a file that others write into: what was handed out is of one version. */
 static tenon_status rows_next(void *self, struct ArrowArray *ret, tenon_error *err) {
   tn_parquet_rows *r = self;
-  tenon_status status = TENON_OK;
-  if (!r->ended && !r->rows.close) status = rows_begin(r, err);
-  if (!status && !r->ended) status = r->rows.next(r->rows.self, ret, err);
-  if (!status && r->ended) ret->release = NULL;
-  if (status) tn_error_prefix(err, "%s: ", r->name);
-  return status;
+  tenon_error why = TENON_ERROR_INIT;
+  struct ArrowArray batch = {0};
+  tenon_status status = r->ended ? TENON_OK : next_rows(r, &batch, &why);
+  tenon_status changed = check_version(r, err);
+  if (changed) {
+    tn_array_release(&batch);
+    return changed;
+  }
+  if (status) {
+    tn_error_prefix(&why, "%s: ", r->name);
+    return tn_pass_error(&why, err);
+  }
+  *ret = batch;
+  return TENON_OK;
 }
 
 static tenon_status pick_schema(const tn_parquet_types *t, const tn_parquet_plan *p, struct ArrowSchema *ret, tenon_error *err) {
@@ -357,9 +407,12 @@ static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_p
     plan_release(plan);
     return tn_no_memory(err);
   }
-  *r = (tn_parquet_rows){.ctx = ctx, .file = *file, .plan = *plan, .memory = memory, .name = tn_strdup(in->name),
+  *r = (tn_parquet_rows){.ctx = ctx, .file = *file, .opened = file->opened, .watched = fcntl(file->fd, F_DUPFD_CLOEXEC, 3),
+                         .plan = *plan, .memory = memory, .name = tn_strdup(in->name),
                          .ended = file->footer.rows == 0 || plan->limit == 0};
-  tenon_status status = r->name ? pick_schema(&r->file.types, &r->plan, &r->schema, err) : tn_no_memory(err);
+  tenon_status status = r->name ? TENON_OK : tn_no_memory(err);
+  if (!status && r->watched < 0) status = no_descriptor(in, err);
+  if (!status) status = pick_schema(&r->file.types, &r->plan, &r->schema, err);
   if (status) {
     rows_close(r);
     return status;

@@ -172,6 +172,23 @@ def test_every_nanosecond_can_be_asked_for_as_it_is_printed(tenon, tmp_path, col
             assert got.column("id").to_pylist() == want
 
 
+@pytest.mark.parametrize("how", ["cut", "append", "rewrite"])
+def test_a_file_that_changes_while_it_is_read_is_a_conflict(tenon, tmp_path, how):
+    path = tmp_path / "big.parquet"
+    pq.write_table(pa.table({"id": pa.array(range(2_000_000)), "t": pa.array([f"{i * 7919}" for i in range(2_000_000)])}), path,
+                   row_group_size=100_000, compression="none")
+    reading = tenon.start("read", path, "--format", "csv", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    reading.stdout.read(100)  # it has begun, and waits for us
+    with open(path, "r+b") as file:
+        if how == "cut":
+            file.truncate(path.stat().st_size // 2)
+        else:
+            file.seek(0, os.SEEK_END if how == "append" else os.SEEK_SET)
+            file.write(b"PAR1")
+    _, said = reading.communicate(timeout=60)
+    assert b"code: CONFLICT" in said and b"big.parquet changed while it was read" in said
+
+
 def test_the_footer_says_how_many_rows_there_are(tenon, tmp_path):
     for i, rows in enumerate((5000, 5000)):
         pq.write_table(pa.table({"id": range(rows)}), tmp_path / f"{i}.parquet")
