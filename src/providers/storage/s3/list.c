@@ -156,7 +156,7 @@ static void trim(range *r, tn_s3_page *p) {
     to--;
     r->has_ended = true;
   }
-  memmove(p->items, p->items + from, (to - from) * sizeof *p->items);
+  if (from > 0 && to > from) memmove(p->items, p->items + from, (to - from) * sizeof *p->items);
   p->count = to - from;
 }
 
