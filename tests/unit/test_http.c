@@ -334,14 +334,13 @@ static void test_redirects_lead_to_http_alone(void **state) {
 static void test_heads_too_big_are_limited(void **state) {
   bench *b = *state;
   size_t size = 0;
-  char *reply = malloc(1 << 20);
+  static char reply[1 << 20];   /* the server may still send it when the client has given up */
   size += (size_t)sprintf(reply, "HTTP/1.1 200 OK\r\n");
   for (int i = 0; i < 600; i++) size += (size_t)sprintf(reply + size, "X-%d: %d\r\n", i, i);
   size += (size_t)sprintf(reply + size, "Content-Length: 0\r\n\r\n");
   http_fixture_reply(b->server, reply);
   tenon_http_request r = get(b, "/");
   assert_int_equal(fetch(b, &r, NULL), TENON_LIMITED);
-  free(reply);
 }
 
 static void test_statuses_mean_something(void **state) {
@@ -417,6 +416,40 @@ static void test_a_lane_carries_many(void **state) {
   http->free_lane(lane);
 }
 
+/* ---- Threads share a client ---- */
+
+enum { THREADS = 8 };
+
+static void *fetch_twice(void *arg) {
+  const bench *b = arg;
+  size_t good = 0;
+  for (int i = 0; i < 2; i++) {
+    tenon_http_request r = TENON_HTTP_REQUEST_INIT;
+    tenon_http_reply reply;
+    char url[64], data[16];
+    size_t n = 0;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", b->server->port);
+    r.url = url;
+    if (http->send(b->ctx, b->client, &r, &reply, NULL)) continue;
+    if (!reply.body.read(reply.body.self, data, sizeof data, &n, NULL) && n == 4) good++;
+    reply.body.close(reply.body.self);
+  }
+  return (void *)good;
+}
+
+static void test_threads_share_a_client(void **state) {
+  bench *b = *state;
+  pthread_t threads[THREADS];
+  b->server->closes = true;
+  for (int i = 0; i < 2 * THREADS; i++) http_fixture_reply(b->server, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody");
+  for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, fetch_twice, b), 0);
+  for (int i = 0; i < THREADS; i++) {
+    void *good;
+    pthread_join(threads[i], &good);
+    assert_int_equal((size_t)good, 2);
+  }
+}
+
 int main(void) {
 #define HTTP_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
   const struct CMUnitTest tests[] = {
@@ -429,7 +462,7 @@ int main(void) {
       HTTP_TEST(test_redirects_are_followed_where_asked), HTTP_TEST(test_credentials_stay_with_their_origin),
       HTTP_TEST(test_redirects_come_to_an_end), HTTP_TEST(test_redirects_lead_to_http_alone),
       HTTP_TEST(test_heads_too_big_are_limited), HTTP_TEST(test_statuses_mean_something),
-      HTTP_TEST(test_a_lane_carries_many),
+      HTTP_TEST(test_a_lane_carries_many), HTTP_TEST(test_threads_share_a_client),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
