@@ -100,6 +100,7 @@ typedef struct tenon_param {
   const char *group;            /* forms: the section */
   const char *when;             /* "auth=password|certificate": shown and required only then */
   const char *env;              /* the variable that the system's own tools read, for import */
+  const char *ambient;          /* "credentials=environment": then, if it is not given, env is read; a row above this one */
   const char *aliases;          /* other spellings, separated by commas: "user,login" */
 } tenon_param;
 

@@ -486,6 +486,30 @@ static void store_given(checker *c, size_t i, const tenon_param *row) {
   else store(c, i, row, s->base, &v);
 }
 
+/* key=value of a row above: what it came to be. */
+static bool is_ambient(const checker *c, const tenon_param *row) {
+  const char *equals = row->ambient ? strchr(row->ambient, '=') : NULL;
+  for (size_t k = 0; equals && k < tn_param_count(c->provider); k++) {
+    const char *key = tn_param_at(c->provider, k)->key;
+    if (strlen(key) == (size_t)(equals - row->ambient) && strncmp(key, row->ambient, strlen(key)) == 0)
+      return c->canonical[k] && strcmp(c->canonical[k], equals + 1) == 0;
+  }
+  return false;
+}
+
+/* As if a person had written $ENV:NAME. */
+static void take_ambient(checker *c, size_t i, const tenon_param *row) {
+  if (c->given[i] || !is_ambient(c, row) || !tn_env(row->env)) return;
+  tn_setting *s = tn_arena_alloc(&c->config->arena, sizeof *s);
+  size_t size = strlen("$ENV:") + strlen(row->env);
+  char *text = tn_arena_alloc(&c->config->arena, size + 1);
+  c->out_of_memory |= !s || !text;
+  if (!s || !text) return;
+  snprintf(text, size + 1, "$ENV:%s", row->env);
+  *s = (tn_setting){.key = row->key, .value = text};
+  c->given[i] = s;
+}
+
 static void check_row(checker *c, size_t i) {
   const tenon_param *row = tn_param_at(c->provider, i);
   const tenon_param *by = tn_param_controller(c->provider, row);
@@ -493,6 +517,7 @@ static void check_row(checker *c, size_t i) {
   bool unknown = by && c->is_wrong[k];   /* nothing follows from a value that is wrong */
   bool holds = !by || unknown || tn_param_when_holds(row, c->canonical[k]);
   c->is_wrong[i] = unknown;
+  take_ambient(c, i, row);
   if (c->given[i] && !holds) {
     problem(c, row->key, "is only for %s", row->when);
   } else if (c->given[i]) {

@@ -213,6 +213,23 @@ def test_the_test_says_what_is_wrong(lake, settings, stage, code, remedy):
     assert "secret-s3-key" not in json.dumps(error)
 
 
+def test_keys_come_from_the_environment_where_that_is_asked(lake):
+    lake.put("x", b"by environment")
+    words = ["get", f"s3://{lake.bucket}/x", "-", "--set", f"endpoint={os.environ['TENON_S3_ENDPOINT']}"]
+    keys = {"AWS_ACCESS_KEY_ID": os.environ["TENON_S3_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY": os.environ["TENON_S3_SECRET_ACCESS_KEY"],
+            "AWS_REGION": "us-east-1"}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+
+    def get(*more, env):
+        return subprocess.run([TENON, *words, *more], env=env, capture_output=True)
+    assert get("--set", "credentials=environment", env={**clean, **keys}).stdout == b"by environment"
+    assert b"FORBIDDEN" in get(env={**clean, **keys}).stderr   # nobody asked for them
+    wrong = get("--set", "credentials=environment", "--set", "secret_access_key=other", env={**clean, **keys}).stderr
+    assert b"UNAUTHENTICATED" in wrong   # what is given goes first
+    none = get("--set", "credentials=environment", env=clean).stderr
+    assert b"CONFIG" in none and b"AWS_ACCESS_KEY_ID" in none
+
+
 def test_certificates_are_verified(lake):
     lake.put("x", b"over TLS")
     assert lake.good("get", "tls:x", "-") == b"over TLS"

@@ -12,18 +12,24 @@ const tenon_host *tn_s3_host;
 
 static const char *const auto_yes_no[] = {"auto", "yes", "no", NULL};
 
+static const char *const credentials[] = {"given", "environment", NULL};
+
 static const tenon_param params[] = {
+    {TENON_ENUM(tn_s3_config, credentials), .key = "credentials", .label = "Credentials", .default_value = "given",
+     .choices = credentials,
+     .help = "given: the keys below, or none for what is public; environment: those that are not given come from AWS_… variables"},
     {TENON_STRING(tn_s3_config, bucket), .key = "bucket", .label = "Bucket", .flags = TENON_REQUIRED,
      .help = "the bucket whose objects these are"},
     {TENON_STRING(tn_s3_config, region), .key = "region", .label = "Region", .env = "AWS_REGION",
+     .ambient = "credentials=environment",
      .help = "where the bucket is: eu-central-1; asked of the service when it is not given"},
     {TENON_STRING(tn_s3_config, access_key_id), .key = "access_key_id", .label = "Access key ID", .flags = TENON_SECRET,
-     .env = "AWS_ACCESS_KEY_ID", .help = "without it only what is public can be read", .aliases = "aws_access_key_id"},
+     .env = "AWS_ACCESS_KEY_ID", .ambient = "credentials=environment", .help = "without it only what is public can be read", .aliases = "aws_access_key_id"},
     {TENON_STRING(tn_s3_config, secret_access_key), .key = "secret_access_key", .label = "Secret access key",
-     .flags = TENON_SECRET, .env = "AWS_SECRET_ACCESS_KEY", .help = "the secret that belongs to it",
+     .flags = TENON_SECRET, .env = "AWS_SECRET_ACCESS_KEY", .ambient = "credentials=environment", .help = "the secret that belongs to it",
      .aliases = "aws_secret_access_key"},
     {TENON_STRING(tn_s3_config, session_token), .key = "session_token", .label = "Session token", .flags = TENON_SECRET,
-     .env = "AWS_SESSION_TOKEN", .help = "of temporary credentials", .aliases = "aws_session_token"},
+     .env = "AWS_SESSION_TOKEN", .ambient = "credentials=environment", .help = "of temporary credentials", .aliases = "aws_session_token"},
     {TENON_STRING(tn_s3_config, endpoint), .key = "endpoint", .label = "Endpoint", .env = "AWS_ENDPOINT_URL",
      .help = "another service than Amazon's: https://minio.example.com:9000", .aliases = "endpoint_url"},
     {TENON_ENUM(tn_s3_config, path_style), .key = "path_style", .label = "Path style", .flags = TENON_ADVANCED,
@@ -173,6 +179,9 @@ static tenon_status take_keys(tn_s3 *s, tenon_error *err) {
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give both, or none for what is public",
                       "%s is given without %s", id ? "access_key_id" : "secret_access_key",
                       id ? "secret_access_key" : "access_key_id");
+  if (!id && strcmp(c->credentials, "environment") == 0)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or credentials=given",
+                      "the environment has no keys");
   s->is_anonymous = !id;
   const tn_sigv4_credentials keys = {.access_key_id = c->access_key_id, .secret_access_key = c->secret_access_key,
                                      .session_token = c->session_token && *c->session_token ? c->session_token : NULL};

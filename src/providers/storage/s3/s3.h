@@ -35,7 +35,7 @@ enum {
 typedef struct tn_s3_config {
   uint64_t set;
   const char *bucket, *region, *access_key_id, *secret_access_key, *session_token, *endpoint;
-  const char *path_style, *parallel_listing, *proxy;
+  const char *credentials, *path_style, *parallel_listing, *proxy;
   tenon_blob ca;
   bool insecure;
   int64_t connections;
