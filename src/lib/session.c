@@ -30,10 +30,27 @@ static tenon_status find_connector(tenon *t, const char *text, const tenon_setti
 
 enum { TEST_MS = 15000 };
 
-/* A table that is named belongs to what is tested: it is there, and its columns can be told. */
-static tenon_status describe_tested(tenon_ctx *ctx, tn_connector *connector,
-                                    const tn_target *target, uint32_t *ret_columns,
-                                    tenon_error *err) {
+/* No row of the columns that can be read: whether they may be. */
+static tenon_status read_tested(tenon_ctx *ctx, tn_session *session, const tenon_table *table,
+                                tenon_read read, tenon_error *err) {
+  struct ArrowArrayStream rows;
+  const char **names = tn_alloc_array(table->column_count + 1, sizeof *names);
+  if (!names) return tn_no_memory(err);
+  for (size_t i = 0; i < table->column_count; i++)
+    if (!table->columns[i].unreadable) names[read.column_count++] = table->columns[i].name;
+  read.columns = names;
+  read.limit = 0;
+  tenon_status status = TENON_OK;
+  if (read.column_count) status = tn_tables_read(ctx, session, &read, &rows, NULL, err);
+  if (!status && read.column_count) rows.release(&rows);
+  tn_free(names);
+  return status;
+}
+
+/* A table that is named belongs to what is tested: it is there, its columns can be told, and its
+ * rows may be read. */
+static tenon_status look_at_tested(tenon_ctx *ctx, tn_connector *connector, const tn_target *target,
+                                   uint32_t *ret_columns, tenon_error *err) {
   tn_session *session;
   tenon_table table;
   tenon_read read = TENON_READ_INIT;
@@ -42,6 +59,7 @@ static tenon_status describe_tested(tenon_ctx *ctx, tn_connector *connector,
   if (status) return status;
   status = tn_tables_describe(ctx, session, &read, &table, err);
   if (!status) {
+    status = read_tested(ctx, session, &table, read, err);
     *ret_columns = (uint32_t)table.column_count;
     table.release(&table);
   }
@@ -91,7 +109,7 @@ static tenon_status test_table(tenon_ctx *ctx, tn_connector *connector, const tn
   tenon_status status = tenon_ctx_new(ctx, TEST_MS, &bounded, err);
   if (status) return status;
   host->step_begin(test, "table");
-  status = describe_tested(bounded, connector, target, &columns, &problem);
+  status = look_at_tested(bounded, connector, target, &columns, &problem);
   if (status) host->step_end(test, TENON_FAILED, problem.remedy, "%s", problem.message);
   else
     host->step_end(test, TENON_PASSED, NULL, "%s has %u column%s", target->table, columns,

@@ -536,3 +536,18 @@ def test_one_connection_and_few_statements(tenon, pg):
     statements = re.findall(r"LOG:  (?:statement|execute <unnamed>): (.*)", said)
     statements = [s for s in statements if "log_statement" not in s]
     assert len(statements) <= 5, statements
+
+
+def test_a_test_of_a_table_asks_whether_it_may_be_read(tenon, pg, schema):
+    role = f"{schema}_role"[:60]
+    pg.run(f"drop role if exists {role}", f"create role {role} login password 'p'", f"grant usage on schema {schema} to {role}",
+           f"create table {schema}.closed (id int)", f"create table {schema}.half (id int, secret int)", f"create table {schema}.open (id int)",
+           f"grant select on {schema}.open to {role}", f"grant select (id) on {schema}.half to {role}")
+    try:
+        url = pg.url.replace(f"{pg.user}:{pg.password}@", f"{role}:p@")
+        assert tenon.result("test", f"{url}:{schema}.open")["steps"][-1]["outcome"] == "ok"
+        for table in ("closed", "half"):
+            error = tenon.error("test", f"{url}:{schema}.{table}")
+            assert error["code"] == "FORBIDDEN" and table in error["message"], error
+    finally:
+        pg.run(f"drop owned by {role}", f"drop role {role}")
