@@ -375,7 +375,10 @@ static void check_hits(struct ArrowArrayStream *stream, tenon_metric metric, con
     const int32_t *which = batch.children[0]->buffers[1], *ids = batch.children[1]->buffers[1];
     const float *scores = batch.children[2]->buffers[1];
     for (int64_t i = 0; i < batch.length; i++, seen++) {
-      int r = atoi((const char *)batch.children[1]->buffers[2] + ids[i] + 1);
+      const char *texts = batch.children[1]->buffers[2];
+      int r = 0;   /* n17, without a NUL behind it */
+      for (int32_t c = ids[i] + 1; c < ids[i + 1]; c++) r = 10 * r + texts[c] - '0';
+      assert_in_range(r, 0, ROWS - 1);
       const float *one = q + (seen / nearest) * DIMENSION;
       double expected = score_of(metric, one, vectors[r]);
       assert_int_equal(which[i], seen / nearest);
