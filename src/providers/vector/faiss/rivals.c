@@ -84,6 +84,7 @@ tenon_status tn_faiss_rivals_init(tn_faiss_rivals *r, int32_t nearest, tenon_err
 void tn_faiss_rivals_release(tn_faiss_rivals *r) {
   tn_free(r->lows.items);
   tn_free(r->items);
+  *r = (tn_faiss_rivals){0};
 }
 
 /* Those that fell behind meanwhile are forgotten. Comparisons are such that NaN stays. */
