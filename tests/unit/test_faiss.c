@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "core/registry.h"
+#include "core/session.h"
 #include "providers/vector/faiss/faiss.h"
 
 extern const tenon_provider tn_provider_faiss;
@@ -288,6 +289,149 @@ static void malformed_metadata_is_told_apart(void **state) {
     if (tn_faiss_matches(good[i], strlen(good[i]), &f, 1) != (i > 0)) fail_msg("%s", good[i]);
 }
 
+/* ---- Memory that runs out ---- */
+
+enum { FEW = 40, WIDTH = 24 };
+
+static tenon_status give_rows(void *self, struct ArrowArray *ret, tenon_error *err) {
+  tn_builder *b = self;
+  if (!b) {
+    *ret = (struct ArrowArray){0};
+    return TENON_OK;
+  }
+  for (int r = 0; r < FEW; r++) {
+    char id[16], metadata[32];
+    snprintf(id, sizeof id, "%d", r);
+    snprintf(metadata, sizeof metadata, "{\"n\":%d}", r);
+    tn_column *vector = tn_builder_column(b, 1);
+    for (int i = 0; i < WIDTH; i++) {
+      float v = (float)(r * WIDTH + i);
+      if (!tn_append_fixed(&vector->children[0], &v)) return tn_append_failed(err);
+    }
+    if (!tn_append_text(tn_builder_column(b, 0), id) || !tn_append_list(vector) ||
+        !tn_append_text(tn_builder_column(b, 2), metadata))
+      return tn_append_failed(err);
+  }
+  return tn_builder_finish(b, FEW, ret, err);
+}
+
+typedef struct source {
+  tn_builder *builder;
+  bool given;
+} source;
+
+static tenon_status give_once(void *self, struct ArrowArray *ret, tenon_error *err) {
+  source *s = self;
+  if (s->given) return give_rows(NULL, ret, err);
+  s->given = true;
+  return give_rows(s->builder, ret, err);
+}
+
+static void close_source(void *self) {
+  source *s = self;
+  tn_builder_free(s->builder);
+  free(s);
+}
+
+static tenon_status make_rows(struct ArrowArrayStream *ret, tenon_error *err) {
+  source *s = calloc(1, sizeof *s);
+  tenon_stream out = {.struct_size = sizeof out, .self = s, .next = give_once, .close = close_source};
+  tenon_status status = tn_schema_struct(&out.schema, 3, err);
+  if (!status) status = tn_schema_set(out.schema.children[0], "id", "u", false, 0, err);
+  if (!status) status = tn_schema_set(out.schema.children[1], "vector", "+w:24", false, 1, err);
+  if (!status) status = tn_schema_set(out.schema.children[1]->children[0], "item", "f", false, 0, err);
+  if (!status) status = tn_schema_set(out.schema.children[2], "metadata", "u", true, 0, err);
+  if (!status) status = tn_builder_new(&out.schema, &s->builder, err);
+  if (status) {
+    tn_schema_release(&out.schema);
+    free(s);
+    return status;
+  }
+  return tn_stream_export(NULL, &out, NULL, NULL, ret, err);
+}
+
+static tenon_status drain(struct ArrowArrayStream *rows, int64_t *ret_rows, tenon_error *err) {
+  struct ArrowArray batch = {0};
+  int code;
+  while ((code = rows->get_next(rows, &batch)) == 0 && batch.release) {
+    *ret_rows += batch.length;
+    batch.release(&batch);
+  }
+  tenon_status status = tn_stream_error(rows, code, err);
+  rows->release(rows);
+  return status;
+}
+
+/* Everything once. */
+static tenon_status use_it_all(tn_session *s, int64_t *ret_rows, tenon_error *err) {
+  static const tenon_value three = {.type = TENON_VALUE_INT, .i = 3};
+  static const tenon_filter above = {"n", TENON_GT, &three, 1};
+  static const char *const ids[] = {"5", "6"};
+  float q[WIDTH * 9] = {1};
+  struct ArrowArrayStream rows;
+  tenon_collection made;
+  tenon_vectors_upserted upserted;
+  tenon_vectors_deleted deleted;
+  tenon_vectors_create create = {.struct_size = sizeof create, .collection = "c", .dimension = WIDTH, .metric = TENON_L2,
+                                 .if_absent = 1};
+  tenon_vectors_upsert upsert = {.struct_size = sizeof upsert, .collection = "c", .rows = &rows};
+  tenon_vectors_query query = {.struct_size = sizeof query, .collection = "c", .vectors = q, .query_count = 9, .dimension = WIDTH,
+                               .nearest = 3, .filters = &above, .filter_count = 1, .with = 7};
+  tenon_vectors_get get = {.struct_size = sizeof get, .collection = "c", .ids = ids, .id_count = 2, .limit = -1, .with = 7};
+  tenon_vectors_delete delete = {.struct_size = sizeof delete, .collection = "c", .ids = ids, .id_count = 1};
+  *ret_rows = 0;
+  tenon_status status = tn_vectors_create(NULL, s, &create, &made, err);
+  if (!status) status = make_rows(&rows, err);
+  if (!status) status = tn_vectors_upsert(NULL, s, &upsert, &upserted, err);
+  if (!status) status = tn_vectors_query(NULL, s, &query, &rows, err);
+  if (!status) status = drain(&rows, ret_rows, err);
+  if (!status) status = tn_vectors_get(NULL, s, &get, &rows, err);
+  if (!status) status = drain(&rows, ret_rows, err);
+  if (!status) status = tn_vectors_list(NULL, s, NULL, &rows, err);
+  if (!status) status = drain(&rows, ret_rows, err);
+  if (!status) status = tn_vectors_remove(NULL, s, &delete, &deleted, err);
+  return status;
+}
+
+static tn_connector *connect_to(const char *folder) {
+  static tn_registry *registry;
+  tn_settings settings;
+  tn_config *config;
+  tn_connector *c;
+  if (!registry && (tn_registry_new(&registry, NULL) || tn_registry_add(registry, &tn_provider_faiss, NULL))) abort();
+  tn_settings_init(&settings);
+  if (tn_settings_set(&settings, "path", folder, NULL) || tn_config_new(tn_registry_at(registry, 0), &settings, &config, NULL) ||
+      tn_connector_new("folder", config, &c, NULL))
+    abort();
+  tn_settings_release(&settings);
+  return c;
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  char folder[] = "/tmp/tenon-faiss-XXXXXX", command[64];
+  assert_non_null(mkdtemp(folder));
+  tn_connector *c = connect_to(folder);
+  int64_t rows = 0, failed = 0, used = 1;
+  for (int64_t n = 1; used >= n - 1; n++) {
+    tn_session *s;
+    tenon_error err = TENON_ERROR_INIT;
+    assert_int_equal(tn_session_acquire(NULL, c, &s, NULL), TENON_OK);
+    tn_mem_fail_at(n, 0);
+    tenon_status status = use_it_all(s, &rows, &err);
+    used = tn_mem_count();
+    tn_mem_fail_at(0, 0);
+    failed += status != TENON_OK;
+    if (status && status != TENON_LIMITED) fail_msg("%lld: %s: %s", (long long)n, tenon_status_name(status), err.message);
+    tn_session_release(s);
+  }
+  assert_true(failed > 50);
+  assert_int_equal(rows, 9 * 3 + 2 + 1);
+  tn_connector_free(c);
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  assert_int_equal(system(command), 0);
+}
+
 int main(void) {
   if (tn_provider_faiss.init(tn_host(), NULL)) return 1;
   const struct CMUnitTest tests[] = {
@@ -297,6 +441,7 @@ int main(void) {
       cmocka_unit_test(index_files_are_checked),
       cmocka_unit_test(damaged_records_are_seen),
       cmocka_unit_test(malformed_metadata_is_told_apart),
+      cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
