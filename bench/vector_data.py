@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from compare import BUILD
 
-DIMENSION, ROWS, QUERIES = 384, 100_000, 256
+DIMENSION, ROWS, QUERIES, FEW = 384, 100_000, 256, 64
 
 
 def vectors(what):
@@ -28,9 +28,9 @@ def vectors(what):
 
 
 def make(folder, what):
-    """Answers (target, the index file in it, the file of vectors to look for), made if they are not there."""
+    """Answers (target, the index file in it, files of QUERIES and of FEW vectors to look for), made if they are not there."""
     folder = pathlib.Path(folder) / f"vectors-{what}-{ROWS}"
-    target, queries = f"faiss://{folder}:rows", folder / "queries.f32"
+    target, queries, few = f"faiss://{folder}:rows", folder / "queries.f32", folder / "few.f32"
     if not queries.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -42,5 +42,6 @@ def make(folder, what):
         subprocess.run([*tenon, "create", target, "--dimension", str(DIMENSION), "--metric", "inner_product", "-q"], check=True)
         subprocess.run([*tenon, "upsert", target, "--from", folder / "rows.parquet", "-q"], check=True)
         (folder / "rows.parquet").unlink()
+        wanted[:FEW].tofile(few)
         wanted.tofile(queries)
-    return target, next((folder / "rows").glob("vectors-*.faiss")), queries
+    return target, next((folder / "rows").glob("vectors-*.faiss")), queries, few
