@@ -9,8 +9,8 @@ import numpy
 
 how, index, queries = sys.argv[1:4]
 faiss.omp_set_num_threads(1)
-# without this a batch of 256 is searched by BLAS only in part of the sizes
-faiss.cvar.distance_compute_blas_threshold = 20
+if how == "batch":  # a batch of this size goes through BLAS only so, which is faster; one vector alone would be slower
+    faiss.cvar.distance_compute_blas_threshold = 20
 index = faiss.read_index(index)
 queries = numpy.fromfile(queries, numpy.float32).reshape(-1, index.d)
 size = len(queries) if how == "batch" else 1
