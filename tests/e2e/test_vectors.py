@@ -214,6 +214,19 @@ def test_a_collection_made_anew_is_another(tmp_path, notes):
         {"name": "notes", "dimension": 5, "metric": "l2", "count": 0}]
 
 
+def test_what_people_put_there_stays(tmp_path, notes):
+    names = ["vectors-old.faiss", "records-2024", "codes-0123456789abcdef.bak", "README"]
+    for name in names:
+        (tmp_path / "notes" / name).write_text("mine")
+    (tmp_path / "notes" / "codes-0123456789abcdef").write_text("what a killed writer left")
+    assert vectors("delete", notes, "--id", "a") == {"deleted": 1}
+    left = {p.name for p in (tmp_path / "notes").iterdir()}
+    assert left >= set(names) and "codes-0123456789abcdef" not in left
+    vectors("drop", notes)
+    assert {p.name for p in (tmp_path / "notes").iterdir()} == set(names)
+    assert vectors("list", f"faiss://{tmp_path}")["collections"] == []
+
+
 def test_ls_and_test_know_collections(tmp_path, notes):
     listed = answer("ls", f"faiss://{tmp_path}")["collections"]
     assert listed == [{"name": "notes", "dimension": 3, "metric": "cosine", "count": 3}]

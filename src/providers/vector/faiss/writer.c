@@ -51,9 +51,19 @@ tenon_status tn_faiss_refuse_foreign(const tn_faiss_version *v, tenon_error *err
 
 /* ---- Files that nobody needs ---- */
 
+enum { STAMP = 16 };
+
+/* "codes-", sixteen hexadecimal digits, and nothing else: what people put there stays. */
+static bool is_called(const char *name, const char *prefix, const char *suffix) {
+  size_t size = strlen(prefix);
+  return strncmp(name, prefix, size) == 0 &&
+         strspn(name + size, "0123456789abcdef") == STAMP &&
+         strcmp(name + size + STAMP, suffix) == 0;
+}
+
 static bool is_ours(const char *name) {
-  return strncmp(name, "vectors-", 8) == 0 || strncmp(name, "records-", 8) == 0 ||
-         strncmp(name, "codes-", 6) == 0 || tn_new_file_is_temporary(name);
+  return is_called(name, "vectors-", ".faiss") || is_called(name, "records-", "") ||
+         is_called(name, "codes-", "") || tn_new_file_is_temporary(name);
 }
 
 void tn_faiss_sweep(int folder) {
@@ -67,8 +77,8 @@ void tn_faiss_sweep(int folder) {
     if (fd >= 0) close(fd);
     return;
   }
-  char kept[17] = "";
-  if (stamp) snprintf(kept, sizeof kept, "%.16s", stamp + 6);
+  char kept[STAMP + 1] = "";
+  if (stamp) snprintf(kept, sizeof kept, "%.*s", STAMP, stamp + 6);
   for (struct dirent *e; (e = readdir(d));)
     if (is_ours(e->d_name) && (!*kept || !strstr(e->d_name, kept))) unlinkat(folder, e->d_name, 0);
   closedir(d);
