@@ -110,6 +110,26 @@ def test_an_index_of_faiss_opens_here(tmp_path, name, make):
         assert vectors(action[0], target, *action[1:], ok=False)["code"] == "UNSUPPORTED"
 
 
+def test_an_index_may_be_written_anew_while_it_is_used(tmp_path):
+    """FAISS truncates the file: whoever had it mapped would die."""
+    path, target = tmp_path / "theirs.faiss", f"faiss://{tmp_path}:theirs"
+    index = faiss.IndexFlatL2(DIMENSION)
+    index.add(random_rows(20_000))
+    faiss.write_index(index, str(path))
+    running = [tenon_reading(target) for _ in range(8)]
+    for _ in range(40):
+        faiss.write_index(index, str(path))
+    for one in running:
+        said = json.loads(one.communicate(timeout=60)[0])
+        assert said["ok"] or said["error"]["code"] in ("CONFLICT", "DATA"), said
+    assert vectors("count", target) == {"count": 20_000}
+
+
+def tenon_reading(target):
+    words = [TENON, "vectors", "get", target, "--vectors", "--json"]
+    return subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE)
+
+
 @pytest.mark.parametrize("wrapper", [faiss.IndexIDMap, faiss.IndexIDMap2])
 def test_ids_of_faiss_are_kept(tmp_path, wrapper):
     rows = random_rows(100)

@@ -81,6 +81,43 @@ static int map_file(int at_fd, const char *path, tn_faiss_map *ret, struct stat 
   return errnum;
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+  return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+         a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* 0 or errno. */
+static int read_all(int fd, uint8_t *to, size_t size) {
+  for (size_t at = 0; at < size;) {
+    ssize_t n = pread(fd, to + at, size - at, (off_t)at);
+    if (n == 0) return EAGAIN;
+    if (n < 0 && errno != EINTR) return errno;
+    if (n > 0) at += (size_t)n;
+  }
+  return 0;
+}
+
+/* As map_file, but a copy: FAISS writes its files in place, and a file that gets shorter while it is
+ * mapped ends the process. EAGAIN: somebody was writing to it. */
+static int copy_file(int at_fd, const char *path, tn_faiss_map *ret, struct stat *ret_st) {
+  struct stat after;
+  int fd = openat(at_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return errno;
+  int errnum = fstat(fd, ret_st) < 0 ? errno : S_ISREG(ret_st->st_mode) ? 0 : EINVAL;
+  size_t size = errnum ? 0 : (size_t)ret_st->st_size;
+  void *data = NULL;
+  if (size) {
+    data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) errnum = errno;
+    else errnum = read_all(fd, data, size);
+  }
+  if (!errnum && (fstat(fd, &after) < 0 || !is_same_file(ret_st, &after))) errnum = EAGAIN;
+  close(fd);
+  if (!errnum) *ret = (tn_faiss_map){data, size};
+  else if (data && data != MAP_FAILED) munmap(data, size);
+  return errnum;
+}
+
 int tn_faiss_read_small(int at_fd, const char *path, char text[TN_FAISS_MANIFEST]) {
   int fd = openat(at_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return errno;
@@ -220,9 +257,12 @@ static tenon_status open_foreign(tn_faiss *s, const char *name, tn_faiss_version
   }
   tn_faiss_version *v = version_new(name, manifest);
   if (!v) return tn_no_memory(err);
-  if ((errnum = map_file(s->root_fd, path, &v->files[VECTORS], &st))) {
+  if ((errnum = copy_file(s->root_fd, path, &v->files[VECTORS], &st))) {
     tn_faiss_version_unref(v);
-    return tn_faiss_fail_file(errnum, path, TENON_STAGE_QUERY, err);
+    return errnum == EAGAIN
+               ? tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "try again when it is written",
+                            "%s is being written by another program", path)
+               : tn_faiss_fail_file(errnum, path, TENON_STAGE_QUERY, err);
   }
   tell_apart(&st, v->manifest);
   tenon_status status =
