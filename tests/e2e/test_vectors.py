@@ -145,6 +145,10 @@ def test_an_index_that_is_not_flat_is_refused_by_name(tmp_path):
     index = faiss.IndexHNSWFlat(DIMENSION, 8)
     index.add(random_rows(50))
     faiss.write_index(index, str(tmp_path / "graph.faiss"))
+    (tmp_path / "broken.index").write_bytes(b"IxF2")
+    (tmp_path / "folder.faiss").mkdir()
+    assert vectors("count", f"faiss://{tmp_path}:broken", ok=False)["code"] == "DATA"
+    assert vectors("count", f"faiss://{tmp_path}:folder", ok=False)["code"] == "NOT_FOUND"
     error = vectors("count", f"faiss://{tmp_path}:graph", ok=False)
     assert error["code"] == "UNSUPPORTED" and "flat" in error["remedy"]
     assert vectors("list", f"faiss://{tmp_path}")["collections"] == []

@@ -180,28 +180,27 @@ static tenon_status read_names(lister *l, const char *only, tenon_error *err) {
   return status;
 }
 
-static bool append_collection(lister *l, const char *name, const tn_faiss_version *v) {
+static bool append_collection(lister *l, const char *name, const tenon_collection *c) {
   return tn_append_text(tn_builder_column(l->out, 0), name) &&
-         tn_append_i32(tn_builder_column(l->out, 1), v->dimension) &&
-         tn_append_text(tn_builder_column(l->out, 2), tn_faiss_metric_name(v->metric)) &&
-         tn_append_i64(tn_builder_column(l->out, 3), v->count);
+         tn_append_i32(tn_builder_column(l->out, 1), c->dimension) &&
+         tn_append_text(tn_builder_column(l->out, 2), tn_faiss_metric_name(c->metric)) &&
+         tn_append_i64(tn_builder_column(l->out, 3), c->count);
 }
 
-/* One that was dropped meanwhile, and a file that is no flat index, are left out. */
+/* One that was dropped meanwhile is left out, and a file that is no sound flat index. */
 static tenon_status list_one(lister *l, const char *name, int64_t *rows, tenon_error *err) {
-  tn_faiss_version *v;
+  tenon_collection c;
   tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = tn_faiss_open(l->ctx, &l->root, name, &v, &why);
+  tenon_status status = tn_faiss_look(l->ctx, &l->root, name, &c, &why);
   if (status == TENON_NOT_FOUND || status == TENON_UNSUPPORTED || status == TENON_CONFIG)
     return TENON_OK;
+  if (status == TENON_DATA && !tn_faiss_is_ours(&l->root, name)) return TENON_OK;
   if (status) {
     if (err && !err->code) *err = why;
     return status;
   }
-  bool done = append_collection(l, name, v);
-  tn_faiss_version_unref(v);
   ++*rows;
-  return done ? TENON_OK : tn_append_failed(err);
+  return append_collection(l, name, &c) ? TENON_OK : tn_append_failed(err);
 }
 
 static tenon_status next_collections(void *self, struct ArrowArray *ret, tenon_error *err) {

@@ -63,6 +63,10 @@ typedef struct tn_faiss_index {
 tenon_status tn_faiss_index_parse(const void *data, size_t size, const char *name,
                                   tn_faiss_index *ret, tenon_error *);
 
+/* The same of a file of which only the numbers are read, not what they are about. */
+tenon_status tn_faiss_index_look(int fd, size_t size, const char *name, tn_faiss_index *ret,
+                                 tenon_error *);
+
 enum { TN_FAISS_HEADER = 45 };
 void tn_faiss_index_header(tenon_metric, int32_t dimension, int64_t count,
                            uint8_t ret[TN_FAISS_HEADER]);
@@ -149,6 +153,11 @@ typedef struct tn_faiss {
 tenon_status tn_faiss_check_name(const char *name, tenon_error *);
 /* The present version, held for the caller. NOT_FOUND: there is no such collection. */
 tenon_status tn_faiss_open(tenon_ctx *, tn_faiss *, const char *name, tn_faiss_version **ret,
+                           tenon_error *);
+/* Was it written here, not by FAISS's own library? */
+bool tn_faiss_is_ours(const tn_faiss *, const char *name);
+/* What a collection is, without reading the rows. */
+tenon_status tn_faiss_look(tenon_ctx *, tn_faiss *, const char *name, tenon_collection *ret,
                            tenon_error *);
 tn_faiss_version *tn_faiss_version_ref(tn_faiss_version *);
 void tn_faiss_version_unref(tn_faiss_version *);

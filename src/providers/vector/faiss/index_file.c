@@ -13,10 +13,13 @@
  * An index with ids of its own (IxMp, IxM2) is such a header without the size, a flat index, the
  * number of ids (uint64) and the ids (int64).
  */
+#include <unistd.h>
+
 #include "faiss.h"
 
 typedef struct reader {
-  const uint8_t *data;
+  const uint8_t *data;     /* NULL: the numbers are read from fd, and nothing else is */
+  int fd;
   size_t size, at;
   const char *name;
   tenon_error *err;
@@ -30,7 +33,9 @@ static tenon_status damaged(const reader *r, const char *what) {
 
 static tenon_status take(reader *r, void *to, size_t size) {
   if (size > r->size - r->at) return damaged(r, "the file ends too early");
-  memcpy(to, r->data + r->at, size);
+  if (r->data) memcpy(to, r->data + r->at, size);
+  else if (pread(r->fd, to, size, (off_t)r->at) != (ssize_t)size)
+    return damaged(r, "it cannot be read");
   r->at += size;
   return TENON_OK;
 }
@@ -115,18 +120,28 @@ static tenon_status take_index(reader *r, header *outer, tn_faiss_index *ret) {
   return status ? status : take_ids(r, ret);
 }
 
-tenon_status tn_faiss_index_parse(const void *data, size_t size, const char *name,
-                                  tn_faiss_index *ret, tenon_error *err) {
-  reader r = {.data = data, .size = size, .name = name, .err = err};
+static tenon_status take_file(reader *r, tn_faiss_index *ret) {
   header h;
   tn_faiss_index index = {0};
-  tenon_status status = take(&r, h.tag, sizeof h.tag);
-  if (!status && memcmp(h.tag, "Ix", 2) != 0) return refuse_kind(&r, &h);
-  if (!status) status = take_index(&r, &h, &index);
+  tenon_status status = take(r, h.tag, sizeof h.tag);
+  if (!status && memcmp(h.tag, "Ix", 2) != 0) return refuse_kind(r, &h);
+  if (!status) status = take_index(r, &h, &index);
   if (status) return status;
-  if (r.at != size) return damaged(&r, "there is something behind its end");
+  if (r->at != r->size) return damaged(r, "there is something behind its end");
   *ret = index;
   return TENON_OK;
+}
+
+tenon_status tn_faiss_index_parse(const void *data, size_t size, const char *name,
+                                  tn_faiss_index *ret, tenon_error *err) {
+  reader r = {.data = size ? data : (const uint8_t *)"", .size = size, .name = name, .err = err};
+  return take_file(&r, ret);
+}
+
+tenon_status tn_faiss_index_look(int fd, size_t size, const char *name, tn_faiss_index *ret,
+                                 tenon_error *err) {
+  reader r = {.fd = fd, .size = size, .name = name, .err = err};
+  return take_file(&r, ret);
 }
 
 void tn_faiss_index_header(tenon_metric metric, int32_t dimension, int64_t count,

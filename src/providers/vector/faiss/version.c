@@ -228,8 +228,11 @@ static int stat_foreign(const tn_faiss *s, const char *name, char *path, size_t 
                         struct stat *ret) {
   for (int i = 0; i < 2; i++) {
     snprintf(path, room, foreign_patterns[i], name);
-    if (fstatat(s->root_fd, path, ret, AT_SYMLINK_NOFOLLOW) == 0) return 0;
-    if (errno != ENOENT) return errno;
+    if (fstatat(s->root_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0) {
+      if (errno != ENOENT) return errno;
+    } else if (S_ISREG(ret->st_mode)) {
+      return 0;
+    }
   }
   return ENOENT;
 }
@@ -330,6 +333,44 @@ tenon_status tn_faiss_open(tenon_ctx *ctx, tn_faiss *s, const char *name, tn_fai
   if (status || s->recent == *ret) return status;
   tn_faiss_version_unref(s->recent);
   s->recent = tn_faiss_version_ref(*ret);
+  return TENON_OK;
+}
+
+bool tn_faiss_is_ours(const tn_faiss *s, const char *name) {
+  char path[TN_FAISS_NAME + 64];
+  struct stat st;
+  snprintf(path, sizeof path, "%s/manifest", name);
+  return fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static tenon_status look_at_foreign(const tn_faiss *s, const char *name, tenon_collection *ret,
+                                    tenon_error *err) {
+  char path[TN_FAISS_NAME + 64];
+  struct stat st;
+  tn_faiss_index index;
+  int errnum = stat_foreign(s, name, path, sizeof path, &st);
+  if (errnum == ENOENT) return not_there(name, err);
+  if (errnum) return tn_faiss_fail_file(errnum, path, TENON_STAGE_QUERY, err);
+  int fd = openat(s->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return tn_faiss_fail_file(errno, path, TENON_STAGE_QUERY, err);
+  tenon_status status = tn_faiss_index_look(fd, (size_t)st.st_size, path, &index, err);
+  close(fd);
+  if (!status)
+    *ret = (tenon_collection){.struct_size = sizeof *ret, .dimension = index.dimension,
+                              .metric = index.metric, .count = index.count};
+  return status;
+}
+
+tenon_status tn_faiss_look(tenon_ctx *ctx, tn_faiss *s, const char *name, tenon_collection *ret,
+                           tenon_error *err) {
+  tn_faiss_version *v;
+  tenon_status status = tn_faiss_check_name(name, err);
+  if (!status && !tn_faiss_is_ours(s, name)) return look_at_foreign(s, name, ret, err);
+  if (!status) status = tn_faiss_open(ctx, s, name, &v, err);
+  if (status) return status;
+  *ret = (tenon_collection){.struct_size = sizeof *ret, .dimension = v->dimension,
+                            .metric = v->metric, .count = v->count};
+  tn_faiss_version_unref(v);
   return TENON_OK;
 }
 
