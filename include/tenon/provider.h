@@ -195,7 +195,8 @@ enum {
   TENON_QUERYABLE = 1u << 0,   /* read takes a query in the system's own language */
   TENON_POOLED = 1u << 1,      /* sessions are dear: keep them */
   TENON_SHARED = 1u << 2,      /* many threads may use one session at once */
-  TENON_OPAQUE_NET = 1u << 3   /* a foreign library connects by itself: no egress check is possible */
+  TENON_OPAQUE_NET = 1u << 3,  /* a foreign library connects by itself: no egress check is possible */
+  TENON_NEAR = 1u << 4         /* objects are files of this machine, and get gives descriptors of them */
 };
 
 #define TENON_URL_TABLE ":table"

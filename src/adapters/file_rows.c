@@ -18,23 +18,47 @@ typedef struct tn_object_input {
   const tn_file_source *source;
   tenon_key_bytes key;
   char etag[128];            /* of the version that was opened first: "" before that */
+  int64_t size;              /* as it was found; -1: unknown */
 } tn_object_input;
 
+static tenon_status replaced(const tn_object_input *o, tenon_error *err) {
+  tenon_status status = tenon_fail(err, TENON_CONFLICT, TENON_STAGE_DATA, "read it again when nobody writes to it",
+                                   "%.*s was replaced while it was read", (int)o->key.size, o->key.data);
+  if (err && err->code == TENON_CONFLICT) err->retryable = 1;
+  return status;
+}
+
+/* A range behind the end, which was none for the size that was seen: is the object shorter by now? */
+static bool is_shorter(const tn_object_input *o) {
+  tenon_object now = {.struct_size = sizeof now, .size = -1};
+  return o->source->objects->stat(o->ctx, o->source->session, &o->key, &now, NULL) == TENON_OK && now.size >= 0 && now.size < o->size;
+}
+
+/* Parts are of the object whose size was seen. */
 static tenon_status open_object(void *self, int64_t offset, int64_t length, tenon_bytes *ret, tenon_error *err) {
   tn_object_input *o = self;
+  tenon_error why = TENON_ERROR_INIT;
   tenon_get request = {.struct_size = sizeof request, .key = o->key, .offset = offset, .length = length,
                        .if_match = o->etag[0] ? o->etag : NULL};
   tenon_got got = {.struct_size = sizeof got};
-  tenon_status status = o->source->objects->get(o->ctx, o->source->session, &request, &got, err);
-  if (status) return status;
+  tenon_status status = o->source->objects->get(o->ctx, o->source->session, &request, &got, &why);
+  if (status == TENON_DATA && offset > 0 && offset < o->size && is_shorter(o)) return replaced(o, err);
+  if (status) {
+    if (err && !err->code) *err = why;
+    return status;
+  }
+  if (length >= 0 && o->size >= 0 && got.object.size >= 0 && got.object.size != o->size) {
+    got.body.close(got.body.self);
+    return replaced(o, err);
+  }
   memcpy(o->etag, got.object.etag, sizeof o->etag);
   *ret = got.body;
   return TENON_OK;
 }
 
 static void make_input(tenon_ctx *ctx, const tn_file_source *source, const tn_file *file, tn_object_input *object, tn_input *ret) {
-  *object = (tn_object_input){.ctx = ctx, .source = source, .key = file->key};
-  *ret = (tn_input){.name = file->name, .size = file->size, .self = object, .open = open_object};
+  *object = (tn_object_input){.ctx = ctx, .source = source, .key = file->key, .size = file->size};
+  *ret = (tn_input){.name = file->name, .size = file->size, .is_far = source->is_far, .self = object, .open = open_object};
 }
 
 /* ---- Looking at all of them ---- */

@@ -26,6 +26,7 @@ typedef struct tn_file_source {
   const tenon_objects_ops *objects;
   void *session;
   const tn_format *format;   /* of all of them; NULL: by their names */
+  bool is_far;               /* they are not files of this machine */
 } tn_file_source;
 
 /* NOT_FOUND has the nearest names; CONFIG names the object whose format is not known, or not that of the others. */

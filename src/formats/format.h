@@ -10,10 +10,11 @@
 #include "tenon/provider.h"
 
 /* What a format reads from. `open` gives the bytes from offset on (length -1: to the end), as often
- * as it is asked; the same file each time. */
+ * as it is asked; the same file each time, or CONFLICT. What self points to outlives the rows. */
 typedef struct tn_input {
   const char *name;     /* for messages */
   int64_t size;         /* -1: unknown */
+  bool is_far;          /* bytes cost: open only what is needed, by ranges (UNSUPPORTED: there are none) */
   void *self;
   tenon_status (*open)(void *self, int64_t offset, int64_t length, tenon_bytes *ret, tenon_error *err);
 } tn_input;

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "formats/thrift.h"
 
-enum { MAGIC = 4, TAIL = 8, MAX_FOOTER = 256 << 20, MAX_ARENA = 512 << 20, MAX_DEPTH = 32 };
+enum { MAGIC = 4, TAIL = TN_PARQUET_TAIL, MAX_ARENA = 512 << 20, MAX_DEPTH = 32 };
 
 static const char *const remedy = "it may be cut off, or be in another format: get it again, or say its format: format=csv";
 
@@ -46,7 +46,7 @@ static tenon_status load(int fd, const char *name, tn_parquet_footer *f, tenon_e
   if (memcmp(head, "PAR1", 4) != 0) return broken(name, "it does not begin with PAR1", err);
   if (memcmp(tail + 4, "PAR1", 4) != 0) return broken(name, "it does not end with PAR1", err);
   memcpy(&size, tail, 4);
-  if (size > f->file_size - MAGIC - TAIL || size > MAX_FOOTER) return broken(name, "its footer would be longer than the file", err);
+  if (size > f->file_size - MAGIC - TAIL || size > TN_PARQUET_MAX_FOOTER) return broken(name, "its footer would be longer than the file", err);
   f->data = tn_alloc(size ? size : 1);
   if (!f->data) return tn_no_memory(err);
   f->size = size;
@@ -172,15 +172,23 @@ static int64_t place_of(tn_thrift *t, const tn_thrift_field *f, const tn_parquet
   return place;
 }
 
-/* struct ColumnMetaData. A dictionary, where there is one, is in front of the data; some writers say 0 for none. */
+static int64_t count_of(tn_thrift *t, const tn_thrift_field *f) {
+  int64_t count = tn_thrift_int(t, f);
+  if (count < 0) t->bad = true;
+  return count;
+}
+
+/* struct ColumnMetaData. A dictionary, where there is one, is in front of the data; some writers say 0 for none: the
+ * engine takes it for one from 4 on, since nothing but the magic is in front of that. */
 static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *leaf, tn_parquet_chunk *c) {
   tn_thrift_field f = {0};
   int64_t data = 0, dictionary = 0;
   while (tn_thrift_next(t, &f)) {
     switch (f.id) {
       case 1: read_physical(t, &f, leaf, c); break;
-      case 5: case 6: if (tn_thrift_int(t, &f) < 0) t->bad = true; break;
-      case 7: c->size = tn_thrift_int(t, &f); if (c->size < 0) t->bad = true; break;
+      case 5: c->values = count_of(t, &f); break;
+      case 6: count_of(t, &f); break;
+      case 7: c->size = count_of(t, &f); break;
       case 9: data = place_of(t, &f, p); break;
       case 11: dictionary = place_of(t, &f, p); break;
       case 12:
@@ -188,23 +196,43 @@ static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *l
         if (f.type != TN_THRIFT_STRUCT) t->bad = true;
         else if (read_statistics(t)) leaf->old_bounds = true;
         break;
+      case 14:
+        c->bloom_at = t->at;
+        tn_thrift_int(t, &f);
+        c->bloom_end = t->at;
+        break;
       default: tn_thrift_skip(t, f.type);
     }
   }
   c->leaf = (uint32_t)(leaf - p->elements);
-  c->begin = dictionary > 0 && dictionary < data ? dictionary : data;
+  c->begin = dictionary >= MAGIC ? dictionary : data;
 }
 
-/* A footer of n bytes has fewer than n chunks. */
-static tn_parquet_chunk *add_chunk(tn_parquet_footer *p) {
-  if (p->chunk_count == p->chunk_capacity) {
-    size_t more = p->chunk_capacity ? p->chunk_capacity * 2 : 64;
-    tn_parquet_chunk *chunks = tn_resize(p->chunks, more * sizeof *chunks);
-    if (!chunks) return NULL;
-    p->chunks = chunks;
-    p->chunk_capacity = more;
-  }
-  return &p->chunks[p->chunk_count++];
+/* Room for one more. A footer of n bytes has fewer than n chunks, and groups. */
+static bool make_room(void **items, size_t count, size_t *capacity, size_t size) {
+  if (count < *capacity) return true;
+  size_t more = *capacity ? *capacity * 2 : 64;
+  void *grown = tn_resize(*items, more * size);
+  if (!grown) return false;
+  *items = grown;
+  *capacity = more;
+  return true;
+}
+
+static bool add_chunk(tn_parquet_footer *p, const tn_parquet_chunk *chunk) {
+  void *items = p->chunks;
+  bool ok = make_room(&items, p->chunk_count, &p->chunk_capacity, sizeof *p->chunks);
+  p->chunks = items;
+  if (ok) p->chunks[p->chunk_count++] = *chunk;
+  return ok;
+}
+
+static bool add_group(tn_parquet_footer *p, const tn_parquet_group *group) {
+  void *items = p->groups;
+  bool ok = make_room(&items, p->group_count, &p->group_capacity, sizeof *p->groups);
+  p->groups = items;
+  if (ok) p->groups[p->group_count++] = *group;
+  return ok;
 }
 
 /* struct ColumnChunk { 1: file_path, 2: file_offset, 3: meta_data, … } */
@@ -221,9 +249,7 @@ static void read_column(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *
       tn_thrift_skip(t, f.type);
     }
   }
-  tn_parquet_chunk *kept = has_data && !t->bad ? add_chunk(p) : NULL;
-  if (kept) *kept = chunk;
-  else t->bad = true;
+  if (!has_data || t->bad || !add_chunk(p, &chunk)) t->bad = true;
 }
 
 static tn_parquet_element *next_leaf(tn_parquet_footer *p, uint32_t *at) {
@@ -245,23 +271,26 @@ static void read_columns(tn_thrift *t, const tn_thrift_field *f, tn_parquet_foot
 /* struct RowGroup { 1: columns, 2: total_byte_size, 3: num_rows, … } */
 static int64_t read_group(tn_thrift *t, tn_parquet_footer *p) {
   tn_thrift_field f = {0};
-  int64_t rows = 0;
+  tn_parquet_group group = {.begin = t->at, .chunk = p->chunk_count};
   while (tn_thrift_next(t, &f)) {
     if (f.id == 1) read_columns(t, &f, p);
-    else if (f.id == 3) rows = tn_thrift_int(t, &f);
+    else if (f.id == 3) group.rows = count_of(t, &f);
     else tn_thrift_skip(t, f.type);
   }
-  if (rows < 0) t->bad = true;
-  return t->bad ? 0 : rows;
+  group.end = t->at;
+  if (p->chunk_count - group.chunk != p->leaf_count || t->bad || !add_group(p, &group)) t->bad = true;
+  return t->bad ? 0 : group.rows;
 }
 
 static int64_t read_groups(tn_thrift *t, const tn_thrift_field *f, tn_parquet_footer *p) {
   int type;
+  p->groups_at = t->at;
   uint32_t count = tn_thrift_list(t, f, &type);
   int64_t rows = 0;
   if (count && type != TN_THRIFT_STRUCT) t->bad = true;
   for (uint32_t i = 0; i < count && !t->bad; i++)
     if (__builtin_add_overflow(rows, read_group(t, p), &rows)) t->bad = true;
+  p->groups_end = t->at;
   return rows;
 }
 
@@ -302,9 +331,13 @@ static tenon_status parse(tn_parquet_footer *p, const char *name, tenon_error *e
         read_elements(&t, &f, p);
         if (!t.bad && check_tree(p, 0, 0) != p->element_count) t.bad = true;
         break;
-      case 3: p->rows = tn_thrift_int(&t, &f); break;
+      case 3:
+        p->rows_at = t.at;
+        p->rows = tn_thrift_int(&t, &f);
+        p->rows_end = t.at;
+        break;
       case 4:
-        if (!p->elements) t.bad = true;   /* the schema comes first, as its number says */
+        if (!p->elements || has_groups) t.bad = true;   /* the schema comes first, as its number says */
         else group_rows = read_groups(&t, &f, p);
         has_groups = true;
         break;
@@ -333,6 +366,7 @@ tenon_status tn_parquet_footer_init(int fd, const char *name, tn_parquet_footer 
 void tn_parquet_footer_release(tn_parquet_footer *p) {
   tn_free(p->data);
   tn_free(p->chunks);
+  tn_free(p->groups);
   tn_arena_release(&p->arena);
   *p = (tn_parquet_footer){0};
 }

@@ -42,13 +42,23 @@ typedef struct tn_parquet_element {
   size_t begin, end;             /* of its bytes in the footer */
 } tn_parquet_element;
 
+enum { TN_PARQUET_TAIL = 8, TN_PARQUET_MAX_FOOTER = 256 << 20 };
+
 /* Where one column of one row group is. */
 typedef struct tn_parquet_chunk {
   uint32_t leaf;                 /* its element */
-  int64_t begin, size;           /* begin is within the file */
+  int64_t begin, size;           /* begin is within the file, and where an engine begins to read */
+  int64_t values;
   size_t type_at;                /* the byte of the footer that has its physical type */
   size_t statistics_at;          /* the one where its statistics begin, 0: it has none */
+  size_t bloom_at, bloom_end;    /* the bytes that say where its Bloom filter is; both 0: it has none */
 } tn_parquet_chunk;
+
+typedef struct tn_parquet_group {
+  size_t begin, end;             /* of its bytes in the footer */
+  size_t chunk;                  /* its first one, of leaf_count */
+  int64_t rows;
+} tn_parquet_group;
 
 typedef struct tn_parquet_footer {
   uint8_t *data;
@@ -58,6 +68,10 @@ typedef struct tn_parquet_footer {
   uint32_t element_count, leaf_count;
   tn_parquet_chunk *chunks;
   size_t chunk_count, chunk_capacity;
+  tn_parquet_group *groups;
+  size_t group_count, group_capacity;
+  size_t groups_at, groups_end;  /* of the list of groups, in the footer */
+  size_t rows_at, rows_end;      /* of the number of rows; both 0: it does not say it */
   int64_t rows;
   const uint8_t *arrow_schema;   /* the value of ARROW:schema: base64; NULL: none */
   size_t arrow_schema_size;

@@ -22,6 +22,7 @@
 #include "core/stream.h"
 #include "engine/engine.h"
 #include "formats/parquet.h"
+#include "formats/parquet_far.h"
 #include "formats/parquet_filter.h"
 #include "formats/parquet_footer.h"
 #include "formats/parquet_patch.h"
@@ -66,10 +67,21 @@ static tenon_status own_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, te
   return status;
 }
 
+/* Of what is far away only the footer comes for now, unless it can only be had as a whole. */
+static tenon_status open_file(tenon_ctx *ctx, const tn_input *in, int *ret_fd, int64_t *ret_from, tenon_error *err) {
+  tenon_error why = TENON_ERROR_INIT;
+  if (!in->is_far) return own_file(ctx, in, ret_fd, err);
+  tenon_status status = tn_parquet_far_open(ctx, in, ret_fd, ret_from, &why);
+  if (status == TENON_UNSUPPORTED) return own_file(ctx, in, ret_fd, err);
+  if (status && err && !err->code) *err = why;
+  return status;
+}
+
 /* A file that was opened and understood. */
 typedef struct tn_parquet_file {
   int fd;
   struct stat opened;        /* what it was before anything was read of it */
+  int64_t from;              /* what is in front of it did not come yet; 0: everything is there */
   tn_parquet_footer footer;
   tn_parquet_types types;
 } tn_parquet_file;
@@ -87,7 +99,7 @@ static tenon_status stat_file(int fd, const char *name, struct stat *ret, tenon_
 
 static tenon_status file_init(tenon_ctx *ctx, const tn_input *in, tn_parquet_file *ret, tenon_error *err) {
   tn_parquet_file f = {.fd = -1};
-  tenon_status status = own_file(ctx, in, &f.fd, err);
+  tenon_status status = open_file(ctx, in, &f.fd, &f.from, err);
   if (!status) status = stat_file(f.fd, in->name, &f.opened, err);
   if (!status) status = tn_parquet_footer_init(f.fd, in->name, &f.footer, err);
   if (!status) status = tn_parquet_types_init(&f.footer, &f.types, err);
@@ -153,6 +165,7 @@ static tenon_status check_expected(const char *file, const struct ArrowSchema *i
 typedef struct tn_parquet_plan {
   int64_t *columns;          /* of the file, in the order in which they come */
   int64_t count, asked;      /* the first are what was asked for, the others what filters still need */
+  bool *used;                /* by each of the file's columns: is it read, also for conditions alone? */
   bool is_raw;               /* one of them is */
   uint64_t filters_applied;
   int64_t limit;             /* -1: not applied */
@@ -161,6 +174,7 @@ typedef struct tn_parquet_plan {
 
 static void plan_release(tn_parquet_plan *p) {
   tn_free(p->columns);
+  tn_free(p->used);
   tn_str_release(&p->where);
 }
 
@@ -173,7 +187,8 @@ static bool has_column(const tn_parquet_plan *p, int64_t column) {
 static tenon_status choose_columns(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, tenon_error *err) {
   p->asked = read->columns ? (int64_t)read->column_count : t->schema.n_children;
   p->columns = tn_alloc_array((size_t)p->asked + read->filter_count + 1, sizeof *p->columns);
-  if (!p->columns) return tn_no_memory(err);
+  p->used = tn_alloc_array((size_t)t->column_count + 1, sizeof *p->used);
+  if (!p->columns || !p->used) return tn_no_memory(err);
   for (; p->count < p->asked; p->count++) {
     int64_t column = p->count;
     tenon_status status = read->columns ? tn_column_find(&t->schema, read->columns[p->count], &column, err) : TENON_OK;
@@ -199,6 +214,7 @@ static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t,
     int64_t column;
     if ((status = tn_column_find(&t->schema, filters[i].column, &column, err))) break;
     size_t before = p->where.size;
+    p->used[column] = true;
     tn_str_puts(&p->where, before ? " AND " : " WHERE ");
     if (!p->is_raw && tn_parquet_filter_sql(t, column, &filters[i], &p->where)) {
       p->filters_applied |= UINT64_C(1) << i;
@@ -237,6 +253,7 @@ static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read,
   if (!status) status = place_filters(&p, t, read, err);
   if (!status && p.where.failed) status = tn_no_memory(err);
   if (!status && p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
+  for (int64_t i = 0; !status && i < p.count; i++) p.used[p.columns[i]] = true;
   if (!status) status = check_names(&p, t, file, err);
   if (status) {
     plan_release(&p);
@@ -261,23 +278,27 @@ static tenon_status write_sql(const tn_parquet_plan *p, const tn_parquet_types *
   return sql->failed ? tn_no_memory(err) : TENON_OK;
 }
 
+/* One bool for each element: does it belong to a column that is used? NULL: no memory. */
+static bool *wanted_elements(const tn_parquet_file *f, const tn_parquet_plan *p) {
+  bool *wanted = tn_alloc_array(f->footer.element_count, sizeof *wanted);
+  for (int64_t i = 0; wanted && i < f->types.column_count; i++) {
+    const tn_parquet_column *c = &f->types.columns[i];
+    for (uint32_t e = c->begin; p->used[i] && e < c->end; e++) wanted[e] = true;
+  }
+  return wanted;
+}
+
 /* What the engine would cut it is shown as bytes and numbers: in a copy that has what is to be read, and another footer. */
-static tenon_status make_raw(tenon_ctx *ctx, tn_parquet_file *f, const tn_parquet_plan *p, tenon_error *err) {
+static tenon_status make_raw(tenon_ctx *ctx, tn_parquet_file *f, const bool *wanted, tenon_error *err) {
   tn_str footer;
   int copy = -1;
   tn_str_init(&footer, MAX_FOOTER);
-  bool *wanted = tn_alloc_array(f->footer.element_count, sizeof *wanted);
-  tenon_status status = wanted ? tn_parquet_patch(&f->footer, f->types.patches, &footer, err) : tn_no_memory(err);
-  for (int64_t i = 0; !status && i < p->count; i++) {
-    const tn_parquet_column *c = &f->types.columns[p->columns[i]];
-    for (uint32_t e = c->begin; e < c->end; e++) wanted[e] = true;
-  }
+  tenon_status status = tn_parquet_patch(&f->footer, f->types.patches, &footer, err);
   if (!status) status = tn_parquet_copy(ctx, f->fd, &f->footer, wanted, &footer, &copy, err);
   if (!status) {
     close(f->fd);
     f->fd = copy;
   }
-  tn_free(wanted);
   tn_str_release(&footer);
   return status;
 }
@@ -286,6 +307,7 @@ static tenon_status make_raw(tenon_ctx *ctx, tn_parquet_file *f, const tn_parque
 
 typedef struct tn_parquet_rows {
   tenon_ctx *ctx;
+  tn_input in;               /* its name is the caller's: use ours */
   tn_parquet_file file;      /* until the first batch is asked for */
   struct stat opened;
   int watched;               /* the file once more: whether somebody writes into it; -1: nobody can */
@@ -344,11 +366,24 @@ static tenon_status ask(tn_parquet_rows *r, const char *path, const char *sql, t
   return tn_engine_query(engine, sql, &r->shape, NULL, NULL, &r->rows, err);
 }
 
+/* Without conditions the first groups are enough for a limit. */
+static tenon_status get_ready(tn_parquet_rows *r, tenon_error *err) {
+  tn_parquet_file *f = &r->file;
+  tenon_status status = TENON_OK;
+  bool *wanted = wanted_elements(f, &r->plan);
+  if (!wanted) return tn_no_memory(err);
+  int64_t rows = r->plan.where.size ? -1 : r->plan.limit;
+  if (f->from > 0) status = tn_parquet_far_fetch(r->ctx, &r->in, f->fd, f->from, wanted, rows, &f->footer, err);
+  if (!status && r->plan.is_raw) status = make_raw(r->ctx, f, wanted, err);
+  tn_free(wanted);
+  return status;
+}
+
 static tenon_status rows_begin(tn_parquet_rows *r, tenon_error *err) {
   char path[40];
   tn_str sql;
   tn_str_init(&sql, MAX_SQL);
-  tenon_status status = r->plan.is_raw ? make_raw(r->ctx, &r->file, &r->plan, err) : TENON_OK;
+  tenon_status status = get_ready(r, err);
   if (!status) status = check_version(r, err);
   if (!status && r->plan.is_raw) stop_watching(r);
   snprintf(path, sizeof path, "/proc/self/fd/%d", r->file.fd);
@@ -407,11 +442,12 @@ static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_p
     plan_release(plan);
     return tn_no_memory(err);
   }
-  *r = (tn_parquet_rows){.ctx = ctx, .file = *file, .opened = file->opened, .watched = fcntl(file->fd, F_DUPFD_CLOEXEC, 3),
-                         .plan = *plan, .memory = memory, .name = tn_strdup(in->name),
+  bool is_partial = file->from > 0;   /* then it is a file of our own */
+  *r = (tn_parquet_rows){.ctx = ctx, .file = *file, .opened = file->opened, .watched = is_partial ? -1 : fcntl(file->fd, F_DUPFD_CLOEXEC, 3),
+                         .plan = *plan, .memory = memory, .name = tn_strdup(in->name), .in = *in,
                          .ended = file->footer.rows == 0 || plan->limit == 0};
   tenon_status status = r->name ? TENON_OK : tn_no_memory(err);
-  if (!status && r->watched < 0) status = no_descriptor(in, err);
+  if (!status && r->watched < 0 && !is_partial) status = no_descriptor(in, err);
   if (!status) status = pick_schema(&r->file.types, &r->plan, &r->schema, err);
   if (status) {
     rows_close(r);

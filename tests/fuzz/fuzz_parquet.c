@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a Parquet footer (the file around it is made here): read, its columns converted, its
- * leaves patched; and what was patched is read again, which has to go well.
+ * leaves patched, its last groups cut off; and what came of it is read again, which has to go well.
+ * The ranges of its chunks are within the file, and pages are looked for where it says.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/ctx.h"
 #include "base/file.h"
 #include "formats/parquet_footer.h"
+#include "formats/parquet_pages.h"
 #include "formats/parquet_patch.h"
+#include "formats/parquet_ranges.h"
 #include "formats/parquet_types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -43,6 +47,37 @@ static void read_patched(const tn_parquet_footer *f, const uint8_t *patches) {
   tn_str_release(&changed);
 }
 
+static void read_cut(const tn_parquet_footer *f, size_t groups) {
+  tn_str cut;
+  tn_str_init(&cut, 1 << 24);
+  expect(tn_parquet_footer_cut(f, groups, &cut, NULL) == TENON_OK);
+  int fd = file_of(cut.data, cut.size);
+  tn_parquet_footer again;
+  tenon_status status = tn_parquet_footer_init(fd, "again", &again, NULL);
+  close(fd);
+  tn_str_release(&cut);
+  expect(status == TENON_OK || status == TENON_DATA);   /* a chunk may have been said to be in the footer's end */
+  if (status) return;
+  expect(again.group_count == groups && again.chunk_count == groups * f->leaf_count);
+  for (size_t i = 0; i < again.chunk_count; i++) expect(again.chunks[i].begin == f->chunks[i].begin && again.chunks[i].size == f->chunks[i].size);
+  tn_parquet_footer_release(&again);
+}
+
+static void look_for_chunks(const tn_parquet_footer *f, int fd) {
+  tenon_ctx *ctx;
+  tn_parquet_ranges ranges;
+  bool *wanted = malloc(f->element_count);
+  expect(wanted && tenon_ctx_new(NULL, -1, &ctx, NULL) == TENON_OK);
+  memset(wanted, 1, f->element_count);
+  expect(tn_parquet_ranges_init(f, wanted, f->group_count, INT64_MAX, &ranges, NULL) == TENON_OK);
+  for (size_t i = 0; i < ranges.count; i++)
+    expect(ranges.items[i].begin >= 0 && ranges.items[i].begin < ranges.items[i].end && ranges.items[i].end < f->file_size);
+  for (size_t i = 0; i < f->chunk_count; i++) tn_parquet_pages_check(ctx, fd, f, i, "fuzzed", NULL);
+  tn_parquet_ranges_release(&ranges);
+  tenon_ctx_free(ctx);
+  free(wanted);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   int fd = file_of(data, size);
   tn_parquet_footer footer;
@@ -50,11 +85,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   tenon_error err = TENON_ERROR_INIT;
   tenon_status status = tn_parquet_footer_init(fd, "fuzzed", &footer, &err);
   expect(status == err.code);
-  close(fd);
   if (status) {
     expect(err.message[0] && err.remedy[0]);
+    close(fd);
     return 0;
   }
+  look_for_chunks(&footer, fd);
+  close(fd);
+  read_cut(&footer, footer.group_count);
+  read_cut(&footer, footer.group_count / 2);
   if (tn_parquet_types_init(&footer, &types, &err) == TENON_OK) {
     expect(types.schema.n_children == types.column_count);
     read_patched(&footer, types.patches);
