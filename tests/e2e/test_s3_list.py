@@ -139,4 +139,4 @@ def test_memory_does_not_grow_with_the_listing(lister):
                                "--set", "region=us-east-1", "--set", "parallel_listing=yes"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         most.append(int(done.stdout))
-    assert most[1] < 128 * 1024 and most[1] < 1.5 * most[0], most
+    assert most[1] < 64 * 1024 and most[1] < most[0] + 16 * 1024, most

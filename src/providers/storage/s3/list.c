@@ -18,6 +18,7 @@ enum {
   MAX_RANGES = 64,
   PAGES_AHEAD = 6,           /* of each range, read before they are asked for */
   SERIAL_PAGES_AHEAD = 2,
+  MOST_PAGES = 64,           /* in memory; the range that is read from goes on beyond that */
   CUT_AFTER = 2,             /* pages: shorter listings are not worth it */
   MAX_CUTS = 12              /* of a range without an end, at once */
 };
@@ -55,7 +56,7 @@ struct listing {
   key prefix;
   char delimiter[2];
   range *ranges;             /* in the order of their keys */
-  int range_count, active, window;
+  int range_count, active, window, page_count;
   tn_builder *builder;
 };
 
@@ -188,6 +189,7 @@ static tenon_status take_page(range *r, tenon_error *err) {
   r->pages_read++;
   r->tries = 0;
   r->pages[(r->first + r->count++) % PAGES_AHEAD] = p;
+  r->l->page_count++;
   r->coming = NULL;
   return TENON_OK;
 }
@@ -276,7 +278,9 @@ static tenon_status ask_for_pages(listing *l, tenon_error *err) {
   tenon_status status = TENON_OK;
   int ahead = l->window > 1 ? PAGES_AHEAD : SERIAL_PAGES_AHEAD;
   for (range *r = l->ranges; r && !status && l->active < l->window; r = r->next)
-    if (!r->has_ended && !r->exchange && r->count < ahead) status = ask(r, err);
+    if (!r->has_ended && !r->exchange && r->count < ahead &&
+        (r == l->ranges || l->page_count + l->active < MOST_PAGES))
+      status = ask(r, err);
   return status;
 }
 
@@ -311,6 +315,7 @@ static tenon_status hand_on(listing *l, struct ArrowArray *ret, bool *ret_any, t
   tn_s3_page *p = r->pages[r->first];
   r->first = (r->first + 1) % PAGES_AHEAD;
   r->count--;
+  l->page_count--;
   bool ok = true;
   int64_t rows = (int64_t)p->count;
   for (size_t i = 0; ok && i < p->count; i++) ok = append(l, p, i);
