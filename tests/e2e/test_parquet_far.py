@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from test_parquet import every_type
-from test_s3 import lake, s3  # noqa: F401 - fixtures
+from test_s3 import Lake, s3  # noqa: F401 - a fixture
 
 TAIL = 64 << 10
 REPLY = 2048  # at most, of a reply: its head
-COLUMNS, ROWS, GROUP = 50, 120_000, 30_000
+COLUMNS, ROWS, GROUP = 50, 60_000, 15_000
 
 
 class Relay:
@@ -74,20 +74,33 @@ class Relay:
             pass
 
 
-@pytest.fixture
-def far(lake):  # noqa: F811
-    """The test's bucket behind a relay: connector `far`; and `read`, which tells the rows and what they cost."""
-    relay = Relay(os.environ["TENON_S3_ENDPOINT"])
-    text = (lake.folder / "tenon.yaml").read_text()
-    line = next(row for row in text.splitlines() if row.startswith("  lake:"))
-    text += line.replace("  lake:", "  far:").replace(os.environ["TENON_S3_ENDPOINT"], relay.endpoint) + "\n"
-    (lake.folder / "tenon.yaml").write_text(text)
+@pytest.fixture(scope="module")
+def bucket(s3, tmp_path_factory):  # noqa: F811
+    """One for all tests here, behind a relay: connector `far`."""
+    relay, name = Relay(os.environ["TENON_S3_ENDPOINT"]), f"far-{random.randrange(1 << 40):x}"
+    lake = Lake(tmp_path_factory.mktemp("far"), s3, name)
     lake.relay = relay
+    s3.create_bucket(Bucket=name)
+    keys = f"access_key_id: {os.environ['TENON_S3_ACCESS_KEY_ID']}, secret_access_key: $ENV:TENON_S3_SECRET_ACCESS_KEY"
+    (lake.folder / "tenon.yaml").write_text(f"""
+connectors:
+  far: {{kind: s3, bucket: {name}, endpoint: "{relay.endpoint}", {keys}}}
+""")
     yield lake
     relay.close()
+    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
+        s3.delete_object(Bucket=name, Key=item["Key"])
+    s3.delete_bucket(Bucket=name)
 
 
-def rows(lake, *words):  # noqa: F811
+@pytest.fixture
+def far(bucket):
+    bucket.relay.before = None
+    bucket.relay.clear()
+    return bucket
+
+
+def rows(lake, *words):
     lake.good("read", *words, "-q", "-o", "rows.arrow")
     with pa.OSFile(str(lake.folder / "rows.arrow")) as file:
         return pa.ipc.open_stream(file).read_all()
@@ -132,38 +145,40 @@ def wide():
     return wide_table()
 
 
+@pytest.fixture(scope="module")
+def metadata(bucket, wide):
+    """Of the object w.parquet, which nobody changes."""
+    return put(bucket, wide, "w.parquet", row_group_size=GROUP)
+
+
 @pytest.mark.parametrize("columns", [("c1", "c2", "c3"), ("c0", "c24", "c49"), ("c40", "c7", "c12")])
-def test_three_of_fifty_columns_are_what_travels(far, wide, columns):
-    metadata = put(far, wide, row_group_size=GROUP)
+def test_three_of_fifty_columns_are_what_travels(far, metadata, columns):
     needed = chunk_bytes(metadata, columns) + metadata.serialized_size + 8
-    moved = same(far, "--columns", ",".join(columns))
+    moved = same(far, "--columns", ",".join(columns), key="w.parquet")
     print(f"moved {moved} bytes, {moved / needed:.3f} x the {needed} needed, in {len(far.relay.ranges)} ranges")
     assert moved <= 1.2 * needed
 
 
-def test_columns_of_conditions_travel_too(far, wide):
-    metadata = put(far, wide, row_group_size=GROUP)
+def test_columns_of_conditions_travel_too(far, metadata):
     needed = chunk_bytes(metadata, ("c1", "c3", "c30")) + metadata.serialized_size + 8
     words = ("--columns", "c1", "--where", "c3 = '77'", "--where", "c30 >= '4'")
-    assert same(far, *words) <= 1.2 * needed
-    assert rows(far, 'far:"t.parquet"', *words).num_rows > 0
+    assert same(far, *words, key="w.parquet") <= 1.2 * needed
+    assert rows(far, 'far:"w.parquet"', *words).num_rows > 0
 
 
-def test_of_a_limit_the_first_groups_travel(far, wide):
-    metadata = put(far, wide, row_group_size=GROUP)
+def test_of_a_limit_the_first_groups_travel(far, metadata):
     for limit, groups in ((1, 1), (GROUP, 1), (GROUP + 1, 2), (ROWS + 5, 4)):
         needed = chunk_bytes(metadata, ("c5", "c6"), groups) + metadata.serialized_size + 8
-        assert same(far, "--columns", "c5,c6", "--limit", limit) <= 1.2 * needed
+        assert same(far, "--columns", "c5,c6", "--limit", limit, key="w.parquet") <= 1.2 * needed
 
 
-def test_to_be_described_takes_the_footer(far, wide):
-    metadata = put(far, wide, row_group_size=GROUP)
-    told = far.good("describe", 'far:"t.parquet"', "--json")
+def test_to_be_described_takes_the_footer(far, metadata):
+    told = far.good("describe", 'far:"w.parquet"', "--json")
     assert b'"c49"' in told
     assert far.relay.bytes <= max(TAIL, metadata.serialized_size + 8) + 3 * REPLY
     assert len(far.relay.ranges) == 1
     far.relay.clear()
-    assert rows(far, 'far:"t.parquet"', "--limit", 0).num_rows == 0
+    assert rows(far, 'far:"w.parquet"', "--limit", 0).num_rows == 0
     assert far.relay.bytes <= TAIL + 3 * REPLY
 
 
@@ -244,9 +259,8 @@ def test_an_object_of_another_size_than_was_seen_is_looked_at_again(far, wide, c
     assert rows(far, 'far:"t.parquet"', "--columns", "c1").equals(rows(far, "./other.parquet", "--columns", "c1"))
 
 
-def test_files_that_are_none_are_said_to_be_so(far, wide):
-    put(far, wide, row_group_size=GROUP)
-    good = (far.folder / "t.parquet").read_bytes()
+def test_files_that_are_none_are_said_to_be_so(far, metadata):
+    good = (far.folder / "w.parquet").read_bytes()
     size = struct.unpack("<I", good[-8:-4])[0]
     for bad in (good[:-1], good[:-4] + b"PARX", good[: len(good) // 2], good[:-8] + struct.pack("<I", 1 << 31) + b"PAR1", bytes(100_000),
                 good[:-8 - size] + bytes(size) + good[-8:], good[:-8] + struct.pack("<I", size + 100_000) + b"PAR1", b"PAR1", b""):
