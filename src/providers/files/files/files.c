@@ -24,59 +24,15 @@ static const tenon_param params[] = {
 
 /* ---- URLs: file:///absolute/folder?format=csv, file://relative ---- */
 
-typedef tenon_status (*set_fn)(void *arg, const char *key, const char *value, tenon_error *err);
-
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool decode(const char *from, size_t size, tn_str *to) {
-  tn_str_clear(to);
-  for (size_t i = 0; i < size; i++) {
-    char c = from[i];
-    if (c == '%') {
-      if (size - i < 3 || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0) return false;
-      c = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
-      i += 2;
-      if (!c) return false;
-    }
-    if (!tn_str_putc(to, c)) return false;
-  }
-  return true;
-}
-
-static tenon_status set_decoded(const char *key, size_t key_size, const char *value,
-                                size_t value_size, set_fn set, void *arg, tenon_error *err) {
-  enum { MAX_TEXT = 64 << 10 };
-  tn_str k, v;
-  tn_str_init(&k, MAX_TEXT);
-  tn_str_init(&v, MAX_TEXT);
-  tenon_status status =
-      decode(key, key_size, &k) && decode(value, value_size, &v)
-          ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
-          : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
-                       "the URL has a percent sign without two hexadecimal digits behind it");
-  tn_str_release(&k);
-  tn_str_release(&v);
-  return status;
-}
-
-static tenon_status parse_url(const char *url, set_fn set, void *arg, tenon_error *err) {
+static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_error *err) {
   const char *path = strchr(url, ':');
   path = path ? path + 1 : url;
   if (strncmp(path, "//", 2) == 0) path += 2;
   if (strncmp(path, "localhost/", 10) == 0) path += 9;
   size_t size = strcspn(path, "?");
-  tenon_status status = size ? set_decoded("root", 4, path, size, set, arg, err) : TENON_OK;
+  tenon_status status = size ? tn_url_part("root", path, size, set, arg, err) : TENON_OK;
   const char *query = path + size + (path[size] == '?');
-  while (!status && *query) {
-    size_t end = strcspn(query, "&"), key = strcspn(query, "=&"), skip = key + (key < end);
-    if (end) status = set_decoded(query, key, query + skip, end - skip, set, arg, err);
-    query += end + (query[end] == '&');
-  }
-  return status;
+  return status ? status : tn_url_query(query, set, arg, err);
 }
 
 /* ---- Opening ---- */

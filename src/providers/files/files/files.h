@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "providers/files/file_params.h"
 

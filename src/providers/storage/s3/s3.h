@@ -20,6 +20,7 @@
 #include "arrow/build.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "net/sigv4.h"
 #include "providers/files/file_params.h"

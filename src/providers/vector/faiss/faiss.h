@@ -33,6 +33,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 
 typedef struct tn_faiss_config {
