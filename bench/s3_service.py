@@ -69,9 +69,10 @@ class Service:
         self.port = int(line[5:])
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.connectors = DATA / "s3.yaml"
+        every = ["big", *(name for name, _, _ in buckets)]
         self.connectors.write_text("connectors:\n" + "".join(
             f'  {b}: {{kind: s3, bucket: {b}, region: us-east-1, endpoint: "{self.endpoint}", path_style: "yes", '
-            f"access_key_id: key, secret_access_key: secret}}\n" for b in ["big", *(b for b, _, _ in buckets)]))
+            f'parallel_listing: "yes", access_key_id: key, secret_access_key: secret}}\n' for b in every))
         self.s5cmd_env = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
                           "S3_ENDPOINT_URL": self.endpoint}
 
