@@ -15,10 +15,11 @@
 enum {
   MAX_TRIES = 4,
   PARALLEL = 16,             /* requests under way */
-  MAX_RANGES = 64,
+  MAX_RANGES = 128,
   PAGES_AHEAD = 6,           /* of each range, read before they are asked for */
   SERIAL_PAGES_AHEAD = 2,
-  MOST_PAGES = 64,           /* in memory; the range that is read from goes on beyond that */
+  MOST_PAGES = 192,          /* in memory; the range that is read from goes on beyond that */
+  MOST_FAR_PAGES = 96,       /* so many of them for ranges that are not among the next: else these would starve */
   CUT_AFTER = 2,             /* pages: shorter listings are not worth it */
   MAX_CUTS = 12              /* of a range without an end, at once */
 };
@@ -274,13 +275,20 @@ static bool cut_one(listing *l) {
 
 /* ---- Driving ---- */
 
+static bool may_ask(const range *r, int place) {
+  const listing *l = r->l;
+  int ahead = l->window > 1 ? PAGES_AHEAD : SERIAL_PAGES_AHEAD, pages = l->page_count + l->active;
+  if (r->has_ended || r->exchange || r->count >= ahead) return false;
+  return r == l->ranges || pages < (place < PARALLEL ? MOST_PAGES : MOST_FAR_PAGES);
+}
+
 static tenon_status ask_for_pages(listing *l, tenon_error *err) {
   tenon_status status = TENON_OK;
-  int ahead = l->window > 1 ? PAGES_AHEAD : SERIAL_PAGES_AHEAD;
-  for (range *r = l->ranges; r && !status && l->active < l->window; r = r->next)
-    if (!r->has_ended && !r->exchange && r->count < ahead &&
-        (r == l->ranges || l->page_count + l->active < MOST_PAGES))
-      status = ask(r, err);
+  int place = 0;
+  for (range *r = l->ranges; r && !status && l->active < l->window; r = r->next) {
+    if (may_ask(r, place)) status = ask(r, err);
+    place += !r->has_ended;
+  }
   return status;
 }
 
