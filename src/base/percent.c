@@ -5,7 +5,7 @@
 
 enum { MAX_TEXT = 64 << 10 };
 
-static int hex_digit(char c) {
+int tn_hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
@@ -15,7 +15,7 @@ bool tn_percent_decode(tn_str *to, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
     if (c == '%') {
-      int high = size - i > 2 ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+      int high = size - i > 2 ? tn_hex_digit(text[i + 1]) : -1, low = high >= 0 ? tn_hex_digit(text[i + 2]) : -1;
       if (low < 0) return false;
       c = (char)(high * 16 + low);
       i += 2;
@@ -51,4 +51,14 @@ tenon_status tn_url_query(const char *query, tn_url_set set, void *arg, tenon_er
     query += end + (query[end] == '&');
   }
   return status;
+}
+
+tenon_status tn_url_of_path(const char *url, const char *key, tn_url_set set, void *arg, tenon_error *err) {
+  const char *path = strchr(url, ':');
+  path = path ? path + 1 : url;
+  if (strncmp(path, "//", 2) == 0) path += 2;
+  size_t size = strcspn(path, "?");
+  tenon_status status = size ? tn_url_part(key, path, size, set, arg, err) : TENON_OK;
+  const char *query = path + size + (path[size] == '?');
+  return status ? status : tn_url_query(query, set, arg, err);
 }

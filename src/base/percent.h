@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "tenon/provider.h"
 
+int tn_hex_digit(char c);   /* 0 to 15, -1: it is none */
+
 /* Appends the decoded text; a plus sign stays one. False: a percent sign without two hexadecimal digits behind it, a NUL,
  * or no memory. */
 bool tn_percent_decode(tn_str *to, const char *text, size_t size);
@@ -17,5 +19,8 @@ typedef tenon_status (*tn_url_set)(void *arg, const char *key, const char *value
 tenon_status tn_url_part(const char *key, const char *text, size_t size, tn_url_set, void *arg, tenon_error *err);
 /* Sets key=value&key=value, decoded. */
 tenon_status tn_url_query(const char *query, tn_url_set, void *arg, tenon_error *err);
+
+/* Reads a URL whose path is the parameter `key`: scheme:///absolute/path?key=value, scheme://relative/path. */
+tenon_status tn_url_of_path(const char *url, const char *key, tn_url_set, void *arg, tenon_error *err);
 
 #endif

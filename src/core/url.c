@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/percent.h"
 #include "core/connectors.h"
 
 enum { MAX_PART = 64 << 10 };
@@ -31,17 +32,11 @@ static tenon_status wrong(url_reader *r, const char *why) {
 
 /* ---- Percent-encoding ---- */
 
-static int hex_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static tenon_status decode(url_reader *r, const char *text, size_t size, tn_str *ret) {
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
     if (c == '%') {
-      int high = size - i > 2 ? hex_of(text[i + 1]) : -1, low = size - i > 2 ? hex_of(text[i + 2])
+      int high = size - i > 2 ? tn_hex_digit(text[i + 1]) : -1, low = size - i > 2 ? tn_hex_digit(text[i + 2])
           : -1;
       if (high < 0 || low < 0)
         return wrong(r, "has a % that is not followed by two hexadecimal digits");

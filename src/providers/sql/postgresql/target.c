@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/percent.h"
 #include "providers/sql/postgresql/connect.h"
 
 enum { DEFAULT_PORT = 5432, MAX_URL = 16384 };
@@ -16,13 +17,6 @@ static const char url_remedy[] = "write postgresql://USER:PASSWORD@HOST:PORT/DAT
 
 /* ---- Percent encoding ---- */
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /* Appends the decoded text; answers what is wrong with it, or NULL. */
 static const char *decode(tn_str *to, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
@@ -30,8 +24,8 @@ static const char *decode(tn_str *to, const char *text, size_t size) {
       tn_str_putc(to, text[i]);
       continue;
     }
-    int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
-    int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    int high = i + 2 < size ? tn_hex_digit(text[i + 1]) : -1;
+    int low = high >= 0 ? tn_hex_digit(text[i + 2]) : -1;
     if (low < 0) return "a percent sign without two hex digits behind it";
     if (high * 16 + low == 0) return "a NUL character (%00)";
     tn_str_putc(to, (char)(high * 16 + low));

@@ -33,75 +33,9 @@ static const tenon_param params[] = {
 
 /* ---- URLs ---- */
 
-typedef struct url_part {
-  const char *data;
-  size_t size;
-} url_part;
-
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* %41 is A. A NUL ends no path early: it is refused. */
-static bool decode(url_part from, tn_str *to) {
-  tn_str_clear(to);
-  for (size_t i = 0; i < from.size; i++) {
-    char c = from.data[i];
-    if (c == '%') {
-      if (from.size - i < 3 || hex_digit(from.data[i + 1]) < 0 || hex_digit(from.data[i + 2]) < 0)
-        return false;
-      c = (char)(hex_digit(from.data[i + 1]) * 16 + hex_digit(from.data[i + 2]));
-      i += 2;
-      if (!c) return false;
-    }
-    if (!tn_str_putc(to, c)) return false;
-  }
-  return true;
-}
-
-typedef tenon_status (*set_fn)(void *arg, const char *key, const char *value, tenon_error *err);
-
-static tenon_status set_decoded(url_part key, url_part value, set_fn set, void *arg,
-                                tenon_error *err) {
-  enum { MAX_TEXT = 64 << 10 };
-  tn_str k, v;
-  tn_str_init(&k, MAX_TEXT);
-  tn_str_init(&v, MAX_TEXT);
-  tenon_status status =
-      decode(key, &k) && decode(value, &v)
-          ? set(arg, tn_str_text(&k), tn_str_text(&v), err)
-          : tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a percent sign as %25",
-                       "the URL has a percent sign without two hexadecimal digits behind it");
-  tn_str_release(&k);
-  tn_str_release(&v);
-  return status;
-}
-
-static tenon_status set_query(const char *query, set_fn set, void *arg, tenon_error *err) {
-  while (*query) {
-    size_t size = strcspn(query, "&"), key = strcspn(query, "=&");
-    url_part value = {query + key + (key < size), key < size ? size - key - 1 : 0};
-    tenon_status status =
-        size ? set_decoded((url_part){query, key}, value, set, arg, err) : TENON_OK;
-    if (status) return status;
-    query += size + (query[size] == '&');
-  }
-  return TENON_OK;
-}
-
 /* sqlite:///absolute/path, sqlite://relative/path */
-static tenon_status parse_url(const char *url, set_fn set, void *arg, tenon_error *err) {
-  const char *path = strchr(url, ':');
-  path = path ? path + 1 : url;
-  if (strncmp(path, "//", 2) == 0) path += 2;
-  size_t size = strcspn(path, "?");
-  static const char key[] = "path";
-  tenon_status status = TENON_OK;
-  if (size)
-    status = set_decoded((url_part){key, sizeof key - 1}, (url_part){path, size}, set, arg, err);
-  return status || !path[size] ? status : set_query(path + size + 1, set, arg, err);
+static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_error *err) {
+  return tn_url_of_path(url, "path", set, arg, err);
 }
 
 /* ---- Test ---- */

@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "base/float.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 
 typedef struct tn_sqlite_config {

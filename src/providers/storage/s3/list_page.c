@@ -77,17 +77,11 @@ static tenon_status on_end(void *arg, const char *path, const char *text, size_t
 
 /* ---- Keys ---- */
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* In place; a plus is a space, as forms have it. */
 static size_t decode(char *text, size_t size) {
   char *to = text;
   for (size_t i = 0; i < size; i++) {
-    int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    int high = text[i] == '%' && i + 2 < size ? tn_hex_digit(text[i + 1]) : -1, low = high >= 0 ? tn_hex_digit(text[i + 2]) : -1;
     *to++ = low >= 0 ? (char)(high * 16 + low) : text[i] == '+' ? ' ' : text[i];
     if (low >= 0) i += 2;
   }

@@ -36,13 +36,7 @@ static const tenon_param params[] = {
 /* ---- URLs: faiss:///absolute/folder, faiss://relative/folder ---- */
 
 static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_error *err) {
-  const char *path = strchr(url, ':');
-  path = path ? path + 1 : url;
-  if (strncmp(path, "//", 2) == 0) path += 2;
-  size_t size = strcspn(path, "?");
-  tenon_status status = size ? tn_url_part("path", path, size, set, arg, err) : TENON_OK;
-  const char *query = path + size + (path[size] == '?');
-  return status ? status : tn_url_query(query, set, arg, err);
+  return tn_url_of_path(url, "path", set, arg, err);
 }
 
 /* ---- Opening ---- */
