@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/setup where everything is there already: quick, silent, and the same folder every time."""
+import json
 import pathlib
 import subprocess
 import time
@@ -37,3 +38,11 @@ def test_what_is_linked_is_pinned():
         fields = line.split()
         if len(fields) == 6 and fields[1] in ("npm", "sdist", "wheel"):
             assert len(fields[5]) == 64 and int(fields[5], 16), line
+
+
+def test_packages_for_node_are_pinned_with_what_they_need():
+    lock = json.loads((SETUP.parent / "npm/package-lock.json").read_text())
+    for name, package in lock["packages"].items():
+        if name:
+            assert package["version"] and package["integrity"].startswith("sha512-"), name
+            assert "resolved" not in package, f"{name} names a registry"
