@@ -289,9 +289,9 @@ static tenon_status compare(void *arg, const tn_listed *row, tenon_error *err) {
 
 static tenon_status not_found(tn_finder *f, const char *table, tenon_error *err) {
   if (!*table)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "`tenon ls --objects` lists what is there; format=csv says how it is read",
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "`tenon ls` lists what is there; format=csv says how it is read",
                       "there is nothing whose name says that it can be read");
-  char remedy[700] = "`tenon ls` lists what can be read";
+  char remedy[700] = "`tenon ls --tables` lists what can be read";
   size_t folder = tn_pattern_is(table) ? tn_pattern_prefix(table) : strlen(table);
   if (!tn_pattern_is(table))
     while (folder > 0 && (table[folder - 1] != '/' || table[folder] == 0)) folder--;

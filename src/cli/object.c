@@ -19,7 +19,7 @@ tenon_status tn_cli_object_open_one(tn_cli *cli, const char *target, tn_cli_obje
   if (!made.key.size) {
     tn_cli_object_close(&made);
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                      "write NAME:key, or a URL with the key in its path; `tenon ls --objects TARGET` lists keys",
+                      "write NAME:key, or a URL with the key in its path; `tenon ls TARGET` lists keys",
                       "the target names no object");
   }
   *ret = made;

@@ -91,7 +91,7 @@ static tenon_status leads_nowhere(const char *path, tenon_error *err) {
 static tenon_status not_there(const char *path, const char *folder, tenon_error *err) {
   struct stat link;
   if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode)) return leads_nowhere(path, err);
-  char name[256], remedy[400] = "check the path; `tenon ls FOLDER` lists what can be read";
+  char name[256], remedy[400] = "check the path; `tenon ls FOLDER` lists what is there";
   const char *cut = file_part(path);
   if (nearest_neighbour(folder, cut, name, sizeof name))
     snprintf(remedy, sizeof remedy, "did you mean %.*s%s?", (int)(cut - path), path, name);

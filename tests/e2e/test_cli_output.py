@@ -173,7 +173,7 @@ def test_json_answers_of_every_command(folder):
     tables = answer("ls", "odd.db", cwd=folder)["tables"]
     assert [t["name"] for t in tables] == ["b", "t"]
     assert set(tables[0]) == {"catalog", "schema", "name", "kind", "rows_estimate", "comment"}
-    objects = answer("ls", ".", "--objects", cwd=folder)["objects"]
+    objects = answer("ls", ".", cwd=folder)["objects"]
     assert {"key", "kind", "size", "modified", "etag"} == set(objects[0])
 
     table = answer("describe", "odd.db:t", cwd=folder)

@@ -107,13 +107,13 @@ def test_keys_are_taken_as_they_are(tmp_path):
 
 def test_names_that_are_no_text_are_not_left_out_silently(tmp_path):
     write_csv(tmp_path / "a.csv", 1)
-    assert tenon("ls", tmp_path).stderr == b""
+    assert tenon("ls", "--tables", tmp_path).stderr == b""
     for name in (b"\xff.csv", b"b\xe9.csv", b"\xff.unknown"):
         with open(os.path.join(os.fsencode(tmp_path), name), "wb") as f:
             f.write(b"id,name\n")
-    done = tenon("ls", tmp_path)
+    done = tenon("ls", "--tables", tmp_path)
     assert b"a.csv" in done.stdout and b"2 more that are not listed: their names are not UTF-8" in done.stderr
-    assert os.fsencode(b"\xff.csv".hex()) in tenon("ls", "--objects", tmp_path).stdout
+    assert os.fsencode(b"\xff.csv".hex()) in tenon("ls", tmp_path).stdout
     path = os.path.join(os.fsencode(tmp_path), b"\xff.csv")
     assert subprocess.run([TENON, "read", path], capture_output=True, timeout=60).returncode == 0
 
@@ -176,7 +176,7 @@ def test_a_folder_with_files_of_several_formats_is_no_table(logs):
     assert tenon("copy", "logs:a/1.csv", "logs/a/1.parquet", cwd=logs).returncode == 0
     error = answer("read", "logs/", ok=False, cwd=logs)
     assert error["code"] == "CONFIG" and "they are not one table" in error["message"]
-    assert len(answer("ls", "logs/", cwd=logs)["tables"]) == 6
+    assert len(answer("ls", "logs/", "--tables", cwd=logs)["tables"]) == 6
 
 
 def test_a_connector_without_a_table_is_not_read_as_a_whole(logs):
@@ -190,3 +190,27 @@ def test_a_link_is_read_as_its_name_says(tmp_path, link, behind):
     (tmp_path / link).symlink_to(f"store/{behind}")
     assert answer("read", f"./{link}", cwd=tmp_path)["rows"] == [[1]]
     assert answer("read", f"./{link}", "--set", "format=tsv", cwd=tmp_path)["rows"] == [[1]]
+
+
+@pytest.mark.parametrize("words, keys", [
+    (["logs"], ["a/.hidden.csv", "a/1.csv", "a/2.csv", "a/note.txt", "b.c.csv", "b/x.y.csv"]),
+    (["logs", "--folders"], ["a/", "b.c.csv", "b/"]),
+    (["logs:a/", "--folders"], ["a/.hidden.csv", "a/1.csv", "a/2.csv", "a/note.txt"]),
+    (["logs", "--prefix", "b"], ["b.c.csv", "b/x.y.csv"]),
+    (["logs:b"], ["b.c.csv", "b/x.y.csv"]),
+    (["logs:a/*.csv"], ["a/1.csv", "a/2.csv"]),
+    (["logs:**/*.y.csv"], ["b/x.y.csv"]),
+    (["logs:none"], []),
+])
+def test_a_folder_lists_its_objects(logs, words, keys):
+    assert [o["key"] for o in answer("ls", *words, cwd=logs)["objects"]] == keys
+
+
+@pytest.mark.parametrize("words, said", [
+    (["logs", "--tables", "--objects"], "both"), (["logs", "--all"], "--all is of tables"), (["logs", "--schema", "x"], "--schema is of tables"),
+    (["logs", "--tables", "--schema", "x"], "files have no schemas"), (["logs", "--tables", "--prefix", "a"], "--prefix is of objects"),
+    (["logs", "--tables", "--folders"], "--folders is of objects"),
+])
+def test_options_of_other_listings_are_refused(logs, words, said):
+    error = answer("ls", *words, ok=False, cwd=logs)
+    assert error["code"] == "CONFIG" and said in error["message"] and error["remedy"]
