@@ -30,6 +30,7 @@
 #include "facets/vectors.h"
 #include "http.h"
 #include "test.h"
+#include "token.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -187,6 +188,10 @@ struct tenon_host {
   void (*fact)(tenon_test *, const char *key, const char *value, ...) TENON_PRINTF(3, 4);
 
   const tenon_http_ops *http;
+
+  /* OAuth tokens: token.h */
+  tenon_token_fn token;
+  tenon_token_refused_fn token_refused;
 };
 
 /* ---- A provider ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #include "net/connect.h"
 #include "net/http.h"
 #include "net/resolve.h"
+#include "net/token.h"
 
 /* ---- Test steps ---- */
 
@@ -88,6 +89,8 @@ static const tenon_host host = {
     .step_end = step_end,
     .fact = fact,
     .http = &tn_http_ops,
+    .token = tn_token,
+    .token_refused = tn_token_refused,
 };
 
 const tenon_host *tn_host(void) { return &host; }
