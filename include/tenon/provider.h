@@ -25,6 +25,7 @@
 #include <stdbool.h>
 
 #include "base.h"
+#include "facets/models.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
 #include "facets/vectors.h"
@@ -236,6 +237,7 @@ struct tenon_provider {
   const tenon_tables_ops *tables;
   const tenon_objects_ops *objects;
   const tenon_vectors_ops *vectors;
+  const tenon_models_ops *models;
 };
 
 /* The one symbol of a loadable provider. */

@@ -122,7 +122,7 @@ static tenon_status invoke(tenon_ctx *ctx, tn_session *s, const tn_op *op, const
 static tenon_status attempt_call(tenon_ctx *ctx, tn_session *s, const tn_op *op,
                                  const tn_call *call, tenon_error *err) {
   bool stalls = op->flags & TN_OP_IDEMPOTENT && !tn_ctx_has_deadline(ctx);
-  if (stalls) tn_ctx_stall_begin(ctx, TN_STALL_MS);
+  if (stalls) tn_ctx_stall_begin(ctx, tn_op_stall_ms(op));
   tenon_status status = invoke(ctx, s, op, call, err);
   if (stalls) tn_ctx_stall_end(ctx);
   return status;

@@ -10,7 +10,8 @@
 enum {
   TN_OP_MANDATORY = 1u << 0,    /* a kind that has the facet has it */
   TN_OP_IDEMPOTENT = 1u << 1,   /* may be called again after a failure */
-  TN_OP_STREAMING = 1u << 2     /* the reply goes on after the call */
+  TN_OP_STREAMING = 1u << 2,    /* the reply goes on after the call */
+  TN_OP_SLOW = 1u << 3          /* the system may think for minutes before it says anything */
 };
 
 typedef enum tn_op_id {
@@ -32,5 +33,7 @@ typedef struct tn_op {
 
 const tn_op *tn_op_at(tn_op_id);
 bool tn_provider_has_op(const tenon_provider *, tn_op_id);
+/* How long a system may say nothing where nobody set a deadline. */
+int64_t tn_op_stall_ms(const tn_op *);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "core/ops.h"
 #include "core/params.h"
+#include "core/stream.h"
 
 /* ---- Operations: ops.def is the headers' slots, neither more nor less, and of the same types ---- */
 
@@ -21,23 +22,13 @@
 #include "core/ops.def"
 #undef TN_OP
 
-enum {
-  TABLES_SLOTS = TN_OP_objects_list,
-  OBJECTS_SLOTS = TN_OP_vectors_create - TN_OP_objects_list,
-  VECTORS_SLOTS = TN_OP_COUNT - TN_OP_vectors_create
-};
+/* The facets, each with its first slot. */
+#define FACETS(X) X(tables, list) X(objects, list) X(vectors, create) X(models, list)
 
 typedef void (*any_slot)(void);
-_Static_assert((sizeof(tenon_tables_ops) - offsetof(tenon_tables_ops,
-                                                    list)) / sizeof(any_slot) == TABLES_SLOTS,
-               "tenon_tables_ops and ops.def differ");
-_Static_assert((sizeof(tenon_objects_ops) - offsetof(tenon_objects_ops,
-                                                     list)) / sizeof(any_slot) == OBJECTS_SLOTS,
-               "tenon_objects_ops and ops.def differ");
-_Static_assert((sizeof(tenon_vectors_ops) - offsetof(tenon_vectors_ops, create)) /
-                       sizeof(any_slot) ==
-                   VECTORS_SLOTS,
-               "tenon_vectors_ops and ops.def differ");
+#define COUNT_SLOTS(facet, first) \
+  +(sizeof(tenon_##facet##_ops) - offsetof(tenon_##facet##_ops, first)) / sizeof(any_slot)
+_Static_assert(FACETS(COUNT_SLOTS) == TN_OP_COUNT, "a facet has slots that ops.def does not have");
 
 static tenon_status absent(const char *operation, tenon_error *err) {
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY,
@@ -67,6 +58,10 @@ static const tn_op ops[TN_OP_COUNT] = {
 };
 
 const tn_op *tn_op_at(tn_op_id id) { return &ops[id]; }
+
+int64_t tn_op_stall_ms(const tn_op *op) {
+  return op->flags & TN_OP_SLOW ? TN_SLOW_STALL_MS : TN_STALL_MS;
+}
 
 /* A kind's own table of a facet may be older, and shorter, than ours. */
 #define HAS_SLOT(table, slot) \
@@ -107,9 +102,8 @@ enum { MAX_KINDS = 256 };
 
 typedef struct entry {
   tenon_provider provider;
-  tenon_tables_ops tables;
-  tenon_objects_ops objects;
-  tenon_vectors_ops vectors;
+#define FACET_TABLE(facet, first) tenon_##facet##_ops facet;
+  FACETS(FACET_TABLE)
   tenon_param rows[];
 } entry;
 
@@ -142,10 +136,15 @@ static tenon_status check_lifecycle(const tenon_provider *p, tenon_error *err) {
   return TENON_OK;
 }
 
+/* Of a kind as it came: it may be older, and shorter, than our struct. */
 static bool has_facet(const tenon_provider *p, tn_op_id id) {
-  if (id < TN_OP_objects_list) return p->tables != NULL;
-  if (id < TN_OP_vectors_create) return p->objects != NULL;
-  return p->struct_size >= offsetof(tenon_provider, vectors) + sizeof p->vectors && p->vectors;
+  switch (id) {
+#define TN_OP(facet, name, Request, Reply, flags) case TN_OP_##facet##_##name: return HAS_SLOT(p, facet);
+#include "core/ops.def"
+#undef TN_OP
+    case TN_OP_COUNT: break;
+  }
+  return false;
 }
 
 static tenon_status check_mandatory(const tenon_provider *p, tenon_error *err) {
@@ -175,24 +174,16 @@ static void fill_slots(entry *e) {
 
 static void fill_entry(entry *e, const tenon_provider *p) {
   copy_known(&e->provider, sizeof e->provider, p, p->struct_size);
-  if (e->provider.tables)
-    copy_known(&e->tables, sizeof e->tables, e->provider.tables, e->provider.tables->struct_size);
-  if (e->provider.objects)
-    copy_known(&e->objects, sizeof e->objects, e->provider.objects,
-               e->provider.objects->struct_size);
-  if (e->provider.vectors)
-    copy_known(&e->vectors, sizeof e->vectors, e->provider.vectors,
-               e->provider.vectors->struct_size);
+#define COPY_FACET(facet, first)                                                                 \
+  if (e->provider.facet)                                                                         \
+    copy_known(&e->facet, sizeof e->facet, e->provider.facet, e->provider.facet->struct_size);   \
+  e->facet.struct_size = sizeof e->facet;                                                        \
+  e->provider.facet = &e->facet;
+  FACETS(COPY_FACET)
   for (size_t i = 0; i < p->params.count; i++)
     copy_known(&e->rows[i], sizeof e->rows[i], tn_param_at(p, i), p->params.item_size);
-  e->tables.struct_size = sizeof e->tables;
-  e->objects.struct_size = sizeof e->objects;
-  e->vectors.struct_size = sizeof e->vectors;
   e->provider.struct_size = sizeof e->provider;
   e->provider.params = (tenon_params){e->rows, p->params.count, sizeof e->rows[0]};
-  e->provider.tables = &e->tables;
-  e->provider.objects = &e->objects;
-  e->provider.vectors = &e->vectors;
   fill_slots(e);
 }
 

@@ -5,7 +5,7 @@
 
 #include "tenon/provider.h"
 
-enum { TN_STALL_MS = 60000 };
+enum { TN_STALL_MS = 60000, TN_SLOW_STALL_MS = 600000 };
 
 /* A provider's stream as an Arrow stream, which holds ctx, and calls done(arg) (may be NULL) when it
  * is released. Takes `in` over, also on failure (done is called then, too). Where the context has no
