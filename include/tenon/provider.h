@@ -25,6 +25,7 @@
 #include <stdbool.h>
 
 #include "base.h"
+#include "facets/mail.h"
 #include "facets/models.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
@@ -238,6 +239,7 @@ struct tenon_provider {
   const tenon_objects_ops *objects;
   const tenon_vectors_ops *vectors;
   const tenon_models_ops *models;
+  const tenon_mail_ops *mail;
 };
 
 /* The one symbol of a loadable provider. */

@@ -29,6 +29,7 @@
 #define TENON_TENON_H
 
 #include "base.h"
+#include "facets/mail.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
 #include "facets/vectors.h"
@@ -230,6 +231,13 @@ TENON_API tenon_status tenon_delete_vectors(tenon_ctx *ctx, tenon_session *s,
 TENON_API tenon_status tenon_count_vectors(tenon_ctx *ctx, tenon_session *s,
                                            const tenon_vectors_count *request,
                                            tenon_vectors_counted *ret, tenon_error *err);
+
+/* ---- Mail (facets/mail.h) ---------------------------------------------------------------------- */
+
+/* Sends messages in one session. ret may be NULL. OK means that every recipient has an outcome, not
+ * that all were accepted: look at *ret, or at the outcomes. */
+TENON_API tenon_status tenon_send_mail(tenon_ctx *ctx, tenon_session *s, const tenon_send *request,
+                                       tenon_sent *ret, tenon_error *err);
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 

@@ -94,6 +94,10 @@ tenon_status tn_vectors_remove(tenon_ctx *, tn_session *, const tenon_vectors_de
 tenon_status tn_vectors_count(tenon_ctx *, tn_session *, const tenon_vectors_count *,
                               tenon_vectors_counted *ret, tenon_error *);
 
+/* Messages are checked before the provider sees them; the outcomes are counted. */
+tenon_status tn_mail_send(tenon_ctx *, tn_session *, const tenon_send *, tenon_sent *ret,
+                          tenon_error *);
+
 /* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
 typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *,
                                    size_t n,
