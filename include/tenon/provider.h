@@ -184,7 +184,8 @@ struct tenon_host {
   tenon_status (*library)(const char *const *names, const char *const *symbols, void **slots, size_t count,
                           const char *remedy, tenon_error *);
 
-  /* Test steps: begin names the step and starts its clock, end closes it with what was seen. */
+  /* Test steps: begin names the step and starts its clock, end closes it with what was seen. A step that is open
+   * when `test` fails is closed with its error. */
   void (*step_begin)(tenon_test *, const char *name);
   void (*step_end)(tenon_test *, tenon_outcome, const char *remedy, const char *evidence, ...) TENON_PRINTF(4, 5);
   void (*fact)(tenon_test *, const char *key, const char *value, ...) TENON_PRINTF(3, 4);

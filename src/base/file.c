@@ -267,3 +267,19 @@ tenon_status tn_read_file(const char *path, size_t max, char **ret_data, size_t 
   *ret_size = g.size;
   return TENON_OK;
 }
+
+tenon_status tn_folder_open(const char *path, int access, int *ret_fd, tenon_error *err) {
+  int fd = open(path, access | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    *ret_fd = fd;
+    return TENON_OK;
+  }
+  if (errno == ENOENT)
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
+                      "check the path, or make the folder", "there is no folder %s", path);
+  if (errno == ENOTDIR)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the folder that the file is in",
+                      "%s is not a folder", path);
+  return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
+                       "give this user the right to search the folder", "%s", path);
+}

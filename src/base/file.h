@@ -27,6 +27,9 @@ void tn_new_file_release(tn_new_file *);
 /* Is this the name of a file under construction, now or of a process that crashed? */
 bool tn_new_file_is_temporary(const char *name);
 
+/* A folder that must be there; access is O_PATH or O_RDONLY. */
+tenon_status tn_folder_open(const char *path, int access, int *ret_fd, tenon_error *err);
+
 /* Writes all of it. */
 tenon_status tn_write_all(int fd, const void *data, size_t size, tenon_error *err);
 /* A nameless temporary file in TMPDIR or /tmp; -1 with errno. */

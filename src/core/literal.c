@@ -11,6 +11,7 @@
 #include "base/civil.h"
 #include "base/error.h"
 #include "base/float.h"
+#include "base/percent.h"
 #include "core/exact.h"
 
 static const int64_t DAY_US = INT64_C(86400000000);
@@ -346,11 +347,6 @@ static bool fit_float(const tn_column_type *t, const tenon_value *v, tn_fit *ret
   }
 }
 
-static int hex_digit(char c) {
-  const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-  return at ? (int)(at - digits) : -1;
-}
-
 /* '\x00ff', as binary is printed. */
 static tenon_status decode_hex(const tenon_value *v, tn_arena *arena, bool *ret_ok, tn_fit *ret,
                                tenon_error *err) {
@@ -359,7 +355,7 @@ static tenon_status decode_hex(const tenon_value *v, tn_arena *arena, bool *ret_
   if (!bytes) return tn_no_memory(err);
   *ret_ok = v->size % 2 == 0;
   for (size_t i = 0; i < n && *ret_ok; i++) {
-    int high = hex_digit(v->data[2 + 2 * i]), low = hex_digit(v->data[3 + 2 * i]);
+    int high = tn_hex_digit(v->data[2 + 2 * i]), low = tn_hex_digit(v->data[3 + 2 * i]);
     *ret_ok = high >= 0 && low >= 0;
     bytes[i] = (char)((high & 15) << 4 | (low & 15));
   }

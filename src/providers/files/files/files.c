@@ -37,29 +37,13 @@ static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_
 
 /* ---- Opening ---- */
 
-static tenon_status open_root(const char *root, int *ret_fd, tenon_error *err) {
-  int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    *ret_fd = fd;
-    return TENON_OK;
-  }
-  if (errno == ENOENT)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
-                      "check the path, or make the folder", "there is no folder %s", root);
-  if (errno == ENOTDIR)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the folder that the file is in",
-                      "%s is not a folder", root);
-  return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
-                       "give this user the right to search the folder", "%s", root);
-}
-
 static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
                                  void **ret, tenon_error *err) {
   const tn_files_config *c = config;
   int fd = -1;
   (void)provider;
   tenon_status status = tn_files_host->check(ctx, err);
-  if (!status) status = open_root(c->root, &fd, err);
+  if (!status) status = tn_folder_open(c->root, O_PATH, &fd, err);
   if (status) return status;
   tn_files *s = tn_alloc(sizeof *s);
   if (!s) {
@@ -79,20 +63,12 @@ static void close_session(void *session) {
 
 /* ---- Test ---- */
 
-static tenon_status fail_step(tenon_test *t, tenon_status status, const tenon_error *err) {
-  tn_files_host->step_end(t, TENON_FAILED, err->remedy, "%s", err->message);
-  return status;
-}
-
 static tenon_status step_rights(const tn_files *s, tenon_test *t, tenon_error *err) {
   tn_files_host->step_begin(t, "permission");
   int fd = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
-    return fail_step(t,
-                     tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
-                                   "give this user the right to read the folder", "%s",
-                                   s->config->root),
-                     err);
+    return tn_fail_errno(err, errno, TENON_STAGE_PERMISSION,
+                         "give this user the right to read the folder", "%s", s->config->root);
   close(fd);
   bool writable = faccessat(s->root_fd, ".", W_OK, 0) == 0;
   tn_files_host->step_end(t, TENON_PASSED, NULL, writable ? "readable, writable" : "readable");
@@ -107,13 +83,13 @@ static tenon_status step_probe(tenon_ctx *ctx, tn_files *s, tenon_test *t, tenon
   long long rows = 0;
   tn_files_host->step_begin(t, "probe");
   tenon_status status = tn_files_list(ctx, s, &req, &stream, err);
-  if (status) return fail_step(t, status, err);
+  if (status) return status;
   status = stream.next(stream.self, &batch, err);
   if (!status && batch.release) rows = batch.length;
   tn_array_release(&batch);
   tn_schema_release(&stream.schema);
   stream.close(stream.self);
-  if (status) return fail_step(t, status, err);
+  if (status) return status;
   tn_files_host->step_end(t, TENON_PASSED, NULL, "%lld objects and folders with objects%s", rows,
                           rows == 4096 ? " or more" : "");
   return TENON_OK;
@@ -138,7 +114,7 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const v
   if (!err) err = &own;
   tn_files_host->step_begin(ret, "open");
   tenon_status status = open_session(ctx, provider, config, &session, err);
-  if (status) return fail_step(ret, status, err);
+  if (status) return status;
   tn_files_host->step_end(ret, TENON_PASSED, NULL, "a folder");
   status = step_rights(session, ret, err);
   if (!status) status = step_probe(ctx, session, ret, err);

@@ -4,7 +4,6 @@
  */
 #include "faiss.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -41,28 +40,13 @@ static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_
 
 /* ---- Opening ---- */
 
-static tenon_status open_root(const char *path, int *ret_fd, tenon_error *err) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    *ret_fd = fd;
-    return TENON_OK;
-  }
-  if (errno == ENOENT)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_CONFIG,
-                      "check the path, or make the folder", "there is no folder %s", path);
-  if (errno == ENOTDIR)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the folder that the file is in",
-                      "%s is not a folder", path);
-  return tn_faiss_fail_file(errno, path, TENON_STAGE_PERMISSION, err);
-}
-
 static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
                                  void **ret, tenon_error *err) {
   const tn_faiss_config *c = config;
   int fd = -1;
   (void)provider;
   tenon_status status = tn_faiss_host->check(ctx, err);
-  if (!status) status = open_root(c->path, &fd, err);
+  if (!status) status = tn_folder_open(c->path, O_RDONLY, &fd, err);
   if (status) return status;
   tn_faiss *s = tn_alloc(sizeof *s);
   if (!s) {
@@ -83,11 +67,6 @@ static void close_session(void *session) {
 
 /* ---- Test ---- */
 
-static tenon_status fail_step(tenon_test *t, tenon_status status, const tenon_error *err) {
-  tn_faiss_host->step_end(t, TENON_FAILED, err->remedy, "%s", err->message);
-  return status;
-}
-
 static tenon_status step_probe(tenon_ctx *ctx, tn_faiss *s, tenon_test *t, tenon_error *err) {
   static const tenon_vectors_list all = {.struct_size = sizeof all};
   tenon_stream stream;
@@ -95,13 +74,13 @@ static tenon_status step_probe(tenon_ctx *ctx, tn_faiss *s, tenon_test *t, tenon
   long long rows = 0;
   tn_faiss_host->step_begin(t, "probe");
   tenon_status status = tn_faiss_list(ctx, s, &all, &stream, err);
-  if (status) return fail_step(t, status, err);
+  if (status) return status;
   status = stream.next(stream.self, &batch, err);
   if (!status && batch.release) rows = batch.length;
   tn_array_release(&batch);
   tn_schema_release(&stream.schema);
   stream.close(stream.self);
-  if (status) return fail_step(t, status, err);
+  if (status) return status;
   tn_faiss_host->step_end(t, TENON_PASSED, NULL, "%lld collections%s", rows,
                           rows == 1000 ? " or more" : "");
   return TENON_OK;
@@ -114,7 +93,7 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const v
   if (!err) err = &own;
   tn_faiss_host->step_begin(ret, "open");
   tenon_status status = open_session(ctx, provider, config, &session, err);
-  if (status) return fail_step(ret, status, err);
+  if (status) return status;
   tn_faiss *s = session;
   bool writable = faccessat(s->root_fd, ".", W_OK, 0) == 0;
   tn_faiss_host->step_end(ret, TENON_PASSED, NULL, "a folder, %s",
