@@ -25,6 +25,7 @@
 #include <stdbool.h>
 
 #include "base.h"
+#include "facets/actions.h"
 #include "facets/mail.h"
 #include "facets/models.h"
 #include "facets/objects.h"
@@ -241,6 +242,7 @@ struct tenon_provider {
   const tenon_vectors_ops *vectors;
   const tenon_models_ops *models;
   const tenon_mail_ops *mail;
+  const tenon_actions_ops *actions;
 };
 
 /* The one symbol of a loadable provider. */

@@ -29,6 +29,7 @@
 #define TENON_TENON_H
 
 #include "base.h"
+#include "facets/actions.h"
 #include "facets/mail.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
@@ -238,6 +239,16 @@ TENON_API tenon_status tenon_count_vectors(tenon_ctx *ctx, tenon_session *s,
  * that all were accepted: look at *ret, or at the outcomes. */
 TENON_API tenon_status tenon_send_mail(tenon_ctx *ctx, tenon_session *s, const tenon_send *request,
                                        tenon_sent *ret, tenon_error *err);
+
+/* ---- Actions (facets/actions.h says what each does) ------------------------------------------- */
+
+/* request may be NULL: all. Release ret with its `release`. */
+TENON_API tenon_status tenon_list_actions(tenon_ctx *ctx, tenon_session *s, const tenon_actions_list *request,
+                                          tenon_actions *ret, tenon_error *err);
+/* The input is checked against the action's schema before anything is sent. request->action may be NULL: then it
+ * is the one that stands behind the target, TARGET:NAME. Without a deadline: 60 s. Release ret with its `release`. */
+TENON_API tenon_status tenon_call_action(tenon_ctx *ctx, tenon_session *s, const tenon_action_call *request,
+                                         tenon_action_result *ret, tenon_error *err);
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 

@@ -31,6 +31,7 @@ static const struct {
     {"tables.read", "read"}, {"tables.write", "write"}, {"tables.plan", "partitions"},
     {"objects.get", "objects"}, {"objects.put", "put"},
     {"vectors.query", "vectors"},
+    {"actions.call", "actions"},
 };
 
 enum { ABILITY_COUNT = sizeof abilities / sizeof abilities[0] };

@@ -78,10 +78,14 @@ static void gain_budget(tn_connector *c) {
     atomic_fetch_add(&c->budget_milli, SUCCESS_GAIN_MILLI);
 }
 
+static bool may_repeat(const tn_call *call) {
+  return call->repeatable || tn_op_at(call->op)->flags & TN_OP_IDEMPOTENT;
+}
+
 /* How long to wait before the next attempt, -1: there is none. */
-static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_op *op, int attempt,
+static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_call *call, int attempt,
                            const tenon_error *why) {
-  if (!(op->flags & TN_OP_IDEMPOTENT) || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
+  if (!may_repeat(call) || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
   int64_t longest = (int64_t)FIRST_DELAY_MS << (attempt - 1);
   int64_t delay = longest / 2 + jitter(longest);
   if (why->retry_after_ms > delay) delay = why->retry_after_ms;
@@ -121,7 +125,7 @@ static tenon_status invoke(tenon_ctx *ctx, tn_session *s, const tn_op *op, const
  * no such limit: it waits for rows, too. */
 static tenon_status attempt_call(tenon_ctx *ctx, tn_session *s, const tn_op *op,
                                  const tn_call *call, tenon_error *err) {
-  bool stalls = op->flags & TN_OP_IDEMPOTENT && !tn_ctx_has_deadline(ctx);
+  bool stalls = may_repeat(call) && !tn_ctx_has_deadline(ctx);
   if (stalls) tn_ctx_stall_begin(ctx, tn_op_stall_ms(op));
   tenon_status status = invoke(ctx, s, op, call, err);
   if (stalls) tn_ctx_stall_end(ctx);
@@ -143,7 +147,7 @@ static tenon_status attempt_until_done(tenon_ctx *ctx, tn_session *s, const tn_o
       return TENON_OK;
     }
     tn_session_failed(s, &why);
-    int64_t delay = retry_delay(ctx, s, op, attempt, &why);
+    int64_t delay = retry_delay(ctx, s, call, attempt, &why);
     if (delay < 0) return tn_pass_error(&why, err);
     status = tn_ctx_wait(ctx, NULL, 0, (int)delay, err);
     if (status) return status;

@@ -23,7 +23,7 @@
 #undef TN_OP
 
 /* The facets, each with its first slot. */
-#define FACETS(X) X(tables, list) X(objects, list) X(vectors, create) X(models, list) X(mail, send)
+#define FACETS(X) X(tables, list) X(objects, list) X(vectors, create) X(models, list) X(mail, send) X(actions, list)
 
 typedef void (*any_slot)(void);
 #define COUNT_SLOTS(facet, first) \

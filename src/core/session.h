@@ -98,6 +98,11 @@ tenon_status tn_vectors_count(tenon_ctx *, tn_session *, const tenon_vectors_cou
 tenon_status tn_mail_send(tenon_ctx *, tn_session *, const tenon_send *, tenon_sent *ret,
                           tenon_error *);
 
+/* *ret is released by its `release`. */
+tenon_status tn_actions_list(tenon_ctx *, tn_session *, const tenon_actions_list *, tenon_actions *ret, tenon_error *);
+/* Without a deadline: 60 s. */
+tenon_status tn_actions_call(tenon_ctx *, tn_session *, const tenon_action_call *, tenon_action_result *ret, tenon_error *);
+
 /* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
 typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *,
                                    size_t n,

@@ -113,6 +113,7 @@ typedef struct tn_call {
   void *reply;
   tenon_status (*first)(void *arg, tenon_ctx *, tenon_error *);
   void *arg;
+  bool repeatable;           /* this call is, even if the operation is not in general */
 } tn_call;
 
 tenon_status tn_call_run(tenon_ctx *, tn_session *, const tn_call *, tenon_ctx **ret_ctx,

@@ -130,6 +130,20 @@ static tn_connector *broken_connector(const contract_kind *k) {
   return c;
 }
 
+static void no_rows(struct ArrowArrayStream *rows) { (void)rows; }
+
+static tenon_status call_action(tenon_ctx *ctx, contract_state *c, tn_session *s, struct ArrowArrayStream *ret,
+                                tenon_error *err) {
+  const tenon_action_call req = {.struct_size = sizeof req, .action = c->kind->action, .input = c->kind->action_input,
+                                 .input_size = strlen(c->kind->action_input)};
+  tenon_action_result result;
+  tenon_status status = tn_actions_call(ctx, s, &req, &result, err);
+  if (status) return status;
+  result.release(&result);
+  ret->release = no_rows;
+  return TENON_OK;
+}
+
 static tenon_status call_something(tenon_ctx *ctx, contract_state *c, tn_session *s,
                                    tenon_error *err) {
   struct ArrowArrayStream rows;
@@ -139,7 +153,9 @@ static tenon_status call_something(tenon_ctx *ctx, contract_state *c, tn_session
                             ? tn_tables_read(ctx, s, &read, &rows, NULL, err)
                         : contract_has(c->kind, "vectors.list")
                             ? tn_vectors_list(ctx, s, NULL, &rows, err)
-                            : tn_objects_list(ctx, s, NULL, &rows, err);
+                        : contract_has(c->kind, "objects.list")
+                            ? tn_objects_list(ctx, s, NULL, &rows, err)
+                            : call_action(ctx, c, s, &rows, err);
   if (!status) rows.release(&rows);
   return status;
 }
@@ -300,7 +316,7 @@ static int run_kind(const contract_kind *k) {
   size_t n = 0;
   const contract_check *const all[] = {lifecycle_checks, contract_table_checks,
                                        contract_write_checks, contract_object_checks,
-                                       contract_vector_checks};
+                                       contract_vector_checks, contract_action_checks};
   tn_settings_init(&base_settings);
   if (!k->setup(&base_settings)) {
     tn_settings_release(&base_settings);

@@ -34,6 +34,10 @@ typedef struct contract_kind {
   bool lists_unsorted;                   /* objects: the server of the fixture does not keep to bytewise order */
   bool can_order;                        /* by any column, with a key to go on after */
   const char *statement;                 /* for execute: does something harmless */
+
+  /* actions: one that may be called, an input of it, where its answer has something, and an input that its schema
+   * refuses at a place. */
+  const char *action, *action_input, *action_member, *action_bad_input, *action_bad_place;
 } contract_kind;
 
 /* Runs all checks of all kinds; answers the number of failures. */
@@ -58,7 +62,7 @@ typedef struct contract_check {
 
 /* end with a zero row */
 extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[],
-    contract_vector_checks[];
+    contract_vector_checks[], contract_action_checks[];
 
 tn_session *contract_session(contract_state *);
 bool contract_has(const contract_kind *, const char *operation);

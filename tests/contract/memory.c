@@ -678,6 +678,7 @@ static const tenon_tables_ops tables = {.struct_size = sizeof tables, .list = li
                                         .read = read_rows, .write = write_rows, .execute = execute};
 
 extern const tenon_objects_ops memory_objects;
+extern const tenon_actions_ops memory_actions;
 tenon_status memory_objects_init(const tenon_host *);
 
 static tenon_status init_all(const tenon_host *h, tenon_error *err) {
@@ -723,4 +724,5 @@ const tenon_provider memory_kind = {
     .close = close_session,
     .tables = &tables,
     .objects = &memory_objects,
+    .actions = &memory_actions,
 };

@@ -12,6 +12,8 @@
  * (`wrong` is refused), slow (each batch takes so long), pool_size, max_overflow. */
 extern const tenon_provider memory_kind;
 
+extern int memory_calls;   /* of actions, so far */
+
 void memory_drop(void);   /* all stores; nothing of them may be open */
 
 #endif

@@ -138,13 +138,15 @@ static bool setup_memory_all(tn_settings *s) { return setup_memory(s, "all"); }
 
 static const char *const all_operations[] = {
     "tables.list", "tables.describe", "tables.plan", "tables.read", "tables.write", "tables.execute", "objects.list", "objects.stat",
-    "objects.get", "objects.put",     "objects.copy", "objects.remove", "objects.presign", NULL};
+    "objects.get", "objects.put",     "objects.copy", "objects.remove", "objects.presign",
+    "actions.list", "actions.call", NULL};
 
 #define MEMORY(how, orders)                                                                                                            \
   {.name = "memory-" #how, .setup = setup_memory_##how, .teardown = memory_drop, .operations = all_operations,                          \
    .broken = (const char *const[]){"password", "wrong-canary", NULL}, .secret = "canary", .broken_code = TENON_UNAUTHENTICATED,         \
    .table = {.table = "items"}, .key_column = "id", .row_count = ROWS, .query = "all of items", .can_order = orders,                    \
-   .statement = "drop contract_written"}
+   .statement = "drop contract_written", .action = "greet", .action_input = "{\"name\": \"Ada\"}", .action_member = "/greeting",        \
+   .action_bad_input = "{\"name\": 7}", .action_bad_place = "/name"}
 
 /* ---- A folder of temporary things ---- */
 
