@@ -3,10 +3,7 @@
 #include "s3.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 const tenon_host *tn_s3_host;
 
@@ -40,11 +37,11 @@ static const tenon_param params[] = {
      .help = "list ranges of keys side by side; only for services that list in bytewise order. auto: where no endpoint is given"},
     {TENON_INTEGER(tn_s3_config, connections), .key = "connections", .label = "Connections", .flags = TENON_ADVANCED,
      .default_value = "4", .min = 1, .max = 16, .help = "parts of one object under way at once"},
-    {TENON_FILE(tn_s3_config, ca), .key = "ca", .label = "CA certificates", .group = "TLS", .flags = TENON_ADVANCED,
+    {TENON_FILE(tn_s3_config, reach.ca), .key = "ca", .label = "CA certificates", .group = "TLS", .flags = TENON_ADVANCED,
      .env = "AWS_CA_BUNDLE", .help = "trusted instead of the system's, in PEM"},
-    {TENON_BOOLEAN(tn_s3_config, insecure), .key = "insecure", .label = "Take any certificate", .group = "TLS",
+    {TENON_BOOLEAN(tn_s3_config, reach.insecure), .key = "insecure", .label = "Take any certificate", .group = "TLS",
      .flags = TENON_ADVANCED, .default_value = "false", .help = "do not verify who the service is"},
-    {TENON_STRING(tn_s3_config, proxy), .key = "proxy", .label = "Proxy", .group = "Network", .flags = TENON_ADVANCED | TENON_SECRET,
+    {TENON_STRING(tn_s3_config, reach.proxy), .key = "proxy", .label = "Proxy", .group = "Network", .flags = TENON_ADVANCED | TENON_SECRET,
      .help = "http://user:password@host:port; none when it is not given"},
     TN_FILE_PARAMS(tn_s3_config, files),
 };
@@ -77,25 +74,15 @@ static tenon_status check_bucket(const char *bucket, tenon_error *err) {
                     "%s cannot be the name of a bucket", bucket);
 }
 
-static tenon_status bad_endpoint(const char *endpoint, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write it as https://host or http://host:port, without a path",
-                    "the endpoint %s is not one", endpoint);
-}
-
 static tenon_status take_endpoint(tn_s3 *s, const char *endpoint, tenon_error *err) {
-  bool tls = strncasecmp(endpoint, "https://", 8) == 0;
-  if (!tls && strncasecmp(endpoint, "http://", 7) != 0) return bad_endpoint(endpoint, err);
-  const char *host = endpoint + (tls ? 8 : 7);
-  size_t size = strcspn(host, "/?#");
-  bool plain = strspn(host + size, "/") == strlen(host + size) && size > 0 && size < 250;
-  for (size_t i = 0; plain && i < size; i++)
-    plain = (unsigned char)host[i] > ' ' && (unsigned char)host[i] < 0x7F && !strchr("@\\%\"<>", host[i]);
-  if (!plain) return bad_endpoint(endpoint, err);
-  s->scheme = tls ? "https" : "http";
-  const char *usual = tls ? ":443" : ":80";
-  size_t port = strlen(usual);
-  if (size > port && strncmp(host + size - port, usual, port) == 0) size -= port;
-  snprintf(s->host, sizeof s->host, "%.*s", (int)size, host);
+  tn_http_base base;
+  tenon_status status = tn_http_base_parse("endpoint", endpoint, &base, err);
+  if (status) return status;
+  if (strlen(base.authority) >= 250 || strcmp(strstr(base.url, "://") + 3, base.authority) != 0)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write it as https://host or http://host:port, without a path",
+                      "the endpoint %s is not one", endpoint);
+  s->scheme = base.is_tls ? "https" : "http";
+  snprintf(s->host, sizeof s->host, "%s", base.authority);
   return TENON_OK;
 }
 
@@ -150,11 +137,9 @@ static tenon_status make_session(tenon_ctx *ctx, const void *config, tn_s3 **ret
   tn_s3 *s = tn_alloc(sizeof *s);
   if (!s) return tn_no_memory(err);
   s->config = config;
-  const tenon_http_options options = {.struct_size = sizeof options, .insecure = s->config->insecure,
-                                      .ca = s->config->ca.data, .ca_size = s->config->ca.size, .proxy = s->config->proxy};
   tenon_status status = locate(s, err);
   if (!status) status = take_keys(s, err);
-  if (!status) status = tn_s3_host->http->new_client(ctx, &options, &s->http, err);
+  if (!status) status = tn_http_client(ctx, tn_s3_host, &s->config->reach, &s->http, err);
   if (status) {
     if (!s->is_anonymous && s->signer.service) tn_sigv4_release(&s->signer);
     tn_free(s);
@@ -222,81 +207,41 @@ static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider,
 
 /* ---- Test ---- */
 
-static tenon_status fail_step(tenon_test *t, tenon_status status, const tenon_error *err) {
-  tn_s3_host->step_end(t, TENON_FAILED, err->remedy, "%s", err->message);
-  return status;
-}
+typedef struct question {
+  tn_s3 *session;
+  char count[24];      /* of the keys in the answer */
+} question;
 
-/* host[:port] or [v6]:port */
-static uint16_t split_host(const tn_s3 *s, char host[256]) {
-  snprintf(host, 256, "%.255s", s->host[0] == '[' ? s->host + 1 : s->host);
-  char *end = s->host[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
-  const char *port = end ? strrchr(end, ':') : NULL;
-  long number = port ? strtol(port + 1, NULL, 10) : 0;
-  if (end) *end = 0;
-  return number > 0 && number < 65536 ? (uint16_t)number : strcmp(s->scheme, "https") == 0 ? 443 : 80;
-}
-
-static tenon_status step_reach(tenon_ctx *ctx, const tn_s3 *s, tenon_test *t, tenon_error *err) {
-  tenon_address addresses[8];
-  size_t count = 0;
-  char host[256];
-  int fd = -1;
-  if (s->config->proxy) return TENON_OK;
-  uint16_t port = split_host(s, host);
-  tn_s3_host->step_begin(t, "dns");
-  tenon_status status = tn_s3_host->resolve(ctx, host, port, addresses, 8, &count, err);
-  if (status) return fail_step(t, status, err);
-  tn_s3_host->step_end(t, TENON_PASSED, NULL, "%s is %s", host, addresses[0].text);
-  tn_s3_host->step_begin(t, "tcp");
-  for (size_t i = 0; i < count && fd < 0; i++) {
-    tenon_error why = TENON_ERROR_INIT;
-    status = tn_s3_host->connect(ctx, &addresses[i], -1, &fd, &why);
-    if (status && i + 1 == count) return *err = why, fail_step(t, status, err);
-  }
-  close(fd);
-  tn_s3_host->step_end(t, TENON_PASSED, NULL, "port %u answers", (unsigned)port);
-  return TENON_OK;
-}
-
-static const char *step_of(const tenon_error *err) {
-  switch (err->stage) {
-    case TENON_STAGE_TLS: return "tls";
-    case TENON_STAGE_AUTH: return "auth";
-    case TENON_STAGE_PERMISSION: return "permission";
-    default: return "probe";
-  }
-}
-
-/* One request shows all the rest; which step it fails at is known from its error alone. */
-static tenon_status step_rest(tenon_ctx *ctx, tn_s3 *s, tenon_test *t, tenon_error *err) {
-  bool tls = strcmp(s->scheme, "https") == 0;
+/* The smallest listing. */
+static tenon_status ask(tenon_ctx *ctx, void *arg, tenon_error *err) {
+  question *q = arg;
   tn_s3_request r = {.method = "GET"};
   tn_str text;
-  char count[24] = "0";
   tn_s3_query(&r, "list-type", "2");
   tn_s3_query(&r, "max-keys", "1");
   tn_str_init(&text, 2 * TN_S3_MAX_ERROR);
-  tn_s3_host->step_begin(t, tls ? "tls" : "auth");
-  tenon_status status = settle_region(ctx, s, err);
-  if (!status) status = tn_s3_send_for_text(ctx, s, &r, TN_S3_MAX_ERROR, &text, err);
-  bool past_tls = tls && (!status || err->stage != TENON_STAGE_TLS);
-  if (past_tls) {
-    tn_s3_host->step_end(t, TENON_PASSED, NULL, s->config->insecure ? "the certificate was not verified" : "the certificate is good");
-    tn_s3_host->step_begin(t, "auth");
-  }
-  bool past_auth = !status || (err->stage != TENON_STAGE_TLS && err->stage != TENON_STAGE_AUTH);
-  if (past_auth) {
-    tn_s3_host->step_end(t, TENON_PASSED, NULL, s->is_anonymous ? "as nobody" : "the keys are good");
-    tn_s3_host->step_begin(t, status ? step_of(err) : "probe");
-  }
+  tenon_status status = settle_region(ctx, q->session, err);
+  if (!status) status = tn_s3_send_for_text(ctx, q->session, &r, TN_S3_MAX_ERROR, &text, err);
   if (!status && !strstr(tn_str_text(&text), "<ListBucketResult"))
     status = tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "check the endpoint: it is not one of S3",
-                        "%s answers, but not as S3 does", s->host);
-  if (!status) tn_s3_element(tn_str_text(&text), text.size, "KeyCount", count, sizeof count);
+                        "%s answers, but not as S3 does", q->session->host);
+  if (!status) tn_s3_element(tn_str_text(&text), text.size, "KeyCount", q->count, sizeof q->count);
   tn_str_release(&text);
-  if (status) return fail_step(t, status, err);
-  tn_s3_host->step_end(t, TENON_PASSED, NULL, strcmp(count, "0") ? "the bucket can be listed" : "the bucket can be listed, and is empty");
+  return status;
+}
+
+static tenon_status walk(tenon_ctx *ctx, tn_s3 *s, tenon_test *t, tenon_error *err) {
+  question q = {.session = s, .count = "0"};
+  tn_http_base base;
+  char url[512];
+  snprintf(url, sizeof url, "%s://%s", s->scheme, s->host);
+  tenon_status status = tn_http_base_parse("endpoint", url, &base, err);
+  if (!status) status = tn_http_test_reach(ctx, tn_s3_host, &s->config->reach, &base, t, err);
+  if (!status)
+    status = tn_http_test_ask(ctx, tn_s3_host, &s->config->reach, &base, t, s->is_anonymous ? "as nobody" : "the keys are good",
+                              ask, &q, err);
+  if (status) return status;
+  tn_s3_host->step_end(t, TENON_PASSED, NULL, strcmp(q.count, "0") ? "the bucket can be listed" : "the bucket can be listed, and is empty");
   return TENON_OK;
 }
 
@@ -308,8 +253,7 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const v
   if (!err) err = &own;
   tenon_status status = make_session(ctx, config, &s, err);
   if (status) return status;
-  status = step_reach(ctx, s, ret, err);
-  if (!status) status = step_rest(ctx, s, ret, err);
+  status = walk(ctx, s, ret, err);
   if (!status) {
     tn_s3_host->fact(ret, "region", "%s", s->region);
     tn_s3_host->fact(ret, "endpoint", "%s://%s", s->scheme, s->host);

@@ -24,6 +24,7 @@
 #include "base/str.h"
 #include "net/sigv4.h"
 #include "providers/files/file_params.h"
+#include "providers/over_http.h"
 
 enum {
   TN_S3_MAX_KEY = 1024,
@@ -36,9 +37,8 @@ enum {
 typedef struct tn_s3_config {
   uint64_t set;
   const char *bucket, *region, *access_key_id, *secret_access_key, *session_token, *endpoint;
-  const char *credentials, *path_style, *parallel_listing, *proxy;
-  tenon_blob ca;
-  bool insecure;
+  const char *credentials, *path_style, *parallel_listing;
+  tn_http_params reach;
   int64_t connections;
   tn_file_params files;
 } tn_s3_config;
