@@ -55,9 +55,11 @@ typedef struct tenon_http_request {
   bool follow;                    /* `send`, GET and HEAD: goes where a redirect points, 5 times at most. What is not
                                    * meant for everybody (all headers but Accept and Range) goes to the same origin alone;
                                    * https never goes on as http. */
+  bool once;                      /* never sent a second time, which a kept connection that turns out to be closed would
+                                   * cause: it takes a new one. For what must not happen twice. */
 } tenon_http_request;
 
-#define TENON_HTTP_REQUEST_INIT { sizeof(tenon_http_request), NULL, NULL, NULL, 0, NULL, 0, NULL, 16 << 20, false, false }
+#define TENON_HTTP_REQUEST_INIT { sizeof(tenon_http_request), NULL, NULL, NULL, 0, NULL, 0, NULL, 16 << 20, false, false, false }
 
 typedef struct tenon_http_reply {
   uint32_t struct_size;

@@ -277,6 +277,7 @@ static tenon_status set_up(tenon_http_exchange *x, const tenon_http_request *r, 
   SET(CURLOPT_HTTPHEADER, x->headers);
   SET(CURLOPT_RESOLVE, x->resolve);
   SET(CURLOPT_ACCEPT_ENCODING, r->decompress ? "" : NULL);
+  SET(CURLOPT_FRESH_CONNECT, r->once ? 1L : 0L);
   return TENON_OK;
 }
 

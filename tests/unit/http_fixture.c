@@ -45,8 +45,17 @@ static bool read_request(http_fixture *f, int fd, char *ret) {
   }
 }
 
+/* Does the next request come by this connection? */
+static bool stays(http_fixture *f, int fd) {
+  struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = f->listener, .events = POLLIN}};
+  while (f->yields && !is_stopping(f))
+    if (poll(p, 2, 20) > 0) return p[0].revents;
+  return true;
+}
+
 /* False: the connection is over. */
 static bool answer(http_fixture *f, int fd) {
+  if (!stays(f, fd)) return false;
   pthread_mutex_lock(&f->lock);
   int i = f->request_count;
   pthread_mutex_unlock(&f->lock);

@@ -17,6 +17,7 @@ typedef struct http_fixture {
   const char *replies[FIXTURE_REPLIES];
   size_t sizes[FIXTURE_REPLIES];   /* 0: strlen */
   bool closes;                     /* after each reply */
+  bool yields;                     /* closes a connection that rests once another comes */
   int reply_count;
   /* what was seen */
   char requests[FIXTURE_REPLIES][FIXTURE_REQUEST];

@@ -103,6 +103,29 @@ static void test_connections_are_used_again(void **state) {
   assert_int_equal(b->server->connection_count, 1);
 }
 
+/* A kept connection that closes without an answer may have carried the request to its end. */
+static int requests_of_a_post_without_an_answer(bench *b, bool once) {
+  b->server->yields = true;
+  http_fixture_reply(b->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  for (int i = 0; i < 2; i++) http_fixture_reply(b->server, "");
+  tenon_http_request r = get(b, "/");
+  assert_int_equal(fetch(b, &r, NULL), TENON_OK);
+  r.method = "POST";
+  r.data = "x";
+  r.data_size = 1;
+  r.once = once;
+  assert_int_equal(fetch(b, &r, NULL), TENON_UNREACHABLE);
+  return b->server->request_count - 1;
+}
+
+static void test_what_must_not_happen_twice_is_sent_once(void **state) {
+  assert_int_equal(requests_of_a_post_without_an_answer(*state, true), 1);
+}
+
+static void test_other_requests_get_a_second_connection(void **state) {
+  assert_int_equal(requests_of_a_post_without_an_answer(*state, false), 2);
+}
+
 static void test_bodies_are_sent(void **state) {
   bench *b = *state;
   tenon_http_header headers[] = {{"Content-Type", "text/plain"}, {"X-Empty", ""}};
@@ -453,7 +476,9 @@ static void test_threads_share_a_client(void **state) {
 int main(void) {
 #define HTTP_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      HTTP_TEST(test_a_reply_is_handed_on), HTTP_TEST(test_connections_are_used_again), HTTP_TEST(test_bodies_are_sent),
+      HTTP_TEST(test_a_reply_is_handed_on), HTTP_TEST(test_connections_are_used_again),
+      HTTP_TEST(test_what_must_not_happen_twice_is_sent_once), HTTP_TEST(test_other_requests_get_a_second_connection),
+      HTTP_TEST(test_bodies_are_sent),
       HTTP_TEST(test_streams_are_sent_in_chunks_and_closed_once), HTTP_TEST(test_a_source_that_breaks_is_the_error),
       HTTP_TEST(test_line_ends_in_headers_are_refused), HTTP_TEST(test_urls_that_are_none_of_http_are_refused),
       HTTP_TEST(test_replies_too_long_are_limited), HTTP_TEST(test_replies_cut_short_are_lost_connections),
