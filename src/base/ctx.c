@@ -113,7 +113,8 @@ static struct {
   pthread_cond_t changed;
   tenon_ctx *watched;
   bool started;
-} keeper = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  atomic_int_fast64_t wakes_ms;  /* by itself; INT64_MAX: it is awake and may have looked already */
+} keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .wakes_ms = INT64_MAX};
 
 /* A reference to a context that others may be giving up: not from zero. */
 static bool try_ref(tenon_ctx *ctx) {
@@ -140,6 +141,7 @@ static void *keep_house(void *unused) {
   pthread_mutex_lock(&keeper.lock);
   for (;;) {
     int64_t next;
+    atomic_store(&keeper.wakes_ms, INT64_MAX);
     tenon_ctx *due = take_due(tn_now_ms(), &next);
     if (due) {
       pthread_mutex_unlock(&keeper.lock);
@@ -149,6 +151,7 @@ static void *keep_house(void *unused) {
       continue;
     }
     struct timespec until = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
+    atomic_store(&keeper.wakes_ms, next);
     pthread_cond_timedwait(&keeper.changed, &keeper.lock, &until);
   }
   return NULL;
@@ -295,9 +298,11 @@ int64_t tn_ctx_remaining_ms(tenon_ctx *ctx) {
 
 bool tn_ctx_has_deadline(const tenon_ctx *ctx) { return ctx->deadline_ms != INT64_MAX; }
 
+/* The housekeeper is woken only where it would sleep beyond the limit: a long read begins thousands of steps. */
 void tn_ctx_stall_begin(tenon_ctx *ctx, int64_t limit_ms) {
-  atomic_store(&ctx->stall_ms, tn_now_ms() + limit_ms);
-  if (!ctx->watched) return;
+  int64_t limit = tn_now_ms() + limit_ms;
+  atomic_store(&ctx->stall_ms, limit);
+  if (!ctx->watched || atomic_load(&keeper.wakes_ms) <= limit) return;
   pthread_mutex_lock(&keeper.lock);
   pthread_cond_signal(&keeper.changed);
   pthread_mutex_unlock(&keeper.lock);
