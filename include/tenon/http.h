@@ -95,8 +95,11 @@ typedef struct tenon_http_ops {
   /* Drives the lane until something happened, at most timeout_ms (-1: as long as the context allows).
    * *ret_active: exchanges that have not ended. */
   tenon_status (*run)(tenon_http_lane *, int timeout_ms, size_t *ret_active, tenon_error *);
-  /* From now on its body is not read, or is again: what has come waits in the socket. Not within head and body. */
+  /* From now on its body is not read, or is again: what has come waits in the socket. Within
+   * `body` it can only be stopped, within `head` neither. */
   void (*pause)(tenon_http_exchange *, bool);
+  /* Has `run` return soon, the one under way or the next. Any thread. */
+  void (*wake)(tenon_http_lane *);
   void (*end)(tenon_http_exchange *);          /* frees it; the connection is dropped if it is in the middle */
 
   int32_t (*status)(const tenon_http_exchange *);

@@ -15,7 +15,7 @@
   X(curl_slist_append) X(curl_slist_free_all) X(curl_url) X(curl_url_cleanup) X(curl_url_dup) \
   X(curl_url_get) X(curl_url_set) X(curl_free) X(curl_multi_init) X(curl_multi_cleanup) \
   X(curl_multi_setopt) X(curl_multi_add_handle) X(curl_multi_remove_handle) X(curl_multi_perform) \
-  X(curl_multi_poll) X(curl_multi_info_read)
+  X(curl_multi_poll) X(curl_multi_wakeup) X(curl_multi_info_read)
 
 typedef struct tn_curl_functions {
 #define TN_CURL_SLOT(name) __typeof__(name) *name;

@@ -53,6 +53,7 @@ static tenon_status new_lane(tenon_ctx *ctx, tenon_http *client, tenon_http_lane
   if (status) return status;
   lane->next = NULL;
   lane->ctx = tenon_ctx_ref(ctx);
+  atomic_store(&lane->is_woken, false);
   *ret = lane;
   return TENON_OK;
 }
@@ -120,7 +121,7 @@ static tenon_status run(tenon_http_lane *lane, int timeout_ms, size_t *ret_activ
   int64_t until = timeout_ms < 0 ? INT64_MAX : tn_now_ms() + timeout_ms;
   tenon_status status = tn_ctx_check(lane->ctx, &why);
   if (!status) status = perform(lane, &why);
-  while (!status && lane->happened == before && lane->active_count > 0) {
+  while (!status && lane->happened == before && lane->active_count > 0 && !atomic_exchange(&lane->is_woken, false)) {
     int64_t left = until == INT64_MAX ? -1 : until - tn_now_ms();
     if (until != INT64_MAX && left <= 0) break;
     status = await(lane, left > INT32_MAX ? -1 : (int)left, &why);
@@ -134,6 +135,11 @@ static tenon_status begin(tenon_http_lane *lane, const tenon_http_request *reque
                           const tenon_http_events *events, tenon_http_exchange **ret,
                           tenon_error *err) {
   return tn_http_begin(lane, request, events, NULL, ret, err);
+}
+
+static void wake(tenon_http_lane *lane) {
+  atomic_store(&lane->is_woken, true);
+  tn_curl.curl_multi_wakeup(lane->multi);
 }
 
 static void pause_exchange(tenon_http_exchange *x, bool on) {
@@ -364,6 +370,7 @@ const tenon_http_ops tn_http_ops = {
     .begin = begin,
     .run = run,
     .pause = pause_exchange,
+    .wake = wake,
     .end = tn_http_end,
     .status = tn_http_status,
     .header = tn_http_header,

@@ -4,6 +4,7 @@
 #define TN_NET_HTTP_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/str.h"
 #include "net/curl.h"
@@ -44,6 +45,7 @@ struct tenon_http_lane {
   tenon_http_exchange *active, *spare;
   size_t active_count;
   uint64_t happened;             /* events so far */
+  atomic_bool is_woken;
 };
 
 /* Who reads a body as bytes: what came and was not read yet. */
