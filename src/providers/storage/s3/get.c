@@ -8,10 +8,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "s3.h"
 
-enum { MAX_PARTS = 16, MAX_TRIES = 4 };
+enum {
+  MAX_PARTS = 16,
+  MAX_TRIES = 4,
+  TURN_MS = 4,               /* so long the reader waits for its range alone: sockets hold what comes for others meanwhile */
+  TURN_SIZE = 1 << 20        /* then each of the others is read so far */
+};
 
 typedef struct getting getting;
 
@@ -24,6 +30,7 @@ typedef struct part {
   char *data;                /* what came before it was asked for: from `read` to `filled` */
   size_t capacity, read, filled;
   bool has_ended, is_paused;
+  int64_t may_keep;          /* before it rests */
   int tries;
   tenon_status status;
   tenon_error error;
@@ -42,9 +49,16 @@ struct getting {
   bool knows_ranges;
   part parts[MAX_PARTS];     /* a ring */
   int first, count, window;
+  int64_t waited_us;         /* for the first range alone */
   char *to;                  /* where the reader waits */
   size_t room, given;
 };
+
+static int64_t now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 static part *part_at(getting *g, int i) { return &g->parts[(g->first + i) % MAX_PARTS]; }
 
@@ -80,6 +94,12 @@ static tenon_status on_head(void *arg, tenon_http_exchange *x, tenon_error *err)
   return TENON_OK;
 }
 
+static void rest(part *p, bool on) {
+  if (p->has_ended || p->is_paused == on) return;
+  p->is_paused = on;
+  tn_s3_host->http->pause(p->exchange, on);
+}
+
 static tenon_status keep(part *p, const char *data, size_t size, tenon_error *err) {
   if (p->read == p->filled) p->read = p->filled = 0;
   if (p->filled + size > p->capacity) {
@@ -91,6 +111,7 @@ static tenon_status keep(part *p, const char *data, size_t size, tenon_error *er
   }
   memcpy(p->data + p->filled, data, size);
   p->filled += size;
+  p->may_keep -= (int64_t)size;
   return TENON_OK;
 }
 
@@ -110,6 +131,8 @@ static tenon_status on_body(void *arg, const void *data, size_t size, tenon_erro
   if (direct < size) status = keep(p, (const char *)data + direct, size - direct, err);
   p->at += (int64_t)size;
   p->size -= (int64_t)size;
+  bool is_wanted = is_first(p) && g->to && g->given < g->room;
+  if (!is_wanted && p->may_keep <= 0) rest(p, true);
   return status;
 }
 
@@ -217,31 +240,40 @@ static tenon_status ask_again(part *p, tenon_error *err) {
 
 /* ---- Driving ---- */
 
-static void rest_others(getting *g, bool on) {
+static bool first_has_news(getting *g) { return g->given > 0 || part_at(g, 0)->has_ended; }
+
+static bool others_rest(getting *g) {
+  for (int i = 1; i < g->count; i++)
+    if (part_at(g, i)->is_paused) return true;
+  return false;
+}
+
+static void let_others_come(getting *g) {
+  g->waited_us = 0;
   for (int i = 1; i < g->count; i++) {
-    part *p = part_at(g, i);
-    bool wants = on && p->filled > p->read;
-    if (p->has_ended || wants == p->is_paused) continue;
-    tn_s3_host->http->pause(p->exchange, wants);
-    p->is_paused = wants;
+    part_at(g, i)->may_keep = TURN_SIZE;
+    rest(part_at(g, i), false);
   }
 }
 
-static void wake_first(getting *g) {
-  part *p = part_at(g, 0);
-  if (!p->is_paused || p->has_ended) return;
-  p->is_paused = false;
-  tn_s3_host->http->pause(p->exchange, false);
+/* The others have their turn whenever the reader has waited long enough in all. */
+static tenon_status await_first(getting *g, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  while (!status && !first_has_news(g)) {
+    int64_t began = now_us();
+    status = tn_s3_host->http->run(g->lane, others_rest(g) ? TURN_MS : -1, NULL, err);
+    g->waited_us += now_us() - began;
+    if (g->waited_us >= 1000 * TURN_MS) let_others_come(g);
+  }
+  return status;
 }
 
-/* The first range alone, as long as it has something; else all of them. */
+/* The first range alone, as long as it has something. Who has something already does not wait. */
 static tenon_status drive(getting *g, tenon_error *err) {
-  wake_first(g);
-  rest_others(g, true);
+  size_t before = g->given;
+  rest(part_at(g, 0), false);
   tenon_status status = tn_s3_host->http->run(g->lane, 0, NULL, err);
-  if (status || g->given || part_at(g, 0)->has_ended) return status;
-  rest_others(g, false);
-  return tn_s3_host->http->run(g->lane, -1, NULL, err);
+  return status || before ? status : await_first(g, err);
 }
 
 static size_t take_kept(part *p, char *to, size_t room) {
@@ -251,24 +283,29 @@ static size_t take_kept(part *p, char *to, size_t room) {
   return n;
 }
 
+/* Goes on at the next range, or with this one again. */
+static tenon_status leave_first(getting *g, tenon_error *err) {
+  part *p = part_at(g, 0);
+  if (p->status) return ask_again(p, err);
+  end_first(g);
+  return fill_window(g, err);
+}
+
+/* Waits for the first byte alone: what is there by then is taken, as much of it as there is room for. */
 static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
   getting *g = self;
   tenon_status status = fill_window(g, err);
   g->to = data;
   g->room = size;
   g->given = 0;
-  while (!status && g->given == 0 && g->count > 0 && size > 0) {
-    part *p = part_at(g, 0);
-    g->given = take_kept(p, data, size);
-    if (g->given) break;
-    if (!p->has_ended) {
-      status = drive(g, err);
-    } else if (p->status) {
-      status = ask_again(p, err);
-    } else {
-      end_first(g);
-      status = fill_window(g, err);
-    }
+  while (!status && g->given < size && g->count > 0) {
+    const part *p = part_at(g, 0);
+    size_t before = g->given;
+    g->given += take_kept(part_at(g, 0), g->to + before, size - before);
+    if (g->given > before) continue;
+    if (before && p->has_ended && p->status) break;   /* said when it is asked for next */
+    status = p->has_ended ? leave_first(g, err) : drive(g, err);
+    if (before && g->given == before && !p->has_ended) break;
   }
   g->to = NULL;
   if (!status) *ret_size = g->given;
