@@ -8,20 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/base64.h"
-#include "crc32c.h"
+#include "feed.h"
 #include "s3.h"
 
 enum {
-  MAX_SLOTS = 16,
+  MAX_SLOTS = TN_S3_MAX_UNDER_WAY,
   MAX_PARTS = 10000,
-  GROW_AFTER = 1000,        /* parts of an unknown length: then they get bigger */
   MAX_TRIES = 4,
   MAX_COMPLETE = 4 << 20,
   ABORT_MS = 10000
 };
-
-static const int64_t max_part = INT64_C(512) << 20;
 
 typedef struct putting putting;
 
@@ -32,11 +28,9 @@ typedef struct sent_part {
 
 typedef struct slot {
   putting *p;
-  char *data;
-  size_t size, capacity;
-  int number;                /* 0: free */
-  int tries;
-  char number_text[12], checksum[12];
+  tn_s3_part *part;          /* the feed's; NULL: the slot is free */
+  int number, tries;
+  char number_text[12];
   tn_s3_prepared prepared;
   tenon_http_exchange *exchange;
   bool has_ended;
@@ -50,52 +44,15 @@ struct putting {
   tn_s3 *s;
   const tenon_put *request;
   tenon_http_lane *lane;
+  tn_s3_feed *feed;
+  bool has_ended;            /* all parts were taken */
   slot slots[MAX_SLOTS];
   int window, next_number;
   int64_t sent;
-  size_t part_size;
   char upload_id[1024];
   sent_part *parts;          /* by number - 1 */
   int part_room;
 };
-
-/* ---- Reading parts ---- */
-
-static size_t size_of_part(const putting *p, int number) {
-  if (p->request->body->length >= 0 || number <= GROW_AFTER) return p->part_size;
-  int64_t size = (int64_t)p->part_size << ((number - 1) / GROW_AFTER);
-  return (size_t)(size < max_part ? size : max_part);
-}
-
-/* Fills the slot; less than its size means that the stream has ended. */
-static tenon_status read_part(putting *p, slot *s, size_t size, tenon_error *err) {
-  if (s->capacity < size) {
-    char *data = tn_resize(s->data, size);
-    if (!data) return tn_no_memory(err);
-    s->data = data;
-    s->capacity = size;
-  }
-  tenon_bytes *body = p->request->body;
-  s->size = 0;
-  for (size_t n = 1; n > 0 && s->size < size;) {
-    tenon_status status = body->read(body->self, s->data + s->size, size - s->size, &n, err);
-    if (status) return status;
-    s->size += n;
-  }
-  return TENON_OK;
-}
-
-static tenon_status put_checksum(slot *s, tenon_error *err) {
-  uint32_t sum = tn_crc32c(0, s->data, s->size);
-  const unsigned char bytes[4] = {(unsigned char)(sum >> 24), (unsigned char)(sum >> 16), (unsigned char)(sum >> 8),
-                                  (unsigned char)sum};
-  tn_str text;
-  tn_str_init(&text, 64);
-  bool ok = tn_base64_encode(&text, bytes, sizeof bytes);
-  if (ok) snprintf(s->checksum, sizeof s->checksum, "%s", tn_str_text(&text));
-  tn_str_release(&text);
-  return ok ? TENON_OK : tn_no_memory(err);
-}
 
 static void add_conditions(const tenon_put *request, tn_s3_request *r) {
   if (request->if_absent) tn_s3_header(r, "if-none-match", "*");
@@ -104,18 +61,16 @@ static void add_conditions(const tenon_put *request, tn_s3_request *r) {
 
 /* ---- At once ---- */
 
-static tenon_status put_at_once(putting *p, slot *s, tenon_object *ret, tenon_error *err) {
-  tn_s3_request r = {.method = "PUT", .key = &p->request->key, .data = s->size ? s->data : "", .data_size = s->size};
+static tenon_status put_at_once(putting *p, const tn_s3_part *all, tenon_object *ret, tenon_error *err) {
+  tn_s3_request r = {.method = "PUT", .key = &p->request->key, .data = all->size ? all->data : "", .data_size = all->size};
   tn_s3_reply reply;
-  tenon_status status = put_checksum(s, err);
-  if (status) return status;
   if (p->request->content_type) tn_s3_header(&r, "content-type", p->request->content_type);
-  tn_s3_header(&r, "x-amz-checksum-crc32c", s->checksum);
+  tn_s3_header(&r, "x-amz-checksum-crc32c", all->checksum);
   add_conditions(p->request, &r);
-  status = tn_s3_send(p->ctx, p->s, &r, &reply, err);
+  tenon_status status = tn_s3_send(p->ctx, p->s, &r, &reply, err);
   if (status) return status;
   tn_s3_describe(reply.http.exchange, ret);
-  ret->size = (int64_t)s->size;
+  ret->size = (int64_t)all->size;
   tn_s3_reply_release(&reply);
   return TENON_OK;
 }
@@ -180,17 +135,17 @@ static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const
   if (tn_s3_host->http->status(x) >= 300)
     s->status = tn_s3_refused(s->p->s, x, tn_str_text(&s->refusal), s->refusal.size, &s->error);
   else
-    s->status = keep_part(s->p, s->number, tn_s3_host->http->header(x, "etag"), s->checksum, &s->error);
+    s->status = keep_part(s->p, s->number, tn_s3_host->http->header(x, "etag"), s->part->checksum, &s->error);
 }
 
 static tenon_status send_part(slot *s, tenon_error *err) {
   const tenon_http_events events = {.arg = s, .body = on_body, .end = on_end};
   putting *p = s->p;
-  tn_s3_request r = {.method = "PUT", .key = &p->request->key, .data = s->data, .data_size = s->size};
+  tn_s3_request r = {.method = "PUT", .key = &p->request->key, .data = s->part->data, .data_size = s->part->size};
   snprintf(s->number_text, sizeof s->number_text, "%d", s->number);
   tn_s3_query(&r, "partNumber", s->number_text);
   tn_s3_query(&r, "uploadId", p->upload_id);
-  tn_s3_header(&r, "x-amz-checksum-crc32c", s->checksum);
+  tn_s3_header(&r, "x-amz-checksum-crc32c", s->part->checksum);
   s->has_ended = false;
   tn_str_clear(&s->refusal);
   tenon_status status = tn_s3_prepare(p->s, &r, &s->prepared, err);
@@ -211,7 +166,8 @@ static void forget_exchange(slot *s) {
 static tenon_status settle(slot *s, tenon_error *err) {
   forget_exchange(s);
   if (!s->status) {
-    s->number = 0;
+    tn_s3_feed_give_back(s->p->feed, s->part);
+    s->part = NULL;
     return TENON_OK;
   }
   int64_t delay = (int64_t)100 << s->tries++;
@@ -230,50 +186,45 @@ static tenon_status settle_ended(putting *p, slot **ret_free, size_t *ret_busy, 
   *ret_busy = 0;
   for (int i = 0; !status && i < p->window; i++) {
     slot *s = &p->slots[i];
-    if (s->number && s->has_ended) status = settle(s, err);
-    if (s->number) ++*ret_busy;
+    if (s->part && s->has_ended) status = settle(s, err);
+    if (s->part) ++*ret_busy;
     else if (!*ret_free) *ret_free = s;
   }
   return status;
 }
 
-/* Waits for a free slot, or, if all are wanted, until none is busy. */
-static tenon_status wait_for_slot(putting *p, bool all, slot **ret, tenon_error *err) {
-  for (;;) {
-    size_t busy;
-    tenon_status status = settle_ended(p, ret, &busy, err);
-    if (status || (all ? busy == 0 : *ret != NULL)) return status;
-    status = tn_s3_host->http->run(p->lane, -1, NULL, err);
-    if (status) return status;
-  }
-}
-
-static tenon_status start_part(putting *p, slot *s, tenon_error *err) {
+static tenon_status start_part(putting *p, slot *s, tn_s3_part *part, tenon_error *err) {
   if (p->next_number > MAX_PARTS)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "write several objects",
                       "the object has more than %d parts", MAX_PARTS);
+  s->part = part;
   s->number = p->next_number++;
   s->tries = 0;
-  p->sent += (int64_t)s->size;
-  tenon_status status = put_checksum(s, err);
-  return status ? status : send_part(s, err);
+  p->sent += (int64_t)part->size;
+  return send_part(s, err);
 }
 
-static tenon_status send_parts(putting *p, slot *first, tenon_error *err) {
-  size_t size = p->part_size;
-  tenon_status status = start_part(p, first, err);
-  for (slot *s; !status && size == p->part_size;) {
-    status = wait_for_slot(p, false, &s, err);
-    size_t wanted = size_of_part(p, p->next_number);
-    if (!status) status = read_part(p, s, wanted, err);
+/* Parts go into free slots as they were read. Waits for them only where nothing else is to be done. */
+static tenon_status fill_slots(putting *p, slot *free, size_t busy, tenon_error *err) {
+  tn_s3_part *part = NULL;
+  tenon_status status = tn_s3_feed_take(p->feed, busy == 0, &part, &p->has_ended, err);
+  return status || !part ? status : start_part(p, free, part, err);
+}
+
+static void on_part_read(void *lane) { tn_s3_host->http->wake(lane); }
+
+static tenon_status send_parts(putting *p, tenon_error *err) {
+  for (;;) {
+    slot *free;
+    size_t busy;
+    int before = p->next_number;
+    tenon_status status = settle_ended(p, &free, &busy, err);
+    if (!status && p->has_ended && !busy) return TENON_OK;
+    if (!status && free && !p->has_ended) status = fill_slots(p, free, busy, err);
+    bool is_filled = p->next_number > before;
+    if (!status && (is_filled || busy)) status = tn_s3_host->http->run(p->lane, is_filled ? 0 : -1, NULL, err);
     if (status) return status;
-    size = s->size == wanted ? p->part_size : 0;
-    if (s->size) status = start_part(p, s, err);
-    /* what libcurl can send now it sends while the next part is read */
-    if (!status) status = tn_s3_host->http->run(p->lane, 0, NULL, err);
   }
-  slot *none;
-  return status ? status : wait_for_slot(p, true, &none, err);
 }
 
 static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
@@ -301,12 +252,14 @@ static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
   return status;
 }
 
-static tenon_status put_in_parts(putting *p, slot *first, tenon_object *ret, tenon_error *err) {
+static tenon_status put_in_parts(putting *p, tn_s3_sizes sizes, tn_s3_part *first, tenon_object *ret, tenon_error *err) {
   tenon_status status = begin_upload(p, err);
   if (!status) status = tn_s3_host->http->new_lane(p->ctx, p->s->http, &p->lane, err);
-  if (!status) status = send_parts(p, first, err);
-  if (!status) status = complete(p, ret, err);
+  if (!status) status = tn_s3_feed_new(p->request->body, sizes, p->window, first, on_part_read, p->lane, &p->feed, err);
+  if (!status) status = send_parts(p, err);
   for (int i = 0; i < MAX_SLOTS; i++) forget_exchange(&p->slots[i]);
+  tn_s3_feed_free(p->feed);
+  if (!status) status = complete(p, ret, err);
   if (p->lane) tn_s3_host->http->free_lane(p->lane);
   if (status) abort_upload(p);
   return status;
@@ -315,44 +268,50 @@ static tenon_status put_in_parts(putting *p, slot *first, tenon_object *ret, ten
 /* ---- All ---- */
 
 /* At most 10,000 parts, all of one size: some services want that. */
-static size_t choose_part_size(int64_t length) {
+static tn_s3_sizes choose_sizes(int64_t length) {
   int64_t size = TN_S3_PART, least = length / MAX_PARTS + 1;
   while (size < least) size *= 2;
-  return (size_t)size;
+  return (tn_s3_sizes){.size = (size_t)size, .is_length_known = length >= 0};
 }
 
 static tenon_status put_body(putting *p, tenon_object *ret, tenon_error *err) {
-  slot *first = &p->slots[0];
-  p->part_size = choose_part_size(p->request->body->length);
-  tenon_status status = read_part(p, first, p->part_size, err);
-  if (status) return status;
-  return first->size < p->part_size ? put_at_once(p, first, ret, err) : put_in_parts(p, first, ret, err);
+  tn_s3_part first = {0};
+  const tn_s3_sizes sizes = choose_sizes(p->request->body->length);
+  tenon_status status = tn_s3_part_fill(&first, p->request->body, sizes.size, NULL, NULL, err);
+  if (!status)
+    status = first.size < sizes.size ? put_at_once(p, &first, ret, err) : put_in_parts(p, sizes, &first, ret, err);
+  tn_s3_part_release(&first);
+  return status;
+}
+
+static putting *new_putting(tenon_ctx *ctx, tn_s3 *s, const tenon_put *request) {
+  putting *p = tn_alloc(sizeof *p);
+  if (!p) return NULL;
+  p->ctx = ctx;
+  p->s = s;
+  p->request = request;
+  p->next_number = 1;
+  p->window = s->config->connections > MAX_SLOTS ? MAX_SLOTS : (int)s->config->connections;
+  for (int i = 0; i < MAX_SLOTS; i++) {
+    p->slots[i].p = p;
+    tn_str_init(&p->slots[i].refusal, TN_S3_MAX_ERROR);
+  }
+  return p;
+}
+
+static void free_putting(putting *p) {
+  for (int i = 0; i < MAX_SLOTS; i++) tn_str_release(&p->slots[i].refusal);
+  tn_free(p->parts);
+  tn_free(p);
 }
 
 tenon_status tn_s3_put(tenon_ctx *ctx, void *session, const tenon_put *request, tenon_object *ret, tenon_error *err) {
   tn_s3 *s = session;
   tenon_status status = tn_s3_check_key(&request->key, err);
   if (!status && (request->if_absent || request->if_match)) status = tn_s3_need_conditions(ctx, s, err);
-  putting *p = status ? NULL : tn_alloc(sizeof *p);
-  if (!status && !p) status = tn_no_memory(err);
-  if (!status) {
-    p->ctx = ctx;
-    p->s = s;
-    p->request = request;
-    p->next_number = 1;
-    p->window = s->config->connections > MAX_SLOTS ? MAX_SLOTS : (int)s->config->connections;
-    for (int i = 0; i < MAX_SLOTS; i++) {
-      p->slots[i].p = p;
-      tn_str_init(&p->slots[i].refusal, TN_S3_MAX_ERROR);
-    }
-    status = put_body(p, ret, err);
-    for (int i = 0; i < MAX_SLOTS; i++) {
-      tn_free(p->slots[i].data);
-      tn_str_release(&p->slots[i].refusal);
-    }
-    tn_free(p->parts);
-    tn_free(p);
-  }
+  putting *p = status ? NULL : new_putting(ctx, s, request);
+  if (!status) status = p ? put_body(p, ret, err) : tn_no_memory(err);
+  if (p) free_putting(p);
   request->body->close(request->body->self);
   return status;
 }
