@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/float.h"
+#include "base/mem.h"
 #include "tenon/provider.h"
 
 /* ---- Reading ---- */
@@ -92,6 +93,21 @@ tenon_status tn_json_parse_reply(const char *text, size_t size, tn_json **ret, t
 }
 
 void tn_json_free(tn_json *v) { json_decref((json_t *)(void *)v); }
+
+/* Recurses as deep as the text that it was read from may go. The text of a string is the library's own. */
+static void wipe_strings(json_t *v) {
+  const char *key;
+  json_t *item;
+  size_t i;
+  if (json_is_string(v)) tn_wipe((char *)(uintptr_t)json_string_value(v), json_string_length(v));
+  if (json_is_array(v)) json_array_foreach(v, i, item) wipe_strings(item);
+  if (json_is_object(v)) json_object_foreach(v, key, item) wipe_strings(item);
+}
+
+void tn_json_wipe(tn_json *v) {
+  wipe_strings((json_t *)(void *)v);
+  tn_json_free(v);
+}
 
 tn_json_type tn_json_type_of(const tn_json *v) {
   if (!v) return TN_JSON_NULL;

@@ -33,6 +33,8 @@ tenon_status tn_json_parse(const char *text, size_t size, tn_json **ret, tenon_e
 /* The same of what a system replied: then it is a DATA error. */
 tenon_status tn_json_parse_reply(const char *text, size_t size, tn_json **ret, tenon_error *err);
 void tn_json_free(tn_json *);
+/* The same of a value that has secrets: its strings are overwritten first. */
+void tn_json_wipe(tn_json *);
 tn_json_type tn_json_type_of(const tn_json *);   /* of NULL: as of null */
 bool tn_json_bool(const tn_json *);
 int64_t tn_json_integer(const tn_json *);
