@@ -38,6 +38,7 @@ struct tenon_ctx {
   tn_log_fn log;
   void *log_arg;
   tn_egress *egress;             /* NULL: none of its own */
+  struct tn_tokens *tokens;      /* NULL: its parent's */
 
   pthread_mutex_t lock;          /* of all below */
   pthread_cond_t hook_done;
@@ -403,6 +404,31 @@ tn_egress *tn_ctx_egress(const tenon_ctx *ctx, size_t i) {
   for (; ctx; ctx = ctx->parent)
     if (ctx->egress && i-- == 0) return ctx->egress;
   return NULL;
+}
+
+/* A context has one policy of its own: so they make a chain. */
+tenon_status tn_ctx_apart(const tenon_ctx *ctx, int64_t timeout_ms, tenon_ctx **ret, tenon_error *err) {
+  tenon_ctx *apart = NULL;
+  tenon_status status = tenon_ctx_new(NULL, timeout_ms, &apart, err);
+  tn_egress *egress;
+  for (size_t i = 0; !status && (egress = tn_ctx_egress(ctx, i)); i++) {
+    tenon_ctx *below = NULL;
+    status = tenon_ctx_new(apart, -1, &below, err);
+    tenon_ctx_free(apart);   /* its child holds it */
+    apart = below;
+    if (!status) tn_ctx_restrict(apart, egress);
+  }
+  if (!status) *ret = apart;
+  return status;
+}
+
+/* ---- The keeper of tokens ---- */
+
+void tn_ctx_set_tokens(tenon_ctx *ctx, struct tn_tokens *tokens) { ctx->tokens = tokens; }
+
+struct tn_tokens *tn_ctx_tokens(const tenon_ctx *ctx) {
+  while (ctx && !ctx->tokens) ctx = ctx->parent;
+  return ctx ? ctx->tokens : NULL;
 }
 
 /* ---- Logging ---- */

@@ -14,6 +14,7 @@
 #include "tenon/provider.h"
 
 struct tn_egress;
+struct tn_tokens;
 
 int64_t tn_now_ms(void);
 int64_t tn_now_us(void);
@@ -26,6 +27,14 @@ void tn_ctx_log(tenon_ctx *, tenon_level, const char *format, ...) TENON_PRINTF(
 void tn_ctx_restrict(tenon_ctx *, struct tn_egress *);
 /* The i-th policy of a context and its parents; NULL behind the last, and where ctx is NULL. */
 struct tn_egress *tn_ctx_egress(const tenon_ctx *, size_t i);
+
+/* The keeper of tokens: the nearest of a context and its parents; NULL: none has one. Borrowed. Before others know the
+ * context. */
+void tn_ctx_set_tokens(tenon_ctx *, struct tn_tokens *);
+struct tn_tokens *tn_ctx_tokens(const tenon_ctx *);
+
+/* A context that has the policies of another, but neither its end nor its logger: for work that outlives who asked. */
+tenon_status tn_ctx_apart(const tenon_ctx *, int64_t timeout_ms, tenon_ctx **ret, tenon_error *);
 
 /* The stall limit: while a provider works for a stream it has this long for one batch. */
 void tn_ctx_stall_begin(tenon_ctx *, int64_t limit_ms);
