@@ -21,7 +21,7 @@ extern "C" {
 
 enum {
   TENON_TOKEN_ROOM = 16 << 10,     /* bytes of a token and its NUL */
-  TENON_GRANT_ROOM = 64 << 10,     /* bytes of what a store keeps of a grant */
+  TENON_GRANT_ROOM = 128 << 10,     /* bytes of what a store keeps of a grant */
   TENON_GRANT_NAME = 128           /* letters, digits and ._@- of its name, which does not begin with a dot */
 };
 

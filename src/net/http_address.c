@@ -71,6 +71,16 @@ bool tn_http_same_origin(const char *url, const char *other) {
          strcasecmp(a.host, b.host) == 0 && a.port == b.port;
 }
 
+static bool is_this_machine(const char *host) {
+  return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+         (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+bool tn_http_is_clear(const char *url) {
+  place p;
+  return read_place(url, 0, &p) && strcmp(p.scheme, "https") != 0 && !is_this_machine(p.host);
+}
+
 char *tn_http_redirected(const char *url, const char *location) {
   place from, to;
   char *text = NULL, *ret = NULL;

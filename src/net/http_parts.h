@@ -95,6 +95,8 @@ tenon_status tn_http_resolve(tenon_ctx *, tenon_http *, const char *url, struct 
                              tenon_error *);
 /* Scheme, host and port are the same. */
 bool tn_http_same_origin(const char *url, const char *other);
+/* Would others on the way read what is sent there? Not over TLS, and not within this machine. */
+bool tn_http_is_clear(const char *url);
 /* Where a redirect points, absolute; of tn_free. NULL: nowhere that may be gone to. */
 char *tn_http_redirected(const char *url, const char *location);
 

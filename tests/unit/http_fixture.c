@@ -53,6 +53,15 @@ static bool stays(http_fixture *f, int fd) {
   return true;
 }
 
+static void wait_until_let_go(http_fixture *f) {
+  for (bool held = true; held && !is_stopping(f);) {
+    pthread_mutex_lock(&f->lock);
+    held = f->held;
+    pthread_mutex_unlock(&f->lock);
+    if (held) usleep(1000);
+  }
+}
+
 /* False: the connection is over. */
 static bool answer(http_fixture *f, int fd) {
   if (!stays(f, fd)) return false;
@@ -66,6 +75,7 @@ static bool answer(http_fixture *f, int fd) {
   size_t size = i < f->reply_count && f->sizes[i] ? f->sizes[i] : reply ? strlen(reply) : 0;
   bool closes = f->closes;
   pthread_mutex_unlock(&f->lock);
+  wait_until_let_go(f);
   while (!reply && !is_stopping(f)) usleep(5000);   /* a server that hangs */
   while (size > 0) {
     ssize_t n = send(fd, reply, size, MSG_NOSIGNAL);

@@ -18,6 +18,7 @@ typedef struct http_fixture {
   size_t sizes[FIXTURE_REPLIES];   /* 0: strlen */
   bool closes;                     /* after each reply */
   bool yields;                     /* closes a connection that rests once another comes */
+  bool held;                       /* what was asked is not answered yet; set under the lock */
   int reply_count;
   /* what was seen */
   char requests[FIXTURE_REPLIES][FIXTURE_REQUEST];
