@@ -35,6 +35,7 @@
 #include "facets/tables.h"
 #include "facets/vectors.h"
 #include "test.h"
+#include "token.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,9 +62,13 @@ typedef struct tenon_options {
    * this machine, its sockets nor private networks). docs/egress.md */
   const char *egress;
   const char *egress_allow; /* beside a policy that is not open: ".corp.example,10.1.0.0/16:5432"; NULL: nothing */
+  /* Where OAuth grants lie (docs/tokens.md): a folder of files under locks (NULL: tenon/grants in $XDG_STATE_HOME, or in
+   * ~/.local/state), or a store of the program's own, borrowed as long as the handle. */
+  const char *grants;
+  const tenon_token_store *token_store;
 } tenon_options;
 
-#define TENON_OPTIONS_INIT { sizeof(tenon_options), NULL, NULL, NULL, 0, NULL, NULL }
+#define TENON_OPTIONS_INIT { sizeof(tenon_options), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 
 /* options may be NULL. Nothing is opened yet, no library, no connection, and no file but the one of connectors. */
 TENON_API tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err);
@@ -104,6 +109,22 @@ TENON_API tenon_status tenon_connector_at(tenon *t, size_t i, tenon_connector_in
 
 /* The tenon.yaml in use, or NULL if there is none. */
 TENON_API const char *tenon_connectors_path(tenon *t);
+
+/* ---- OAuth grants ------------------------------------------------------------------------------ */
+
+/* A grant that a person gave once, in a browser: kinds whose parameter `grant` names it get their tokens by it. */
+typedef struct tenon_grant {
+  uint32_t struct_size;
+  const char *name;            /* letters, digits and ._@- */
+  const char *token_url;       /* where it came from, and the only place that it is sent to */
+  const char *client_id;       /* whom it was given to */
+  const char *refresh_token;
+} tenon_grant;
+
+/* Keeps a grant in place of an older one of that name. Durable when it answers OK. */
+TENON_API tenon_status tenon_put_grant(tenon_ctx *ctx, tenon *t, const tenon_grant *grant, tenon_error *err);
+/* Forgets it here; the service still knows it. NOT_FOUND: there is none. */
+TENON_API tenon_status tenon_remove_grant(tenon_ctx *ctx, tenon *t, const char *name, tenon_error *err);
 
 /* ---- Sessions -------------------------------------------------------------------------------- */
 

@@ -100,12 +100,15 @@ void tn_connector_restrict(tn_connector *c, tn_egress *egress) {
   c->egress = tn_egress_ref(egress);
 }
 
+void tn_connector_set_tokens(tn_connector *c, struct tn_tokens *tokens) { c->tokens = tokens; }
+
 tenon_status tn_connector_ctx(tenon_ctx *ctx, int64_t timeout_ms, const tn_connector *c,
                               tenon_ctx **ret, tenon_error *err) {
   tenon_ctx *own;
   tenon_status status = tenon_ctx_new(ctx, timeout_ms, &own, err);
   if (status) return status;
   if (c->egress) tn_ctx_restrict(own, c->egress);
+  if (c->tokens) tn_ctx_set_tokens(own, c->tokens);
   *ret = own;
   return TENON_OK;
 }

@@ -14,6 +14,7 @@
 #include "tenon/provider.h"
 
 struct tn_egress;
+struct tn_tokens;
 typedef struct tn_connector tn_connector;   /* counted; any thread */
 /* one thread at a time, unless the kind is TENON_SHARED */
 typedef struct tn_session tn_session;
@@ -23,6 +24,8 @@ typedef struct tn_session tn_session;
 tenon_status tn_connector_new(const char *name, tn_config *, tn_connector **ret, tenon_error *err);
 /* Its own egress policy, beside those of contexts. Before others know it; it takes a reference. */
 void tn_connector_restrict(tn_connector *, struct tn_egress *);
+/* Where its sessions get tokens, whatever context they are used with; borrowed. */
+void tn_connector_set_tokens(tn_connector *, struct tn_tokens *);
 tn_connector *tn_connector_ref(tn_connector *);
 void tn_connector_free(tn_connector *);
 const tenon_provider *tn_connector_provider(const tn_connector *);

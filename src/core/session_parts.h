@@ -74,6 +74,7 @@ struct tn_connector {
   char *name;
   atomic_int_fast64_t budget_milli;  /* retries left, in thousandths */
   tn_egress *egress;                 /* NULL: what the callers' contexts say is all */
+  struct tn_tokens *tokens;          /* NULL: the callers' */
 
   _Alignas(64) pthread_mutex_t lock; /* of all below */
   tn_waiter *first_waiter, **last_waiter;

@@ -130,6 +130,7 @@ static tenon_status new_connector(const tenon *t, const tn_target *target,
   char *shown = tn_target_redacted(target->base);
   status = tn_connector_new(shown ? shown : provider->kind, config, ret, err);
   if (!status) tn_connector_restrict(*ret, t->egress);
+  if (!status) tn_connector_set_tokens(*ret, t->tokens);
   tn_free(shown);
   return status;
 }

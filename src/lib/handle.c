@@ -87,7 +87,8 @@ static tenon_status start(tenon *t, const tenon_options *options, tenon_error *e
     t->log_arg = options->log_arg;
     tn_ctx_set_logger(t->ctx, log_line, t);
   }
-  status = tn_registry_new(&t->registry, err);
+  status = tn_lib_start_tokens(t, options, err);
+  if (!status) status = tn_registry_new(&t->registry, err);
   if (!status) status = add_built_in(t->registry, err);
   const tn_connectors *named;
   return status || !t->connectors_path ? status : tn_lib_connectors(t, &named, err);
@@ -123,6 +124,7 @@ tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *e
 void tenon_free(tenon *t) {
   if (!t) return;
   tn_lib_forget_connectors(t);
+  tn_lib_stop_tokens(t);
   tn_connectors_free(t->connectors);
   tn_registry_free(t->registry);
   tenon_ctx_free(t->ctx);

@@ -10,6 +10,7 @@
 #include "core/registry.h"
 #include "core/session.h"
 #include "core/target.h"
+#include "net/token.h"
 #include "tenon/tenon.h"
 
 struct tenon {
@@ -19,6 +20,8 @@ struct tenon {
   void *log_arg;
   int64_t memory;
   tn_egress *egress;            /* of its context and all its connectors */
+  tenon_token_store grants;     /* the library's own store; zeroed: it has none */
+  tn_tokens *tokens;
   char *connectors_path;        /* as given, or NULL: to be looked for */
 
   pthread_mutex_t lock;         /* of all below */
@@ -39,6 +42,10 @@ tenon_ctx *tn_lib_ctx(tenon *, tenon_ctx *);
 
 /* tenon.yaml, read when first needed. Borrowed from the handle. */
 tenon_status tn_lib_connectors(tenon *, const tn_connectors **ret, tenon_error *err);
+
+/* The keeper of tokens, with the store that the options say. */
+tenon_status tn_lib_start_tokens(tenon *, const tenon_options *, tenon_error *err);
+void tn_lib_stop_tokens(tenon *);
 
 /* The connector of a target, with its pool: the same one for the same target and settings. */
 tenon_status tn_lib_connector(tenon *, tn_target *, const tenon_setting *, size_t setting_count,

@@ -8,7 +8,6 @@
   TN_PROVIDER(sqlite) \
   TN_PROVIDER(files) \
   TN_PROVIDER(s3) \
-  TN_PROVIDER(http) \
   TN_PROVIDER(faiss)
 
 #endif
