@@ -148,6 +148,12 @@ bool tn_json_next(const tn_json *v, void **cursor, const char **ret_key,
   return true;
 }
 
+static int add_printed(const char *data, size_t size, void *to) { return tn_str_add(to, data, size) ? 0 : -1; }
+
+bool tn_json_print(const tn_json *v, tn_str *out) {
+  return json_dump_callback(value_of(v), add_printed, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
+}
+
 /* ---- Writing ---- */
 
 void tn_json_writer_init(tn_json_writer *w, tn_str *out) { *w = (tn_json_writer){.out = out}; }

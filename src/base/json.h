@@ -46,6 +46,8 @@ const tn_json *tn_json_at(const tn_json *, size_t i);
 const tn_json *tn_json_get(const tn_json *, const char *key);      /* of an object; NULL: absent */
 /* The members of an object in the order of the text: cursor starts as NULL; false behind the last. */
 bool tn_json_next(const tn_json *, void **cursor, const char **ret_key, const tn_json **ret_value);
+/* Appends a value as text, without spaces. False: it does not fit. */
+bool tn_json_print(const tn_json *, tn_str *out);
 
 /* ---- Writing ---- */
 
