@@ -31,6 +31,7 @@
 #include "base.h"
 #include "facets/actions.h"
 #include "facets/mail.h"
+#include "facets/models.h"
 #include "facets/objects.h"
 #include "facets/tables.h"
 #include "facets/vectors.h"
@@ -270,6 +271,30 @@ TENON_API tenon_status tenon_list_actions(tenon_ctx *ctx, tenon_session *s, cons
  * is the one that stands behind the target, TARGET:NAME. Without a deadline: 60 s. Release ret with its `release`. */
 TENON_API tenon_status tenon_call_action(tenon_ctx *ctx, tenon_session *s, const tenon_action_call *request,
                                          tenon_action_result *ret, tenon_error *err);
+
+/* ---- Models (facets/models.h says what each does) --------------------------------------------- */
+
+/* Rows (id, name, owner, created, bytes), ordered by id. request may be NULL: all. */
+TENON_API tenon_status tenon_list_models(tenon_ctx *ctx, tenon_session *s,
+                                         const tenon_models_list *request,
+                                         struct ArrowArrayStream *ret, tenon_error *err);
+/* The answer as a stream of events: `next` until it gives TENON_EVENT_END, then `close`, which in the
+ * middle ends the work at the system. Without a deadline, a system that says nothing for ten minutes
+ * is TIMEOUT. */
+TENON_API tenon_status tenon_start_chat(tenon_ctx *ctx, tenon_session *s, const tenon_chat *request,
+                                        tenon_events *ret, tenon_error *err);
+/* One vector for each text; give the reply to tenon_embeddings_release. */
+TENON_API tenon_status tenon_embed_texts(tenon_ctx *ctx, tenon_session *s,
+                                         const tenon_embed *request, tenon_embeddings *ret,
+                                         tenon_error *err);
+TENON_API void tenon_embeddings_release(tenon_embeddings *embeddings);
+/* The rows with a column `vector` behind their own, a fixed-size list of float32: the embedding of each
+ * row's text. rows is consumed, also on failure. settings (may be NULL) gives model and dimension;
+ * column NULL is `text`. *usage (may be NULL) counts up while the stream is read, and has to live as long. */
+TENON_API tenon_status tenon_embed_rows(tenon_ctx *ctx, tenon_session *s, const tenon_embed *settings,
+                                        struct ArrowArrayStream *rows, const char *column,
+                                        struct ArrowArrayStream *ret, tenon_usage *usage,
+                                        tenon_error *err);
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 

@@ -106,6 +106,15 @@ tenon_status tn_actions_list(tenon_ctx *, tn_session *, const tenon_actions_list
 /* Without a deadline: 60 s. */
 tenon_status tn_actions_call(tenon_ctx *, tn_session *, const tenon_action_call *, tenon_action_result *ret, tenon_error *);
 
+tenon_status tn_models_list(tenon_ctx *, tn_session *, const tenon_models_list *,
+                            struct ArrowArrayStream *ret, tenon_error *);
+/* The first event has come when it answers: until then the call is repeated as others are. */
+tenon_status tn_models_chat(tenon_ctx *, tn_session *, const tenon_chat *, tenon_events *ret,
+                            tenon_error *);
+/* Any number of texts up to TENON_MAX_EMBEDDED, in as many requests as the kind's limits want. */
+tenon_status tn_models_embed(tenon_ctx *, tn_session *, const tenon_embed *, tenon_embeddings *ret,
+                             tenon_error *);
+
 /* The sorter: registered once by the room above that has one (the engine). Takes `in` over. */
 typedef tenon_status (*tn_sort_fn)(tenon_ctx *, struct ArrowArrayStream *in, const tenon_order *,
                                    size_t n,

@@ -50,7 +50,7 @@ typedef struct tenon_part {
   const char *media_type;
   const char *url;          /* image: instead of data; UNSUPPORTED where the system does not fetch any */
   const char *id;           /* tool call and result: which call, as its event said */
-  const char *name;         /* tool call and result: which tool */
+  const char *name;         /* tool call: which tool */
   const char *arguments;    /* tool call: a JSON object */
   uint8_t is_error;         /* tool result: the tool failed, and text says why */
 } tenon_part;
