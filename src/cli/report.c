@@ -39,7 +39,7 @@ static const char *add_doing(tn_str *out, const tn_cli *cli, const char *doing,
   const char *const links[] = {" ", between};
   const char *rest = message;
   tn_str_printf(out, "cannot %s", doing);
-  for (size_t i = 0; i < cli->common->operand_count; i++) {
+  for (size_t i = 0; i < cli->common->operand_count && *links[i]; i++) {
     char *shown;
     if (tenon_target_shown(cli->tenon, cli->common->operands[i], &shown, NULL)) continue;
     rest = behind(rest, shown);
