@@ -318,8 +318,10 @@ static bool parse_choice(checker *c, const tenon_param *row, const char *what, c
 static bool parse_text(checker *c, const tenon_param *row, const char *base, const char *what,
                        const text_value *v, void *at) {
   const char *why = NULL;
-  const char *text = v->data;
+  /* a list or map written as one is the settings' own, which go before the configuration does */
+  const char *text = v->is_structured ? keep(c, v->data, v->size) : v->data;
   size_t bad;
+  if (!text) return false;
   if (strlen(text) != v->size) why = "has a NUL character";
   else if (row->type != TENON_PARAM_PATH && !tn_utf8_valid(text, v->size, &bad))
     why = "is not UTF-8";

@@ -84,24 +84,56 @@ static bool is_absent(const reader *r) {
 
 /* ---- Values ---- */
 
-/* A list of scalars or a map of scalars as JSON texts. */
-static tenon_status read_structured(reader *r, tn_str *out) {
+static void put_scalar(const reader *r, tn_json_writer *w, int depth) {
+  const char *text = scalar(r);
+  bool is_plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+  tn_json *v = NULL;
+  bool is_json = depth > 1 && is_plain && *text != '{' && *text != '[' && *text != '"' && !tn_json_parse(text, strlen(text), &v, NULL);
+  if (is_json) tn_json_put_raw(w, text);
+  else if (depth > 1 && is_absent(r)) tn_json_put_null(w);
+  else tn_json_put_string(w, text);
+  if (is_json) tn_json_free(v);
+}
+
+static tenon_status read_members(reader *r, tn_json_writer *w, int depth);
+
+static tenon_status read_member(reader *r, tn_json_writer *w, int depth) {
+  if (r->event.type == YAML_SCALAR_EVENT) {
+    put_scalar(r, w, depth);
+    return TENON_OK;
+  }
+  if (depth == TN_JSON_MAX_DEPTH) return wrong(r, NULL, "a value is nested too deep");
+  return read_members(r, w, depth + 1);
+}
+
+static tenon_status read_members(reader *r, tn_json_writer *w, int depth) {
   bool is_map = r->event.type == YAML_MAPPING_START_EVENT, is_key = is_map;
-  tn_json_writer w;
-  tn_json_writer_init(&w, out);
-  tn_json_open(&w, is_map ? '{' : '[');
+  tn_json_open(w, is_map ? '{' : '[');
   for (int n = 0;; n++) {
     tenon_status status = next(r);
     if (status) return status;
     if (r->event.type == YAML_MAPPING_END_EVENT || r->event.type == YAML_SEQUENCE_END_EVENT) break;
-    if (r->event.type != YAML_SCALAR_EVENT) return wrong(r, NULL, "lists and maps of parameters hold single values");
     if (n > MAX_ITEMS) return wrong(r, NULL, "more than 10,000 items");
-    if (is_key) tn_json_key(&w, scalar(r));
-    else tn_json_put_string(&w, scalar(r));
+    if (is_key && r->event.type != YAML_SCALAR_EVENT) return wrong(r, NULL, "a name is to be a single word");
+    if (is_key) tn_json_key(w, scalar(r));
+    else status = read_member(r, w, depth);
+    if (status) return status;
     is_key = is_map && !is_key;
   }
-  tn_json_close(&w);
-  return out->failed ? tn_no_memory(r->err) : TENON_OK;
+  tn_json_close(w);
+  return TENON_OK;
+}
+
+/*
+ * A list or a map as JSON. What it holds itself is text, since parameters that are lists and maps hold
+ * text; what is nested deeper can only be a parameter of JSON, and there plain numbers, true, false
+ * and null are what JSON calls so, and all else, and whatever is quoted, is text.
+ */
+static tenon_status read_structured(reader *r, tn_str *out) {
+  tn_json_writer w;
+  tn_json_writer_init(&w, out);
+  tenon_status status = read_members(r, &w, 1);
+  return status ? status : out->failed ? tn_no_memory(r->err) : TENON_OK;
 }
 
 static tenon_status add_setting(reader *r, const tn_connectors *c, entry *e, const char *key) {

@@ -9,6 +9,7 @@
   TN_PROVIDER(files) \
   TN_PROVIDER(s3) \
   TN_PROVIDER(faiss) \
-  TN_PROVIDER(ollama)
+  TN_PROVIDER(ollama) \
+  TN_PROVIDER(rest_api)
 
 #endif

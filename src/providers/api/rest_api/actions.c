@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endpoints as actions: one request a call, the reply as it is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "rest_api.h"
+
+/* ---- list ---- */
+
+static void release_list(tenon_actions *a) {
+  tn_free(a->self);
+  *a = (tenon_actions){0};
+}
+
+static tenon_action action_of(const tn_rest_endpoint *e) {
+  uint32_t flags = (e->read_only ? TENON_ACTION_READ_ONLY : 0) | (e->idempotent ? TENON_ACTION_IDEMPOTENT : 0);
+  return (tenon_action){.struct_size = sizeof(tenon_action), .flags = flags, .name = e->name, .title = e->title,
+                        .description = e->description, .input_schema = e->input_schema, .output_schema = e->output_schema};
+}
+
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_actions_list *request, tenon_actions *ret, tenon_error *err) {
+  tn_rest *s = session;
+  const tn_rest_endpoint *one = s->endpoints;
+  tenon_status status = tn_rest_host->check(ctx, err);
+  if (!status && request->name) status = tn_rest_find(s, request->name, &one, err);
+  if (status) return status;
+  size_t count = request->name ? 1 : s->endpoint_count;
+  tenon_action *items = tn_alloc_array(count, sizeof *items);
+  if (!items) return tn_no_memory(err);
+  for (size_t i = 0; i < count; i++) items[i] = action_of(&one[i]);
+  *ret = (tenon_actions){.struct_size = sizeof *ret, .items = items, .count = count, .self = items, .release = release_list};
+  return TENON_OK;
+}
+
+/* ---- call ---- */
+
+static void release_result(tenon_action_result *r) {
+  tn_free(r->self);
+  *r = (tenon_action_result){0};
+}
+
+/* A reply without JSON in it is null, and one that is text a string. */
+static tenon_status put_output(const tn_rest_endpoint *e, const tn_rest_reply *r, tn_str *out, tenon_error *err) {
+  size_t bad;
+  if (!e->is_text) {
+    const tn_json_text root = r->root.data ? r->root : (tn_json_text){"null", 4};
+    return tn_str_add(out, root.data, root.size) ? TENON_OK : tn_no_memory(err);
+  }
+  if (!tn_utf8_valid(tn_str_text(&r->text), r->text.size, &bad))
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "endpoint %s: the reply is not UTF-8", e->name);
+  return tn_json_quote(out, tn_str_text(&r->text), r->text.size) ? TENON_OK : tn_no_memory(err);
+}
+
+static tenon_status give(const tn_rest *s, const tn_rest_endpoint *e, const tn_rest_reply *r, tenon_action_result *ret,
+                         tenon_error *err) {
+  tn_str out;
+  tn_str_init(&out, 6 * (size_t)s->config->max_reply + 64);
+  tenon_status status = put_output(e, r, &out, err);
+  size_t size = out.size;
+  char *text = status ? NULL : tn_str_move(&out);
+  tn_str_release(&out);
+  if (status || !text) return status ? status : tn_no_memory(err);
+  *ret = (tenon_action_result){.struct_size = sizeof *ret, .output = text, .output_size = size, .self = text, .release = release_result};
+  return TENON_OK;
+}
+
+/* The number of the first page, where the input does not say another. */
+static tn_json_text first_page(const tn_rest_endpoint *e, char *text, size_t room) {
+  bool is_number = e->paging.style == TN_REST_BY_PAGE || e->paging.style == TN_REST_BY_OFFSET;
+  if (!is_number) return (tn_json_text){NULL, 0};
+  int n = snprintf(text, room, "{\"%.64s\":%lld}", e->paging.variable, (long long)e->paging.start);
+  return (tn_json_text){text, (size_t)n};
+}
+
+/* What was under way may have been done. */
+static void say_doubt(const tn_rest_endpoint *e, tenon_error *err) {
+  if (e->idempotent || !err || err->stage == TENON_STAGE_CONFIG) return;
+  bool lost = err->code == TENON_TIMEOUT || err->code == TENON_CANCELLED || (err->code == TENON_UNREACHABLE && err->stage == TENON_STAGE_QUERY);
+  if (lost) tn_error_prefix(err, "it may have been done, since no answer came: ");
+}
+
+static tenon_status call(tenon_ctx *ctx, void *session, const tenon_action_call *request, tenon_action_result *ret,
+                         tenon_error *err) {
+  tn_rest *s = session;
+  const tn_rest_endpoint *e;
+  tn_json_text input;
+  tn_rest_reply reply;
+  char page[120];
+  tenon_status status = tn_rest_find(s, request->action, &e, err);
+  if (!status) status = tn_json_text_check(request->input, request->input_size, &input, err);
+  if (status) return status;
+  tn_rest_scope scope = tn_rest_scope_of(s, e, input, first_page(e, page, sizeof page));
+  status = tn_rest_send(ctx, s, e, &scope, NULL, &reply, err);
+  if (status) {
+    say_doubt(e, err);
+    return status;
+  }
+  status = give(s, e, &reply, ret, err);
+  tn_rest_reply_release(&reply);
+  return status;
+}
+
+const tenon_actions_ops tn_rest_actions = {.struct_size = sizeof tn_rest_actions, .list = list, .call = call};

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages: each is read, its records are handed on, then the next is asked for as its endpoint says. It
+ * ends where the system says so or has no more records: a short page is no end, since systems may give
+ * fewer than they were asked for. Cursors that come twice are errors, and so is having more pages
+ * than are allowed: nothing is left out in silence.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "rest_api.h"
+
+enum { MAX_ATTEMPTS = 3, FIRST_DELAY_MS = 200, LONGEST_DELAY_MS = 30000 };
+
+void tn_rest_pages_init(tn_rest_pages *p, tn_rest *s, const tn_rest_endpoint *e) {
+  *p = (tn_rest_pages){.session = s, .endpoint = e, .number = e->paging.start};
+  tn_str_init(&p->cursor, TN_REST_MAX_URL);
+  tn_str_init(&p->variable, 2 * TN_REST_MAX_URL);
+}
+
+void tn_rest_pages_release(tn_rest_pages *p) {
+  tn_rest_reply_release(&p->reply);
+  tn_str_release(&p->cursor);
+  tn_str_release(&p->variable);
+  tn_free(p->seen);
+}
+
+/* ---- What has been seen ---- */
+
+static uint64_t hash_of(const char *data, size_t size) {
+  uint64_t h = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < size; i++) h = (h ^ (unsigned char)data[i]) * UINT64_C(1099511628211);
+  return h;
+}
+
+static tenon_status again(const tn_rest_pages *p, tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check the pagination that is declared, and the variable that its templates use",
+                    "endpoint %s: page %lld leads to a page that was there before", p->endpoint->name, (long long)p->count);
+}
+
+/* The cursors of the pages so far: room for one more is made each time that their number is a power of two. */
+static tenon_status remember(tn_rest_pages *p, tenon_error *err) {
+  uint64_t h = hash_of(tn_str_text(&p->cursor), p->cursor.size);
+  size_t n = (size_t)p->count - 1;
+  for (size_t i = 0; i < n; i++)
+    if (p->seen[i] == h) return again(p, err);
+  if ((n & (n - 1)) == 0) {
+    uint64_t *more = tn_resize(p->seen, (n ? 2 * n : 1) * sizeof *more);
+    if (!more) return tn_no_memory(err);
+    p->seen = more;
+  }
+  p->seen[n] = h;
+  return TENON_OK;
+}
+
+/* A system that does not know the parameter gives its first page again and again. */
+static tenon_status check_second(tn_rest_pages *p, tenon_error *err) {
+  if (p->count > 2 || !p->record_count) return TENON_OK;
+  uint64_t h = hash_of(p->records.data, p->records.size);
+  if (p->count == 2 && h == p->first_page)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check that {{page}} or {{offset}} stands where the service reads it",
+                      "endpoint %s: the second page is the same as the first", p->endpoint->name);
+  p->first_page = h;
+  return TENON_OK;
+}
+
+/* ---- Which is next ---- */
+
+static bool says_no(const tn_rest_pages *p, const char *path) {
+  tn_json_text v;
+  if (!path) return false;
+  return !tn_json_text_find(p->reply.root, path, &v) || !(tn_json_text_true(v) || tn_json_text_is(v, "true", 4));
+}
+
+static bool reached(const tn_rest_pages *p, const char *path, int64_t number) {
+  tn_json_text v;
+  int64_t n;
+  return path && tn_json_text_find(p->reply.root, path, &v) && tn_json_text_integer(v, &n) && number >= n;
+}
+
+static bool last_record(const tn_rest_pages *p, tn_json_text *ret) {
+  bool any = false;
+  for (const char *c = NULL; tn_json_text_next(p->records, &c, NULL, ret);) any = true;
+  return any;
+}
+
+/* The cursor as JSON, so that it keeps its type; nothing, null, false and "" end. */
+static tenon_status take_cursor(tn_rest_pages *p, tenon_error *err) {
+  const tn_rest_pagination *g = &p->endpoint->paging;
+  tn_json_text v = {NULL, 0}, record;
+  bool found = g->next ? tn_json_text_find(p->reply.root, g->next, &v)
+                       : last_record(p, &record) && tn_json_text_find(record, g->next_record, &v);
+  tn_json_type type = tn_json_text_type(v);
+  p->ended = !found || type == TN_JSON_NULL || (type == TN_JSON_BOOL && !tn_json_text_true(v)) || tn_json_text_is(v, "", 0);
+  if (!found && g->next_record && p->record_count)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check pagination.next_record", "endpoint %s: the last record has no %s",
+                      p->endpoint->name, g->next_record);
+  if (p->ended) return TENON_OK;
+  tn_str_clear(&p->cursor);
+  return tn_str_add(&p->cursor, v.data, v.size) ? remember(p, err) : tn_no_memory(err);
+}
+
+static tenon_status take_reference(tn_rest_pages *p, const char *reference, size_t size, tenon_error *err) {
+  p->ended = size == 0;
+  if (p->ended) return TENON_OK;
+  if (strlen(reference) != size)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "the next page's URL has a NUL character");
+  tenon_status status = tn_rest_resolve(p->session, tn_str_text(&p->reply.url), reference, &p->cursor, err);
+  return status ? status : remember(p, err);
+}
+
+static tenon_status take_next_url(tn_rest_pages *p, tenon_error *err) {
+  tn_json_text v;
+  tn_str text;
+  p->ended = !tn_json_text_find(p->reply.root, p->endpoint->paging.next, &v) || tn_json_text_type(v) == TN_JSON_NULL;
+  if (p->ended) return TENON_OK;
+  if (tn_json_text_type(v) != TN_JSON_STRING)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check pagination.next", "endpoint %s: %s is %s, not a URL",
+                      p->endpoint->name, p->endpoint->paging.next, tn_json_type_name(tn_json_text_type(v)));
+  tn_str_init(&text, TN_REST_MAX_URL);
+  tenon_status status = tn_json_text_unquote(v, &text) ? take_reference(p, tn_str_text(&text), text.size, err) : tn_no_memory(err);
+  tn_str_release(&text);
+  return status;
+}
+
+static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
+  const tn_rest_pagination *g = &p->endpoint->paging;
+  p->ended = says_no(p, g->has_more);
+  if (p->ended) return TENON_OK;
+  switch (g->style) {
+    case TN_REST_BY_PAGE:
+      p->ended = !p->record_count || reached(p, g->pages, p->number) || reached(p, g->total, p->rows);
+      p->number++;
+      return p->ended ? TENON_OK : check_second(p, err);
+    case TN_REST_BY_OFFSET:
+      p->number += (int64_t)p->record_count;
+      p->ended = !p->record_count || reached(p, g->total, p->number);
+      return p->ended ? TENON_OK : check_second(p, err);
+    case TN_REST_BY_CURSOR: return take_cursor(p, err);
+    case TN_REST_BY_LINK: return take_reference(p, tn_str_text(&p->reply.link), p->reply.link.size, err);
+    case TN_REST_BY_NEXT_URL: return take_next_url(p, err);
+    default: p->ended = true; return TENON_OK;
+  }
+}
+
+/* ---- Reading one ---- */
+
+static tn_json_text page_variable(tn_rest_pages *p) {
+  const tn_rest_pagination *g = &p->endpoint->paging;
+  tn_str_clear(&p->variable);
+  if (!g->variable) return (tn_json_text){NULL, 0};
+  bool is_number = g->style != TN_REST_BY_CURSOR;
+  if (!is_number && !p->cursor.size) return (tn_json_text){NULL, 0};
+  tn_str_printf(&p->variable, "{\"%s\":", g->variable);
+  if (is_number) tn_str_printf(&p->variable, "%lld", (long long)p->number);
+  else tn_str_add(&p->variable, p->cursor.data, p->cursor.size);
+  tn_str_putc(&p->variable, '}');
+  return (tn_json_text){p->variable.data, p->variable.size};
+}
+
+static tenon_status find_records(tn_rest_pages *p, tenon_error *err) {
+  const tn_rest_endpoint *e = p->endpoint;
+  bool found = p->reply.root.data && tn_json_text_find(p->reply.root, e->records, &p->records);
+  tn_json_type type = found ? tn_json_text_type(p->records) : TN_JSON_NULL;
+  if (found && type == TN_JSON_ARRAY) {
+    p->record_count = tn_json_text_count(p->records);
+    return TENON_OK;
+  }
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check `records` in the declaration, and what the service answers",
+                    "endpoint %s: page %lld: %s%s %s", e->name, (long long)p->count, *e->records ? "the records at " : "the reply",
+                    e->records, !found ? "are not there" : *e->records ? "are no array" : "is no array");
+}
+
+static bool asks_by_url(const tn_rest_pages *p) {
+  return p->cursor.size && (p->endpoint->paging.style == TN_REST_BY_LINK || p->endpoint->paging.style == TN_REST_BY_NEXT_URL);
+}
+
+static tenon_status ask(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret, tenon_error *err) {
+  const tn_json_text none = {NULL, 0};
+  const tn_rest_scope scope = tn_rest_scope_of(p->session, p->endpoint, page_variable(p), none);
+  return tn_rest_send(ctx, p->session, p->endpoint, &scope, asks_by_url(p) ? tn_str_text(&p->cursor) : NULL, ret, err);
+}
+
+/* How long to wait before the same page is asked for again, -1: not at all. The first page's retries are the core's. */
+static int64_t delay_of(const tn_rest_pages *p, int attempt, const tenon_error *why) {
+  if (!p->count || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
+  int64_t delay = (int64_t)FIRST_DELAY_MS << attempt;
+  if (why->retry_after_ms > delay) delay = why->retry_after_ms;
+  return delay > LONGEST_DELAY_MS ? -1 : delay;
+}
+
+static tenon_status ask_until_answered(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret, tenon_error *err) {
+  for (int attempt = 1;; attempt++) {
+    tenon_error why = TENON_ERROR_INIT;
+    tenon_status status = ask(ctx, p, ret, &why);
+    if (!status) return TENON_OK;
+    int64_t delay = delay_of(p, attempt, &why);
+    if (delay < 0 || delay >= tn_rest_host->remaining_ms(ctx)) return tn_pass_error(&why, err);
+    status = tn_rest_host->wait(ctx, NULL, 0, (int)delay, err);
+    if (status) return status;
+  }
+}
+
+tenon_status tn_rest_pages_next(tenon_ctx *ctx, tn_rest_pages *p, bool *ret_more, tenon_error *err) {
+  tn_rest_reply reply;
+  *ret_more = !p->ended;
+  if (p->ended) return TENON_OK;
+  if (p->count == p->endpoint->paging.max_pages)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "set pagination.max_pages higher, or ask for less",
+                      "endpoint %s: there are more than %lld pages", p->endpoint->name, (long long)p->count);
+  tenon_status status = ask_until_answered(ctx, p, &reply, err);
+  if (status) return status;
+  tn_rest_reply_release(&p->reply);
+  p->reply = reply;
+  p->count++;
+  status = find_records(p, err);
+  if (!status) p->rows += (int64_t)p->record_count;
+  return status ? status : choose_next(p, err);
+}
