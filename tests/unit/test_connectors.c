@@ -85,6 +85,29 @@ static void values_stay_texts(void **state) {
   tn_connectors_free(c);
 }
 
+static void nested_values_become_json(void **state) {
+  (void)state;
+  const char *path = write_file(
+      "connectors:\n"
+      "  api:\n"
+      "    kind: rest_api\n"
+      "    endpoints:\n"
+      "      orders:\n"
+      "        path: /orders\n"
+      "        query: {size: 100, code: '100', page: \"{{page}}\", old: 05, day: 2024-01-01}\n"
+      "        flags: [true, no, null, ~, -1.50, 1e3, \"a\\\"b\"]\n");
+  tn_connectors *c;
+  tn_settings s;
+  const char *kind;
+  assert_int_equal(tn_connectors_load(path, &c, NULL), TENON_OK);
+  assert_int_equal(tn_connectors_get(c, "api", &kind, &s, NULL), TENON_OK);
+  assert_string_equal(value_of(&s, "endpoints"),
+                      "{\"orders\":{\"path\":\"/orders\",\"query\":{\"size\":100,\"code\":\"100\",\"page\":\"{{page}}\","
+                      "\"old\":\"05\",\"day\":\"2024-01-01\"},\"flags\":[true,\"no\",null,null,-1.50,1e3,\"a\\\"b\"]}}");
+  tn_settings_release(&s);
+  tn_connectors_free(c);
+}
+
 static void wrong_files_are_refused_with_their_line(void **state) {
   (void)state;
   static const struct { const char *text, *says; } cases[] = {
@@ -101,7 +124,7 @@ static void wrong_files_are_refused_with_their_line(void **state) {
       {"connectors:\n  a:\n    kind: x\n    kind: y\n", "line 4: this parameter stands here twice"},
       {"connectors:\n  a: &x {kind: x}\n", "line 2: anchors and aliases"},
       {"connectors:\n  a: {kind: x, h: *b}\n", "line 2: anchors and aliases"},
-      {"connectors:\n  a: {kind: x, list: [[1]]}\n", "line 2: lists and maps of parameters"},
+      {"connectors:\n  a: {kind: x, map: {[1]: 2}}\n", "line 2: a name is to be a single word"},
       {"connectors:\n  a: {kind: x, [1]: 2}\n", "line 2: a parameter's name"},
       {"connectors:\n\ta: 1\n", "line 2"},
       {"connectors: {a: {kind: x}\n", "line 2"},
@@ -158,7 +181,8 @@ static void the_nearest_file_above_is_found(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(values_stay_texts), cmocka_unit_test(wrong_files_are_refused_with_their_line),
+      cmocka_unit_test(values_stay_texts), cmocka_unit_test(nested_values_become_json),
+      cmocka_unit_test(wrong_files_are_refused_with_their_line),
       cmocka_unit_test(empty_files_are_empty_sets), cmocka_unit_test(the_nearest_file_above_is_found)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -106,7 +106,7 @@ static tenon_status settle_columns(rows *r, tenon_error *err) {
 
 static tenon_status read_table(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_rows *ret, tenon_error *err) {
   const tn_rest_endpoint *e = NULL;
-  rows *r;
+  rows *r = NULL;
   tenon_status status = find_table(session, request, &e, err);
   if (!status) status = rows_new(ctx, session, e, &r, err);
   if (status) return status;
