@@ -53,7 +53,7 @@ typedef struct tenon_http_request {
   int64_t max_reply;              /* bytes of the reply's body, decompressed; more are LIMITED. -1: any number */
   bool decompress;                /* asks for gzip, br, zstd, and undoes it */
   bool follow;                    /* `send`, GET and HEAD: goes where a redirect points, 5 times at most. What is not
-                                   * meant for everybody (all headers but Accept and Range) goes to the same origin alone;
+                                   * meant for everybody (all headers but Accept, ranges and conditions) goes to the same origin alone;
                                    * https never goes on as http. */
   bool once;                      /* never sent a second time, which a kept connection that turns out to be closed would
                                    * cause: it takes a new one. For what must not happen twice. */
@@ -66,6 +66,7 @@ typedef struct tenon_http_reply {
   int32_t status;                 /* 200 */
   tenon_http_exchange *exchange;  /* for `header`; gone with the body */
   tenon_bytes body;               /* to be closed */
+  const char *url;                /* where redirects led, NULL: nowhere else; gone with the body */
 } tenon_http_reply;
 
 /* What happens to an exchange on a lane; called by the thread that runs it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/civil.h"
 
+#include <string.h>
+
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 typedef struct cursor {
@@ -145,4 +147,23 @@ bool tn_parse_timestamp_ns(const char *text, size_t size, bool with_zone, int64_
 bool tn_parse_timestamp(const char *text, size_t size, bool with_zone, int64_t *ret_us) {
   int ns;
   return tn_parse_timestamp_ns(text, size, with_zone, ret_us, &ns) && ns == 0;
+}
+
+/* Of the weekday nobody asks whether it is right. */
+bool tn_parse_http_date(const char *text, size_t size, int64_t *ret_us) {
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  cursor c = {text, text + size};
+  int64_t day, month = 0, year, days, us;
+  int ns;
+  if (size < 12 || text[3] != ',') return false;
+  c.p += 4;
+  if (!take(&c, ' ') || !take_digits(&c, 2, &day) || !take(&c, ' ') || c.end - c.p < 3) return false;
+  for (int i = 0; i < 12; i++)
+    if (memcmp(c.p, months + (ptrdiff_t)3 * i, 3) == 0) month = i + 1;
+  c.p += 3;
+  if (!take(&c, ' ') || !take_digits(&c, 4, &year) || !days_of(year, month, day, &days)) return false;
+  if (!take(&c, ' ') || !take_time(&c, &us, &ns) || ns || !take(&c, ' ')) return false;
+  if (c.end - c.p != 3 || memcmp(c.p, "GMT", 3) != 0) return false;
+  *ret_us = days * INT64_C(86400000000) + us;
+  return true;
 }

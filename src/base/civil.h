@@ -20,6 +20,9 @@ bool tn_parse_time_ns(const char *text, size_t size, int64_t *ret_us, int *ret_n
 bool tn_parse_timestamp_ns(const char *text, size_t size, bool with_zone, int64_t *ret_us,
                            int *ret_ns);
 
+/* As HTTP writes it: Wed, 12 Oct 2009 17:50:00 GMT. Microseconds since 1970. */
+bool tn_parse_http_date(const char *text, size_t size, int64_t *ret_us);
+
 /* The other way: the date of a day. */
 void tn_civil_of_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day);
 

@@ -25,15 +25,25 @@ bool tn_percent_decode(tn_str *to, const char *text, size_t size) {
   return true;
 }
 
-bool tn_percent_encode(tn_str *to, const char *text, size_t size) {
-  static const char hex[] = "0123456789ABCDEF";
-  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    const char code[3] = {'%', hex[c >> 4], hex[c & 15]};
-    if (!(c && strchr(plain, c) ? tn_str_putc(to, text[i]) : tn_str_add(to, code, sizeof code))) return false;
+bool tn_is_unreserved(unsigned char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+bool tn_percent_encode(tn_str *out, const char *text, size_t size, bool keep_slash) {
+  static const char digits[] = "0123456789ABCDEF";
+  for (size_t i = 0; i < size;) {
+    size_t run = 0;
+    while (i + run < size &&
+           (tn_is_unreserved((unsigned char)text[i + run]) || (keep_slash && text[i + run] == '/')))
+      run++;
+    tn_str_add(out, text + i, run);
+    i += run;
+    if (i == size) break;
+    unsigned char c = (unsigned char)text[i++];
+    tn_str_add(out, (char[]){'%', digits[c >> 4], digits[c & 15]}, 3);
   }
-  return true;
+  return !out->failed;
 }
 
 static tenon_status set_decoded(const char *key, size_t key_size, const char *value, size_t value_size, tn_url_set set,

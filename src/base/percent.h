@@ -11,8 +11,10 @@ int tn_hex_digit(char c);   /* 0 to 15, -1: it is none */
 /* Appends the decoded text; a plus sign stays one. False: a percent sign without two hexadecimal digits behind it, a NUL,
  * or no memory. */
 bool tn_percent_decode(tn_str *to, const char *text, size_t size);
-/* Appends the text with all but letters, digits and -._~ encoded. */
-bool tn_percent_encode(tn_str *to, const char *text, size_t size);
+
+bool tn_is_unreserved(unsigned char c);   /* letters, digits and - . _ ~ */
+/* Appends the text with everything encoded but what is unreserved, and / where it is kept. */
+bool tn_percent_encode(tn_str *to, const char *text, size_t size, bool keep_slash);
 
 /* A kind's setter, as tenon_provider.parse_url gets it. */
 typedef tenon_status (*tn_url_set)(void *arg, const char *key, const char *value, tenon_error *err);

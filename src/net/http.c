@@ -229,10 +229,10 @@ static tenon_status go(reply_body *b, const tenon_http_request *request, tenon_e
 
 /* Headers that say nothing about who asks. */
 static size_t keep_harmless(const tenon_http_request *from, tenon_http_header *ret, size_t room) {
-  static const char *const harmless[] = {"accept", "range"};
+  static const char *const harmless[] = {"accept", "accept-encoding", "range", "if-match", "if-unmodified-since"};
   size_t n = 0;
   for (size_t i = 0; i < from->header_count; i++)
-    for (size_t k = 0; k < 2; k++)
+    for (size_t k = 0; k < sizeof harmless / sizeof harmless[0]; k++)
       if (strcasecmp(from->headers[i].name, harmless[k]) == 0 && n < room) ret[n++] = from->headers[i];
   return n;
 }
@@ -265,7 +265,7 @@ static tenon_status redirect(reply_body *b, tenon_http_request *request, tenon_h
 static tenon_status go_all_the_way(reply_body *b, const tenon_http_request *request,
                                    tenon_error *err) {
   tenon_http_request own = *request;
-  tenon_http_header kept[4];
+  tenon_http_header kept[8];
   tenon_status status = go(b, &own, err);
   for (int i = 0; !status && may_follow(&own) && is_redirect(b->exchange->status); i++) {
     if (i == MAX_REDIRECTS)
@@ -305,7 +305,8 @@ static tenon_status send_request(tenon_ctx *ctx, tenon_http *client, const tenon
   *ret = (tenon_http_reply){
       .struct_size = sizeof *ret, .status = b->exchange->status, .exchange = b->exchange,
       .body = {.struct_size = sizeof ret->body, .fd = -1, .length = length_of(b->exchange), .self = b,
-               .read = body_read, .close = body_close}};
+               .read = body_read, .close = body_close},
+      .url = b->url};
   return TENON_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "base/civil.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/percent.h"
 
 enum { MAX_CANONICAL = 256 * 1024, MAX_KEY = 128, MAX_SECRET = 256, MAX_NAME = 48 };
 
@@ -16,25 +17,8 @@ enum { MAX_CANONICAL = 256 * 1024, MAX_KEY = 128, MAX_SECRET = 256, MAX_NAME = 4
 
 /* ---- Encoding ---- */
 
-static bool is_unreserved(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
-
 bool tn_sigv4_encode(tn_str *out, const char *text, size_t size, bool keep_slash) {
-  static const char digits[] = "0123456789ABCDEF";
-  for (size_t i = 0; i < size;) {
-    size_t run = 0;
-    while (i + run < size &&
-           (is_unreserved((unsigned char)text[i + run]) || (keep_slash && text[i + run] == '/')))
-      run++;
-    tn_str_add(out, text + i, run);
-    i += run;
-    if (i == size) break;
-    unsigned char c = (unsigned char)text[i++];
-    tn_str_add(out, (char[]){'%', digits[c >> 4], digits[c & 15]}, 3);
-  }
-  return !out->failed;
+  return tn_percent_encode(out, text, size, keep_slash);
 }
 
 /* The order of two texts once they are encoded: % stands before all that is not encoded. */
@@ -42,7 +26,7 @@ static int compare_encoded(const char *a, const char *b) {
   const unsigned char *p = (const unsigned char *)a, *q = (const unsigned char *)b;
   while (*p && *p == *q) p++, q++;
   if (!*p || !*q) return (*p != 0) - (*q != 0);
-  int left = is_unreserved(*p) ? 256 + *p : *p, right = is_unreserved(*q) ? 256 + *q : *q;
+  int left = tn_is_unreserved(*p) ? 256 + *p : *p, right = tn_is_unreserved(*q) ? 256 + *q : *q;
   return (left > right) - (left < right);
 }
 
@@ -263,7 +247,7 @@ static tenon_status take(pairs *p, const tn_sigv4_pair *given, size_t count, con
 
 static bool is_token(const char *name) {
   for (const char *c = name; *c; c++)
-    if (!is_unreserved((unsigned char)*c) && !strchr("!#$%&'*+^`|", *c)) return false;
+    if (!tn_is_unreserved((unsigned char)*c) && !strchr("!#$%&'*+^`|", *c)) return false;
   return *name != 0;
 }
 

@@ -19,7 +19,7 @@ static const char check_url[] = "check that token_url is the service's token end
 static bool add_field(tn_str *out, const char *key, const char *value) {
   if (!value) return true;
   return (!out->size || tn_str_putc(out, '&')) && tn_str_puts(out, key) && tn_str_putc(out, '=') &&
-         tn_percent_encode(out, value, strlen(value));
+         tn_percent_encode(out, value, strlen(value), false);
 }
 
 bool tn_token_request_body(tn_str *out, const tenon_token_source *s, const char *refresh_token) {
@@ -34,8 +34,8 @@ bool tn_token_basic(tn_str *out, const char *client_id, const char *client_secre
   tn_str pair;
   tn_str_init(&pair, TN_TOKEN_MAX_REQUEST);
   bool ok = tn_str_reserve(&pair, 3 * (strlen(client_id) + strlen(client_secret)) + 1) &&
-            tn_percent_encode(&pair, client_id, strlen(client_id)) && tn_str_putc(&pair, ':') &&
-            tn_percent_encode(&pair, client_secret, strlen(client_secret)) && tn_str_puts(out, "Basic ") &&
+            tn_percent_encode(&pair, client_id, strlen(client_id), false) && tn_str_putc(&pair, ':') &&
+            tn_percent_encode(&pair, client_secret, strlen(client_secret), false) && tn_str_puts(out, "Basic ") &&
             tn_base64_encode(out, pair.data, pair.size);
   tn_wipe(pair.data, pair.size);
   tn_str_release(&pair);

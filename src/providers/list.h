@@ -8,6 +8,7 @@
   TN_PROVIDER(sqlite) \
   TN_PROVIDER(files) \
   TN_PROVIDER(s3) \
+  TN_PROVIDER(http) \
   TN_PROVIDER(faiss) \
   TN_PROVIDER(ollama) \
   TN_PROVIDER(rest_api)

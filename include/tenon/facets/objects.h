@@ -53,6 +53,7 @@ typedef struct tenon_got {
   uint32_t struct_size;
   tenon_object object;
   tenon_bytes body;
+  uint8_t is_whole;        /* the system has no ranges: all of the object travels, the rest is thrown away */
 } tenon_got;
 
 /* body is consumed and closed, also on failure. Its length may be unknown. */

@@ -115,8 +115,6 @@ bool tn_s3_element(const char *xml, size_t size, const char *name, char *ret, si
 /* ---- stat.c ---- */
 
 void tn_s3_describe(const tenon_http_exchange *, tenon_object *ret);
-/* "Wed, 12 Oct 2009 17:50:00 GMT" in microseconds since 1970. */
-bool tn_s3_parse_date(const char *text, int64_t *ret_us);
 tenon_status tn_s3_stat(tenon_ctx *, void *session, const tenon_key_bytes *, tenon_object *ret, tenon_error *);
 
 typedef enum tn_s3_conditions { TN_S3_UNTRIED = 0, TN_S3_KEPT, TN_S3_IGNORED } tn_s3_conditions;

@@ -4,23 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/civil.h"
 #include "s3.h"
-
-bool tn_s3_parse_date(const char *text, int64_t *ret_us) {
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  struct tm t = {0};
-  char month[4];
-  int end = 0;
-  if (sscanf(text, "%*3c, %2d %3s %4d %2d:%2d:%2d GMT%n", &t.tm_mday, month, &t.tm_year, &t.tm_hour, &t.tm_min,
-             &t.tm_sec, &end) != 6 || !end)
-    return false;
-  const char *at = strstr(months, month);
-  if (!at || (at - months) % 3) return false;
-  t.tm_mon = (int)(at - months) / 3;
-  t.tm_year -= 1900;
-  *ret_us = (int64_t)timegm(&t) * 1000000;
-  return true;
-}
 
 static void copy_header(const tenon_http_exchange *x, const char *name, char *ret, size_t room) {
   const char *value = tn_s3_host->http->header(x, name);
@@ -41,7 +26,7 @@ static int64_t size_of(const tenon_http_exchange *x) {
 void tn_s3_describe(const tenon_http_exchange *x, tenon_object *ret) {
   const char *modified = tn_s3_host->http->header(x, "last-modified");
   ret->size = size_of(x);
-  if (!modified || !tn_s3_parse_date(modified, &ret->modified_us)) ret->modified_us = INT64_MIN;
+  if (!modified || !tn_parse_http_date(modified, strlen(modified), &ret->modified_us)) ret->modified_us = INT64_MIN;
   copy_header(x, "etag", ret->etag, sizeof ret->etag);
   copy_header(x, "content-type", ret->content_type, sizeof ret->content_type);
 }
