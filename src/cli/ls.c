@@ -109,6 +109,10 @@ static tenon_status misplaced(const char *option, const char *whose, const listi
 static tenon_status check(const ls_arguments *a, const tenon_session *session, const listing *what,
                           tenon_error *err) {
   bool is_tables = what->open == open_tables, is_objects = what->open == open_objects;
+  const tenon_provider *kind = tenon_session_kind(session);
+  if (!tn_provider_has(kind, what->op) && tn_provider_has(kind, "actions.list"))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE, "`tenon actions TARGET` lists what it can do",
+                      "kind %s has actions, and no %s", kind->kind, what->key);
   if (a->tables && a->objects)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "choose one of them",
                       "--tables and --objects are both given");
