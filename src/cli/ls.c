@@ -84,12 +84,19 @@ static tenon_status open_collections(const tn_cli *cli, const ls_arguments *a,
   return tenon_list_collections(cli->ctx, session, NULL, ret, err);
 }
 
+static tenon_status open_models(const tn_cli *cli, const ls_arguments *a, tenon_session *session,
+                                struct ArrowArrayStream *ret, tenon_error *err) {
+  (void)a;
+  return tenon_list_models(cli->ctx, session, NULL, ret, err);
+}
+
 /* What a kind itself has comes first: a storage has its tables from its objects. */
-enum { OBJECTS, TABLES, COLLECTIONS, LISTINGS };
+enum { OBJECTS, TABLES, COLLECTIONS, MODELS, LISTINGS };
 static const listing listings[LISTINGS] = {
     [OBJECTS] = {"objects", "objects.list", "key", open_objects},
     [TABLES] = {"tables", "tables.list", "name", open_tables},
     [COLLECTIONS] = {"collections", "vectors.list", NULL, open_collections},
+    [MODELS] = {"models", "models.list", NULL, open_models},
 };
 
 static const listing *listing_of(const ls_arguments *a, const tenon_session *session) {
@@ -280,12 +287,12 @@ const tn_cli_command tn_cli_ls = {
     .name = "ls",
     .operands = {"TARGET"},
     .operands_required = 1,
-    .summary = "list what a system has: tables, objects, collections",
+    .summary = "list what a system has: tables, objects, collections, models",
     .about =
         "Lists what the system itself has: the tables and views of a database, with its estimate of "
         "their rows; the objects of a storage, in the order of their keys, behind a colon those "
-        "that begin so or match a pattern; the collections of a vector store. --tables lists the "
-        "files of a storage that can be read as tables.",
+        "that begin so or match a pattern; the collections of a vector store; the models of a language "
+        "model service. --tables lists the files of a storage that can be read as tables.",
     .examples = examples,
     TN_CLI_OPTIONS(options),
     .size = sizeof(ls_arguments),
