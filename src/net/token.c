@@ -315,10 +315,13 @@ static tenon_status check_there(tenon_ctx *ctx, tn_tokens *tokens, const char *n
   size_t size;
   char *room = tn_alloc(TENON_GRANT_ROOM);
   if (!room) return tn_no_memory(err);
-  tenon_status status = tokens->store.load(ctx, tokens->store.self, name, room, TENON_GRANT_ROOM, &size, err);
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tokens->store.load(ctx, tokens->store.self, name, room, TENON_GRANT_ROOM, &size, &why);
   tn_wipe(room, TENON_GRANT_ROOM);
   tn_free(room);
-  return status;
+  if (status == TENON_NOT_FOUND)
+    return tenon_fail(err, status, TENON_STAGE_CONFIG, "check the name", "there is no grant %s", name);
+  return status ? tn_pass_error(&why, err) : TENON_OK;
 }
 
 tenon_status tn_tokens_remove(tenon_ctx *ctx, tn_tokens *tokens, const char *name, tenon_error *err) {

@@ -90,7 +90,7 @@ static tenon_status load_text(tn_token_flight *f, char *room, tn_grant *ret) {
       store->load(f->ctx, store->self, f->place->source.grant, room, TENON_GRANT_ROOM, &size, &f->error);
   if (status == TENON_NOT_FOUND) {
     tn_error_init(&f->error);
-    return tenon_fail(&f->error, status, TENON_STAGE_AUTH, "authorize, and put the grant in (tenon grant put)",
+    return tenon_fail(&f->error, status, TENON_STAGE_AUTH, "authorize, and put the grant in (tenon grant)",
                       "there is no grant %s", f->place->source.grant);
   }
   if (!status) status = tn_grant_parse(room, size, ret, &f->error);
@@ -134,7 +134,7 @@ static tenon_status save_at_last(tn_token_flight *f, const tn_grant *g) {
     nanosleep(&nap, NULL);
   }
   tn_error_prefix(&why, "the grant %s was renewed and could not be stored, so it is lost: ", f->place->source.grant);
-  snprintf(why.remedy, sizeof why.remedy, "mend the store, then authorize again and put the new grant in (tenon grant put)");
+  snprintf(why.remedy, sizeof why.remedy, "mend the store, then authorize again and put the new grant in (tenon grant)");
   why.retryable = 0;
   return tn_pass_error(&why, &f->error);
 }

@@ -10,7 +10,7 @@
 
 enum { FORMAT = 1, EARLY_MS = 30000, CLOCK_SLACK_MS = 60000 };
 
-static const char again[] = "authorize again and put the new grant in (tenon grant put)";
+static const char again[] = "authorize again and put the new grant in (tenon grant)";
 
 void tn_grant_init(tn_grant *g) {
   *g = (tn_grant){0};
