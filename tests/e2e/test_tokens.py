@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens with a real OpenID provider, which rotates refresh tokens and kills a grant whose old token is used again."""
+import http.cookiejar
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import subprocess
+import time
+import types
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+import node
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("TENON", "build/plain/tenon")).resolve().parent
+REDIRECT = "http://127.0.0.1:8069/cb"
+
+
+class Provider:
+    def __init__(self, port, lifetime):
+        self.url, self.lifetime = f"http://127.0.0.1:{port}", lifetime
+        self.token_url, self.api_url = self.url + "/token", self.url + "/me"
+
+    def get(self, path, data=None):
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, data), timeout=10) as answer:
+            return json.load(answer)
+
+    def log(self):
+        return self.get("/test/log")
+
+    def next(self, **how):
+        self.get("/test/next?" + urllib.parse.urlencode(how), b"")
+
+    def refresh_token(self, client="conn"):
+        """What a person's consent in a browser comes to."""
+        class Stop(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, request, file, code, message, headers, url):
+                return None if url.startswith(REDIRECT) else super().redirect_request(request, file, code, message, headers, url)
+        opener = urllib.request.build_opener(Stop, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        query = urllib.parse.urlencode({"client_id": client, "response_type": "code", "redirect_uri": REDIRECT, "prompt": "consent",
+                                        "scope": "openid offline_access email"})
+        with pytest.raises(urllib.error.HTTPError) as stopped:
+            opener.open(f"{self.url}/auth?{query}", timeout=10)
+        code = urllib.parse.parse_qs(urllib.parse.urlsplit(stopped.value.headers["Location"]).query)["code"][0]
+        form = urllib.parse.urlencode({"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT,
+                                       "client_id": client, "client_secret": "secret-oauth"})
+        return self.get("/token", form.encode())["refresh_token"]
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with node.running(SOURCE / "tests/servers/oidc.mjs", port, 4):
+        yield Provider(port, 4)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("asker")
+    subprocess.run(["cc", "-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I", SOURCE / "include", "-o", folder / "asker",
+                    SOURCE / "tests/e2e/asker.c", f"-L{BUILD}", "-ltenon", "-lpthread", f"-Wl,-rpath,{BUILD}"], check=True)
+    subprocess.run(["cc", "-std=gnu17", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", folder / "meddle.so",
+                    SOURCE / "tests/e2e/meddle.c", "-ldl"], check=True)
+    return types.SimpleNamespace(asker=folder / "asker", meddle=folder / "meddle.so")
+
+
+class Grants:
+    def __init__(self, provider, programs, tenon, state):
+        self.provider, self.programs, self.tenon, self.state = provider, programs, tenon, state
+        self.folder = state / "tenon/grants"
+
+    def put(self, token, name="mail", client="conn"):
+        done = self.tenon.run("grant", name, "--token-url", self.provider.token_url, "--client-id", client,
+                              input=token.encode() + b"\n", env={"XDG_STATE_HOME": str(self.state)})
+        assert done.returncode == 0, done.stderr
+
+    def start(self, threads=1, ms=0, grant="mail", client="conn", api=True, secret="secret-oauth", meddle=None, **more):
+        env = {**os.environ, "ASKER_SECRET": secret}
+        if meddle:
+            env |= {"LD_PRELOAD": str(self.programs.meddle), **{k: str(v) for k, v in meddle.items()}}
+        return subprocess.Popen([self.programs.asker, self.folder, self.provider.token_url, self.provider.api_url if api else "-", client,
+                                 grant, str(threads), str(ms)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, **more)
+
+    def end(self, process, timeout=30):
+        out, err = process.communicate(timeout=timeout)
+        assert process.returncode == 0, (process.returncode, out, err)
+        words = dict(re.findall(r"^(\S+) (\d+)$", out, re.M))
+        error = re.search(r"^error (.*)$", out, re.M)
+        uses = int(words.pop("uses"))
+        return types.SimpleNamespace(tokens=set(words), uses=uses, error=error and error.group(1))
+
+    def ask(self, **more):
+        return self.end(self.start(**more))
+
+    def kept(self, name="mail"):
+        return json.loads((self.folder / f"{name}.grant").read_text())
+
+
+@pytest.fixture
+def grants(provider, programs, tenon, tmp_path):
+    return Grants(provider, programs, tenon, tmp_path)
+
+
+def test_one_refresh_for_each_expiry_among_threads_and_processes(grants, provider):
+    grants.put(provider.refresh_token())
+    before = len(provider.log())
+    ends = [grants.end(p) for p in [grants.start(threads=8, ms=5000) for _ in range(4)]]
+    asked = provider.log()[before:]
+    tokens = set().union(*(e.tokens for e in ends))
+    assert [e.error for e in ends] == [None] * 4
+    assert all(e.uses > 20 for e in ends)
+    # of 4 s, a token is given out for 2: at 0, 2 and 4 s, and never two of them at once
+    assert all(a["status"] == 200 and a["grant"] == "refresh_token" for a in asked)
+    assert len(asked) == len(tokens) and 3 <= len(asked) <= 6
+    gaps = [b["at"] - a["at"] for a, b in zip(asked, asked[1:])]
+    assert all(gap >= 1800 for gap in gaps), gaps
+    # each process saw each of them, but perhaps the first and the last
+    assert all(len(tokens - e.tokens) <= 2 for e in ends)
+
+
+def test_a_process_killed_between_rotation_and_storing(grants, provider):
+    grants.put(provider.refresh_token())
+    # the first file put in place says that a refresh is pending, the second has the new token
+    killed = grants.start(meddle={"MEDDLE_RENAME": 2})
+    killed.communicate(timeout=20)
+    assert killed.returncode == -signal.SIGKILL
+    assert provider.log()[-1]["status"] == 200
+    assert grants.kept()["pending_ms"] > 0
+    for _ in range(2):
+        error = grants.ask().error
+        assert error.startswith("UNAUTHENTICATED retryable=0") and "is lost" in error and "authorize again" in error, error
+    # that is remembered: the service was asked once more, not twice
+    assert [a.get("error") for a in provider.log()[-2:]] == [None, "invalid_grant"]
+    grants.put(provider.refresh_token())
+    assert grants.ask().uses == 1
+
+
+def test_a_process_killed_before_it_asked(grants, provider):
+    grants.put(provider.refresh_token())
+    killed = grants.start(meddle={"MEDDLE_RENAME": 1})
+    killed.communicate(timeout=20)
+    assert killed.returncode == -signal.SIGKILL
+    assert grants.ask().uses == 1
+
+
+def test_a_service_that_is_down_for_a_moment(grants, provider):
+    grants.put(provider.refresh_token())
+    provider.next(status=503, times=9)
+    error = grants.ask().error
+    provider.next(times=0)
+    assert error.startswith("UNREACHABLE retryable=1") and "503" in error
+    assert "pending_ms" not in grants.kept()
+    provider.next(status=503, times=1)
+    assert grants.ask().uses == 1   # a call that may be repeated is
+
+
+def test_an_answer_that_was_lost_on_the_way(grants, provider):
+    """The service rotated, and a proxy made a 502 of it: the old token is tried once more, and the grant is gone."""
+    grants.put(provider.refresh_token())
+    provider.next(status=502, times=1, after=1)
+    error = grants.ask().error
+    assert error.startswith("UNAUTHENTICATED") and "authorize again" in error
+
+
+def test_the_lock_of_a_dead_process(grants, provider):
+    grants.put(provider.refresh_token())
+    provider.next(hang=1, times=1)
+    before = len(provider.log())
+    hanging = grants.start()
+    while len(provider.log()) == before:
+        time.sleep(0.02)
+    waiting = grants.start()
+    time.sleep(0.3)
+    assert waiting.poll() is None
+    hanging.kill()
+    hanging.communicate()
+    assert grants.end(waiting).uses == 1
+
+
+def test_a_store_that_cannot_be_written_costs_no_grant(grants, provider):
+    grants.put(provider.refresh_token())
+    before = len(provider.log())
+    error = grants.ask(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))).error
+    assert error.startswith("LIMITED") and "ulimit -f" in error, error
+    assert len(provider.log()) == before
+    assert grants.ask().uses == 1
+
+
+def test_clocks_that_differ(grants, provider):
+    grants.put(provider.refresh_token())
+    assert grants.ask().uses == 1
+    before = len(provider.log())
+    # far ahead: it looks old; then far behind: it was got in the future. Each is one refresh, and none costs the grant
+    assert grants.ask(meddle={"MEDDLE_CLOCK_S": 7200}).error is None
+    assert grants.ask().error is None
+    assert grants.ask(meddle={"MEDDLE_CLOCK_S": -7200}).error is None
+    assert grants.ask().error is None
+    asked = provider.log()[before:]
+    assert all(a["status"] == 200 for a in asked) and len(asked) <= 4
+
+
+def test_files_that_others_could_read_are_refused(grants, provider):
+    grants.put(provider.refresh_token())
+    path = grants.folder / "mail.grant"
+    assert grants.folder.stat().st_mode & 0o777 == 0o700 and path.stat().st_mode & 0o777 == 0o600
+    before = len(provider.log())
+    path.chmod(0o644)
+    assert "chmod 600" in grants.ask().error
+    path.chmod(0o600)
+    grants.folder.chmod(0o755)
+    assert "chmod 700" in grants.ask().error
+    grants.folder.chmod(0o700)
+    path.rename(grants.folder / "other")
+    path.symlink_to("other")
+    assert grants.ask().error.startswith("CONFIG")
+    assert len(provider.log()) == before
+
+
+def test_a_store_with_rubbish(grants, provider):
+    grants.put("x")
+    for text in (b"", b"\0" * 100, b'{"tenon_grant":1}', b"[" * 100000, b'{"tenon_grant":1,"refresh_token":"sesame",'):
+        (grants.folder / "mail.grant").write_bytes(text)
+        error = grants.ask().error
+        assert error.startswith(("DATA", "LIMITED", "NOT_FOUND")) and "sesame" not in error, error
+
+
+def test_client_credentials(grants, provider):
+    before = len(provider.log())
+    assert grants.ask(grant="-", client="machine", api=False, threads=8, ms=500).error is None
+    asked = provider.log()[before:]
+    assert [(a["grant"], a["status"]) for a in asked] == [("client_credentials", 200)]
+    error = grants.ask(grant="-", client="machine", api=False, secret="wrong-secret", threads=8).error
+    assert error.startswith("UNAUTHENTICATED retryable=0") and "invalid_client" in error and "wrong-secret" not in error
+    assert [(a["status"], a["error"]) for a in provider.log()[before + 1:]] == [(401, "invalid_client")]
+    assert not grants.folder.exists()
+
+
+def test_a_token_that_the_api_refuses(grants, provider):
+    """It was no good before its time: one refresh, and the calls go on."""
+    grants.put(provider.refresh_token())
+    assert grants.ask().uses == 1
+    provider.get("/test/forget?" + urllib.parse.urlencode({"token": grants.kept()["access_token"]}), b"")
+    before = len(provider.log())
+    ends = grants.ask(threads=8)
+    assert ends.error is None and ends.uses == 8
+    assert len(provider.log()) == before + 1
