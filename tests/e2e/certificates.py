@@ -15,11 +15,10 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
                 "-subj", f"/CN={name}", "-keyout", "ca.key", "-out", "ca.crt", folder=self.folder)
 
-    def issue(self, name, alternatives, days=30):
+    def issue(self, name, alternatives, days=30, key=("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")):
         """Answers (certificate, key). days=0: it has expired when it is made."""
         (self.folder / "ext").write_text(f"subjectAltName={alternatives}\n")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.csr", folder=self.folder)
+        openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr", folder=self.folder)
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", str(days),
                 "-extfile", "ext", "-out", f"{name}.crt", folder=self.folder)
         return self.folder / f"{name}.crt", self.folder / f"{name}.key"

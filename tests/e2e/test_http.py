@@ -209,7 +209,7 @@ def test_basic_authentication(nginx):
     error = bad("stat", url.replace("word", "wort") + "x.csv")
     assert (error["code"], error["stage"]) == ("UNAUTHENTICATED", "auth")
     assert "wort" not in json.dumps(error)
-    assert "authentication" in bad("stat", nginx + "secret/x.csv")["remedy"]
+    assert "set auth" in bad("stat", nginx + "secret/x.csv")["remedy"]
 
 
 # ---- One of every odd habit ----
@@ -427,7 +427,7 @@ def test_stat_without_head(odd):
     assert result("stat", odd[1] + "no_size")["size"] is None
 
 
-LOGIN = ("--set", "authentication=header", "--set", "header_name=X-API-Key", "--set", "header_value=s3cret")
+LOGIN = ("--set", "auth=header", "--set", "header_name=X-API-Key", "--set", "header_value=s3cret")
 
 
 def test_credentials_stay_with_their_origin(odd):
@@ -437,7 +437,7 @@ def test_credentials_stay_with_their_origin(odd):
     assert "x-api-key" not in kept
     kept = json.loads(good("get", odd[1].replace("//", "//me:pw@") + "away", "-"))
     assert "authorization" not in kept
-    kept = json.loads(good("get", odd[1] + "keeps_headers", "-", "--set", "authentication=bearer", "--set", "token=t0k"))
+    kept = json.loads(good("get", odd[1] + "keeps_headers", "-", "--set", "auth=bearer", "--set", "token=t0k"))
     assert kept["authorization"] == "Bearer t0k"
 
 

@@ -14,19 +14,19 @@ static const tenon_param params[] = {
      .help = "the folder that keys are below: https://data.example.com/public/", .aliases = "base_url"},
     {TENON_STRING(tn_web_config, query), .key = "query", .label = "Query", .flags = TENON_SECRET | TENON_ADVANCED,
      .help = "stands behind the question mark of every request, such as a signature: sv=…&sig=…"},
-    {TENON_ENUM(tn_web_config, authentication), .key = "authentication", .label = "Authentication", .default_value = "none",
+    {TENON_ENUM(tn_web_config, auth), .key = "auth", .aliases = "authentication", .label = "Authentication", .default_value = "none",
      .choices = authentications, .group = "Authentication",
      .help = "basic: user and password; bearer: a token; header: a header of your own"},
-    {TENON_STRING(tn_web_config, username), .key = "username", .label = "User", .flags = TENON_REQUIRED, .when = "authentication=basic",
+    {TENON_STRING(tn_web_config, username), .key = "username", .label = "User", .flags = TENON_REQUIRED, .when = "auth=basic",
      .group = "Authentication", .help = "without a colon", .aliases = "user"},
-    {TENON_STRING(tn_web_config, password), .key = "password", .label = "Password", .flags = TENON_SECRET, .when = "authentication=basic",
+    {TENON_STRING(tn_web_config, password), .key = "password", .label = "Password", .flags = TENON_SECRET, .when = "auth=basic",
      .group = "Authentication", .help = "of that user"},
     {TENON_STRING(tn_web_config, token), .key = "token", .label = "Token", .flags = TENON_SECRET | TENON_REQUIRED,
-     .when = "authentication=bearer", .group = "Authentication", .help = "sent as Authorization: Bearer TOKEN"},
+     .when = "auth=bearer", .group = "Authentication", .help = "sent as Authorization: Bearer TOKEN"},
     {TENON_STRING(tn_web_config, header_name), .key = "header_name", .label = "Header", .flags = TENON_REQUIRED,
-     .when = "authentication=header", .group = "Authentication", .help = "such as X-API-Key"},
+     .when = "auth=header", .group = "Authentication", .help = "such as X-API-Key"},
     {TENON_STRING(tn_web_config, header_value), .key = "header_value", .label = "Value", .flags = TENON_SECRET | TENON_REQUIRED,
-     .when = "authentication=header", .group = "Authentication", .help = "what stands in it"},
+     .when = "auth=header", .group = "Authentication", .help = "what stands in it"},
     TN_HTTP_PARAMS(tn_web_config, reach),
     TN_FILE_PARAMS(tn_web_config, files),
 };
@@ -44,7 +44,7 @@ static const char *folder_end(const char *path, const char *end) {
 static tenon_status set_login(const char *login, size_t size, tn_url_set set, void *arg, tenon_error *err) {
   const char *colon = memchr(login, ':', size);
   size_t name = colon ? (size_t)(colon - login) : size;
-  tenon_status status = set(arg, "authentication", "basic", err);
+  tenon_status status = set(arg, "auth", "basic", err);
   if (!status) status = tn_url_part("username", login, name, set, arg, err);
   return status || !colon ? status : tn_url_part("password", colon + 1, size - name - 1, set, arg, err);
 }
@@ -88,13 +88,13 @@ static tenon_status take_login(tn_web *s, tenon_error *err) {
   const tn_web_config *c = s->config;
   bool ok = true;
   s->login.name = "Authorization";
-  if (strcmp(c->authentication, "basic") == 0) {
+  if (strcmp(c->auth, "basic") == 0) {
     if (strchr(c->username, ':'))
       return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "check username", "a user's name cannot have a colon here");
     ok = tn_http_basic(&s->credentials, c->username, c->password);
-  } else if (strcmp(c->authentication, "bearer") == 0) {
+  } else if (strcmp(c->auth, "bearer") == 0) {
     ok = tn_str_printf(&s->credentials, "Bearer %s", c->token);
-  } else if (strcmp(c->authentication, "header") == 0) {
+  } else if (strcmp(c->auth, "header") == 0) {
     s->login.name = c->header_name;
     ok = tn_str_puts(&s->credentials, c->header_value);
   } else {

@@ -27,7 +27,7 @@ enum { TN_WEB_MAX_KEY = 4096, TN_WEB_MAX_URL = 16 << 10, TN_WEB_MAX_PAGE = 32 <<
 
 typedef struct tn_web_config {
   uint64_t set;
-  const char *url, *query, *authentication, *username, *password, *token, *header_name, *header_value;
+  const char *url, *query, *auth, *username, *password, *token, *header_name, *header_value;
   tn_http_params reach;
   tn_file_params files;
 } tn_web_config;

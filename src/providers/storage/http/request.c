@@ -79,7 +79,7 @@ void tn_web_origin(const tn_web_reply *r, tn_str *url) {
 
 static const char *remedy_for(int32_t status, bool is_folder, bool has_login) {
   switch (status) {
-    case 401: return has_login ? "check the credentials" : "set authentication, and what belongs to it: the server wants to know who asks";
+    case 401: return has_login ? "check the credentials" : "set auth, and what belongs to it: the server wants to know who asks";
     case 403:
       return is_folder ? "the server may forbid index pages: name objects by their keys; or use other credentials"
                        : "have the permission granted, or use other credentials";
