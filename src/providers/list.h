@@ -11,6 +11,8 @@
   TN_PROVIDER(http) \
   TN_PROVIDER(faiss) \
   TN_PROVIDER(ollama) \
+  TN_PROVIDER(openai) \
+  TN_PROVIDER(anthropic) \
   TN_PROVIDER(rest_api) \
   TN_PROVIDER(n8n_webhook) \
   TN_PROVIDER(twilio_messaging)

@@ -67,7 +67,6 @@ typedef struct tn_llm_kind {
   const char *service;                   /* OpenAI */
   const char *url_key;                   /* the parameter that says where it is */
   const char *url_remedy;                /* what to do when there is something else at that URL */
-  const char *model_remedy;              /* when there is no such model */
   tn_event_framing framing;
   const tn_llm_meaning *meanings;        /* NULL word, phrase and status 0: the end */
   /* An event of an answer's stream: pushes what it means. */
@@ -237,6 +236,8 @@ void tn_llm_price(const tn_llm *, const char *model, tenon_usage *);
 
 /* ---- llm_test.c ---- */
 
+/* The step probe by asking the models for a few tokens: what is missing of quota and rights shows in no other way. */
+tenon_status tn_llm_try(tenon_ctx *, tn_llm *, const tenon_models_ops *, tenon_test *, tenon_error *);
 /* dns, tcp, tls, auth, probe; takes the session over. */
 tenon_status tn_llm_test(tenon_ctx *, tn_llm *, tenon_test *, tenon_error *);
 

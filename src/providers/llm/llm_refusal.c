@@ -48,8 +48,9 @@ static void tidy(const char *text, char ret[SAID]) {
 }
 
 /* Services put a part of the key into what they say about a wrong one. */
-static const char *quotable(const tn_llm_meaning *m, const char *said) {
-  return m->code == TENON_UNAUTHENTICATED ? "it does not accept who asks" : said;
+static const char *quotable(const tn_llm *l, const tn_llm_meaning *m, const char *said) {
+  if (m->code != TENON_UNAUTHENTICATED) return *said ? said : "an error without a word about it";
+  return l->is_anonymous ? "it wants a key, and none is given" : "it does not accept the key";
 }
 
 static tenon_status fail_as(const tn_llm *l, const tn_llm_meaning *m, int32_t status, const spoken *s, int32_t retry_after_ms,
@@ -57,8 +58,7 @@ static tenon_status fail_as(const tn_llm *l, const tn_llm_meaning *m, int32_t st
   char said[SAID];
   bool first = err && !err->code;
   tidy(s->message ? s->message : s->code ? s->code : s->type, said);
-  const char *what = *said ? quotable(m, said) : "an error without a word about it";
-  tenon_fail(err, m->code, m->stage, m->remedy, "%s: %s", l->kind->service, what);
+  tenon_fail(err, m->code, m->stage, m->remedy, "%s: %s", l->kind->service, quotable(l, m, said));
   if (!first) return m->code;
   err->retryable = m->retryable;
   err->retry_after_ms = retry_after_ms;

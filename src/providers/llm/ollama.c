@@ -305,7 +305,6 @@ static const tn_llm_kind kind = {
     .service = "Ollama",
     .url_key = "url",
     .url_remedy = "check url: it is where Ollama listens, http://host:11434, without /v1 or /api",
-    .model_remedy = no_model,
     .framing = TN_JSON_LINES,
     .meanings = meanings,
     .take = take,
