@@ -30,7 +30,7 @@ static const struct {
 } abilities[] = {
     {"tables.read", "read"}, {"tables.write", "write"}, {"tables.plan", "partitions"},
     {"objects.get", "objects"}, {"objects.put", "put"},
-    {"vectors.query", "vectors"},
+    {"vectors.query", "vectors"}, {"models.chat", "chat"}, {"models.embed", "embed"},
     {"actions.call", "actions"},
 };
 
