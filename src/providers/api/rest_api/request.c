@@ -12,6 +12,7 @@ enum { MAX_HEADERS = 64, MAX_HEADER = 32 << 10, MAX_BODY = 16 << 20, MAX_ERROR =
 
 /* A request being made; everything it points to is in its own strings. */
 typedef struct message {
+  tenon_ctx *ctx;
   tn_rest *session;
   const tn_rest_endpoint *endpoint;
   const tn_rest_scope *scope;
@@ -21,8 +22,8 @@ typedef struct message {
   size_t header_count;
 } message;
 
-static void message_init(message *m, tn_rest *s, const tn_rest_endpoint *e, const tn_rest_scope *scope) {
-  *m = (message){.session = s, .endpoint = e, .scope = scope};
+static void message_init(message *m, tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e, const tn_rest_scope *scope) {
+  *m = (message){.ctx = ctx, .session = s, .endpoint = e, .scope = scope};
   tn_str_init(&m->url, TN_REST_MAX_URL);
   tn_str_init(&m->body, MAX_BODY);
   tn_str_init(&m->authorization, MAX_HEADER);
@@ -186,8 +187,14 @@ static tenon_status spell_basic(message *m, tenon_error *err) {
   return ok ? add_header(m, "Authorization", m->authorization.data, m->authorization.size, err) : tn_no_memory(err);
 }
 
+static tenon_status spell_token(message *m, tenon_error *err) {
+  tenon_status status = tn_oauth_bearer(m->ctx, tn_rest_host, &m->session->oauth, &m->authorization, err);
+  return status ? status : add_header(m, "Authorization", m->authorization.data, m->authorization.size, err);
+}
+
 static tenon_status authenticate(message *m, tenon_error *err) {
   const tn_rest_config *c = m->session->config;
+  if (m->session->has_oauth) return spell_token(m, err);
   if (strcmp(c->auth, "basic") == 0) return spell_basic(m, err);
   if (strcmp(c->auth, "bearer") == 0) {
     if (!tn_str_printf(&m->authorization, "Bearer %s", c->token)) return tn_no_memory(err);
@@ -385,7 +392,8 @@ static tenon_http_request request_of(const message *m) {
   return r;
 }
 
-static tenon_status exchange(tenon_ctx *ctx, message *m, tn_rest_reply *ret, tenon_error *err) {
+static tenon_status exchange(message *m, tn_rest_reply *ret, tenon_error *err) {
+  tenon_ctx *ctx = m->ctx;
   tenon_http_reply reply;
   const tenon_http_request request = request_of(m);
   tn_rest_reply r = {.root = {NULL, 0}};
@@ -403,36 +411,71 @@ static tenon_status exchange(tenon_ctx *ctx, message *m, tn_rest_reply *ret, ten
   return status;
 }
 
+/* What is made of a message, to be made once more. */
+typedef struct making {
+  const tn_rest_endpoint *endpoint;
+  const tn_rest_scope *scope;
+  tenon_status (*make)(message *, struct making *, tenon_error *err);
+  const char *url;
+  tn_rest_reply *reply;
+  int32_t *ret_status;
+} making;
+
+static bool has_another_token(const message *m, tenon_error *why) {
+  enum { UNAUTHORIZED = 401 };
+  return m->session->has_oauth && why->vendor_code == UNAUTHORIZED && m->authorization.size &&
+         tn_oauth_again(m->ctx, tn_rest_host, &m->session->oauth, m->authorization.data, why);
+}
+
+/* A token may be withdrawn before its time: then there is another one, once. */
+static tenon_status attempt(tenon_ctx *ctx, tn_rest *s, making *what, tenon_error *err) {
+  for (bool is_first = true;; is_first = false) {
+    message m;
+    tenon_error why = TENON_ERROR_INIT;
+    message_init(&m, ctx, s, what->endpoint, what->scope);
+    tenon_status status = what->make(&m, what, &why);
+    bool again = status && is_first && has_another_token(&m, &why);
+    message_release(&m);
+    if (again) continue;
+    if (status && err && !err->code) *err = why;
+    return status;
+  }
+}
+
+static tenon_status make_call(message *m, making *what, tenon_error *err) {
+  tenon_status status =
+      what->url ? (tn_str_puts(&m->url, what->url) ? TENON_OK : too_long(m, "URL", err)) : put_url(m, err);
+  if (!status) status = put_key_in_query(m, err);
+  if (!status) status = put_headers(m, err);
+  if (!status) status = put_body(m, err);
+  return status ? status : exchange(m, what->reply, err);
+}
+
 tenon_status tn_rest_send(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e, const tn_rest_scope *scope, const char *url,
                           tn_rest_reply *ret, tenon_error *err) {
-  message m;
-  message_init(&m, s, e, scope);
-  tenon_status status = url ? (tn_str_puts(&m.url, url) ? TENON_OK : too_long(&m, "URL", err)) : put_url(&m, err);
-  if (!status) status = put_key_in_query(&m, err);
-  if (!status) status = put_headers(&m, err);
-  if (!status) status = put_body(&m, err);
-  if (!status) status = exchange(ctx, &m, ret, err);
-  message_release(&m);
+  making call = {.endpoint = e, .scope = scope, .make = make_call, .url = url, .reply = ret};
+  return attempt(ctx, s, &call, err);
+}
+
+static tenon_status make_probe(message *m, making *what, tenon_error *err) {
+  tn_rest *s = m->session;
+  tenon_http_reply reply;
+  tenon_status status = tn_str_puts(&m->url, s->base.url) && tn_str_putc(&m->url, '/') ? put_key_in_query(m, err) : tn_no_memory(err);
+  if (!status) status = put_headers(m, err);
+  const tenon_http_request request = request_of(m);
+  if (!status) status = wait_for_turn(m->ctx, s, err);
+  if (!status) status = tn_rest_host->http->send(m->ctx, s->http, &request, &reply, err);
+  if (status) return status;
+  bool bad = reply.status == 401 || reply.status == 403 || reply.status >= 500;
+  *what->ret_status = reply.status;
+  if (bad) status = take_refusal(s, &reply, err);
+  reply.body.close(reply.body.self);
   return status;
 }
 
 tenon_status tn_rest_probe(tenon_ctx *ctx, tn_rest *s, int32_t *ret_status, tenon_error *err) {
-  message m;
-  tenon_http_reply reply;
-  message_init(&m, s, NULL, NULL);
-  tenon_status status = tn_str_puts(&m.url, s->base.url) && tn_str_putc(&m.url, '/') ? put_key_in_query(&m, err) : tn_no_memory(err);
-  if (!status) status = put_headers(&m, err);
-  const tenon_http_request request = request_of(&m);
-  if (!status) status = wait_for_turn(ctx, s, err);
-  if (!status) status = tn_rest_host->http->send(ctx, s->http, &request, &reply, err);
-  if (!status) {
-    bool bad = reply.status == 401 || reply.status == 403 || reply.status >= 500;
-    *ret_status = reply.status;
-    if (bad) status = take_refusal(s, &reply, err);
-    reply.body.close(reply.body.self);
-  }
-  message_release(&m);
-  return status;
+  making probe = {.make = make_probe, .ret_status = ret_status};
+  return attempt(ctx, s, &probe, err);
 }
 
 tn_rest_scope tn_rest_scope_of(const tn_rest *s, const tn_rest_endpoint *e, tn_json_text page, tn_json_text input) {

@@ -9,7 +9,7 @@
 
 const tenon_host *tn_rest_host;
 
-static const char *const modes[] = {"none", "basic", "bearer", "api_key", NULL};
+static const char *const modes[] = {"none", "basic", "bearer", "api_key", "oauth_client_credentials", "oauth_refresh", NULL};
 
 static const tenon_param params[] = {
     {TENON_STRING(tn_rest_config, base_url), .key = "base_url", .label = "Base URL", .flags = TENON_REQUIRED,
@@ -30,6 +30,7 @@ static const tenon_param params[] = {
      .when = "auth=api_key", .group = "Authentication", .help = "the header that has the key"},
     {TENON_STRING(tn_rest_config, api_key_query), .key = "api_key_query", .label = "Parameter of the key", .when = "auth=api_key",
      .group = "Authentication", .help = "the query parameter that has the key, instead of a header"},
+    TN_OAUTH_PARAMS(tn_rest_config, oauth, "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh"),
     {TENON_MAP(tn_rest_config, headers), .key = "headers", .label = "Headers", .flags = TENON_SECRET,
      .help = "sent with every request, such as Accept or an API's version"},
     {TENON_MAP(tn_rest_config, variables), .key = "variables", .label = "Variables",
@@ -66,19 +67,31 @@ static void close_session(void *session) {
   tn_free(s);
 }
 
+static tenon_http_options options_of(const tn_rest_config *c) {
+  return (tenon_http_options){
+      .struct_size = sizeof(tenon_http_options), .insecure = c->reach.insecure, .ca = c->reach.ca.data,
+      .ca_size = c->reach.ca.size, .proxy = c->reach.proxy, .certificate = c->certificate.data,
+      .certificate_size = c->certificate.size, .key = c->key.data, .key_size = c->key.size};
+}
+
+static void take_oauth(tn_rest *s) {
+  bool by_grant = strcmp(s->config->auth, "oauth_refresh") == 0;
+  s->has_oauth = by_grant || strcmp(s->config->auth, "oauth_client_credentials") == 0;
+  s->oauth = tn_oauth_source(&s->config->oauth, by_grant, &s->http_options);
+}
+
 static tenon_status make_session(tenon_ctx *ctx, const tn_rest_config *c, tn_rest **ret, tenon_error *err) {
-  const tenon_http_options options = {.struct_size = sizeof options, .insecure = c->reach.insecure, .ca = c->reach.ca.data,
-                                      .ca_size = c->reach.ca.size, .proxy = c->reach.proxy, .certificate = c->certificate.data, .certificate_size = c->certificate.size, .key = c->key.data,
-                                      .key_size = c->key.size};
   tn_rest *s = tn_alloc(sizeof *s);
   if (!s) return tn_no_memory(err);
   s->config = c;
   tn_arena_init(&s->arena, 64 << 20);
   pthread_mutex_init(&s->lock, NULL);
   take_limits(s);
+  s->http_options = options_of(c);
+  take_oauth(s);
   tenon_status status = tn_http_base_parse("base_url", c->base_url, &s->base, err);
   if (!status) status = tn_rest_declare(s, err);
-  if (!status) status = tn_rest_host->http->new_client(ctx, &options, &s->http, err);
+  if (!status) status = tn_rest_host->http->new_client(ctx, &s->http_options, &s->http, err);
   if (status) close_session(s);
   else *ret = s;
   return status;

@@ -18,6 +18,7 @@
 #include "base/json_text.h"
 #include "base/mem.h"
 #include "providers/over_http.h"
+#include "providers/over_oauth.h"
 #include "template.h"
 #include "tenon/provider.h"
 
@@ -33,6 +34,7 @@ typedef struct tn_rest_config {
   int64_t max_reply;
   tenon_blob certificate, key;
   tn_http_params reach;
+  tn_oauth_params oauth;
 } tn_rest_config;
 
 /* ---- What is declared ---- */
@@ -82,6 +84,9 @@ typedef struct tn_rest_endpoint {
 typedef struct tn_rest {
   const tn_rest_config *config;
   tenon_http *http;
+  tenon_http_options http_options;
+  bool has_oauth;
+  tenon_token_source oauth;        /* where its tokens come from */
   tn_arena arena;                  /* of all that is declared */
   tn_rest_endpoint *endpoints;     /* by name */
   size_t endpoint_count;

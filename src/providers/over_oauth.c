@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "providers/over_oauth.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+const char *const tn_oauth_client_auths[] = {"header", "body", NULL};
+
+static const char bearer_word[] = "Bearer ";
+
+tenon_token_source tn_oauth_source(const tn_oauth_params *p, bool by_grant, const tenon_http_options *http) {
+  bool in_body = p->client_auth && strcmp(p->client_auth, "body") == 0;
+  return (tenon_token_source){
+      .struct_size = sizeof(tenon_token_source), .grant = by_grant ? p->grant : NULL, .token_url = p->token_url,
+      .client_id = p->client_id, .client_secret = p->client_secret, .auth = in_body ? TENON_TOKEN_POST : TENON_TOKEN_BASIC,
+      .scope = p->scope, .audience = p->audience, .http = http};
+}
+
+tenon_status tn_oauth_bearer(tenon_ctx *ctx, const tenon_host *host, const tenon_token_source *source, tn_str *out,
+                             tenon_error *err) {
+  tenon_token token = {.struct_size = sizeof token};
+  tenon_status status = host->token(ctx, source, 0, &token, err);
+  if (status) return status;
+  /* reserved first: what a text leaves behind as it grows is not wiped */
+  bool ok = tn_str_reserve(out, sizeof bearer_word + strlen(token.text)) && tn_str_puts(out, bearer_word) &&
+            tn_str_puts(out, token.text);
+  tn_wipe(token.text, strlen(token.text));
+  return ok ? TENON_OK : tn_no_memory(err);
+}
+
+bool tn_oauth_again(tenon_ctx *ctx, const tenon_host *host, const tenon_token_source *source, const char *bearer,
+                    tenon_error *why) {
+  tenon_error more = TENON_ERROR_INIT;
+  if (strncmp(bearer, bearer_word, sizeof bearer_word - 1) != 0) return false;
+  if (host->token_refused(ctx, source, bearer + sizeof bearer_word - 1, &more) == TENON_OK) {
+    *why = (tenon_error)TENON_ERROR_INIT;
+    return true;
+  }
+  /* what the system said stays; what to do is another matter now */
+  snprintf(why->remedy, sizeof why->remedy, "%s", more.remedy);
+  return false;
+}

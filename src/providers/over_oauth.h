@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What kinds share that show OAuth tokens: the parameters, and the one more try with another token.
+ *
+ *   typedef struct my_config { uint64_t set; …; tn_oauth_params oauth; } my_config;
+ *   static const tenon_param params[] = { …, TN_OAUTH_PARAMS(my_config, oauth, "auth=oauth_client_credentials|oauth_refresh",
+ *                                                            "auth=oauth_refresh") };
+ */
+#ifndef TN_PROVIDERS_OVER_OAUTH_H
+#define TN_PROVIDERS_OVER_OAUTH_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "tenon/provider.h"
+
+typedef struct tn_oauth_params {
+  const char *token_url, *client_id, *client_secret, *client_auth, *scope, *audience, *grant;
+} tn_oauth_params;
+
+extern const char *const tn_oauth_client_auths[];   /* header, body */
+
+#define TN_OAUTH_PARAMS(T, m, WHEN, WHEN_GRANT) \
+  {TENON_STRING(T, m.token_url), .key = "token_url", .label = "Token URL", .flags = TENON_REQUIRED, .when = (WHEN), \
+   .group = "Authentication", .help = "the token endpoint: https://idp.example/oauth2/token"}, \
+  {TENON_STRING(T, m.client_id), .key = "client_id", .label = "Client", .flags = TENON_REQUIRED, .when = (WHEN), \
+   .group = "Authentication", .help = "as the service knows this program"}, \
+  {TENON_STRING(T, m.client_secret), .key = "client_secret", .label = "Client secret", .flags = TENON_SECRET, .when = (WHEN), \
+   .group = "Authentication", .help = "of the client; a grant of a public client has none"}, \
+  {TENON_ENUM(T, m.client_auth), .key = "client_auth", .label = "Where the secret goes", .default_value = "header", \
+   .choices = tn_oauth_client_auths, .when = (WHEN), .group = "Authentication", .flags = TENON_ADVANCED, \
+   .help = "in the Authorization header, or in the request's body"}, \
+  {TENON_STRING(T, m.scope), .key = "scope", .label = "Scope", .when = (WHEN), .group = "Authentication", \
+   .help = "what the token is to be good for, words separated by blanks"}, \
+  {TENON_STRING(T, m.audience), .key = "audience", .label = "Audience", .when = (WHEN), .group = "Authentication", \
+   .flags = TENON_ADVANCED, .help = "whom the token is for, where the service asks for it"}, \
+  {TENON_STRING(T, m.grant), .key = "grant", .label = "Grant", .flags = TENON_REQUIRED, .when = (WHEN_GRANT), \
+   .group = "Authentication", .help = "the name of a grant that was kept before: tenon grant NAME"}
+
+/* Borrowed from the parameters and the options. */
+tenon_token_source tn_oauth_source(const tn_oauth_params *, bool by_grant, const tenon_http_options *);
+
+/* Appends "Bearer …", the value of the header. */
+tenon_status tn_oauth_bearer(tenon_ctx *, const tenon_host *, const tenon_token_source *, tn_str *out, tenon_error *err);
+
+/* The system refused a request with that header (401), as *why says. True: make it again, with a bearer asked for anew, and
+ * *why says nothing any more. */
+bool tn_oauth_again(tenon_ctx *, const tenon_host *, const tenon_token_source *, const char *bearer, tenon_error *why);
+
+#endif
