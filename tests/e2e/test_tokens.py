@@ -254,3 +254,55 @@ def test_a_token_that_the_api_refuses(grants, provider):
     ends = grants.ask(threads=8)
     assert ends.error is None and ends.uses == 8
     assert len(provider.log()) == before + 1
+
+
+# ---- Through a kind ------------------------------------------------------------------------------------------------------------
+
+ENDPOINTS = {"who": {"path": "/test/api", "records": "/items"}}
+
+
+@pytest.fixture
+def api(grants, provider, tenon, tmp_path):
+    def write(**parameters):
+        lines = {"kind": "rest_api", "base_url": provider.url, "endpoints": json.dumps(ENDPOINTS), "token_url": provider.token_url,
+                 "client_secret": "secret-oauth", "test_endpoint": "who", **parameters}
+        (tmp_path / "tenon.yaml").write_text("connectors:\n  api:\n" + "".join(f"    {k}: {v!r}\n" for k, v in lines.items()))
+
+    def run(*args):
+        done = tenon.run(*args, "--json", env={"XDG_STATE_HOME": str(grants.state)}, cwd=tmp_path)
+        return json.loads(done.stdout)
+    tenon.path = str(pathlib.Path(tenon.path).resolve())
+    return types.SimpleNamespace(write=write, run=run)
+
+
+def test_an_api_by_client_credentials(api, provider):
+    api.write(auth="oauth_client_credentials", client_id="machine", scope="api")
+    before = len(provider.log())
+    answer = api.run("call", "api", "who", "--input", "{}")
+    assert answer["ok"], answer
+    assert "machine" in json.dumps(answer["result"]) and "secret-oauth" not in json.dumps(answer)
+    assert [a["grant"] for a in provider.log()[before:]] == ["client_credentials"]
+    assert api.run("test", "api")["ok"]
+
+
+def test_an_api_by_a_grant(api, grants, provider):
+    api.write(auth="oauth_refresh", client_id="conn-basic", grant="person@example.com")
+    error = api.run("call", "api", "who")["error"]
+    assert error["code"] == "NOT_FOUND" and "authorize" in error["remedy"], error
+    grants.put(provider.refresh_token("conn-basic"), name="person@example.com", client="conn-basic")
+    before = len(provider.log())
+    answer = api.run("call", "api", "who")
+    assert answer["ok"] and "user1" in json.dumps(answer["result"]), answer
+    # the next process takes the token that this one got; when the API refuses it, it gets another one and goes on
+    assert api.run("call", "api", "who")["ok"]
+    assert len(provider.log()) == before + 1
+    provider.get("/test/forget?" + urllib.parse.urlencode({"token": grants.kept("person@example.com")["access_token"]}), b"")
+    assert api.run("test", "api")["ok"]
+    assert len(provider.log()) == before + 2
+
+
+def test_what_a_wrong_secret_says(api, provider):
+    api.write(auth="oauth_client_credentials", client_id="machine", client_secret="wrong-secret")
+    answer = api.run("test", "api")
+    assert not answer["ok"] and answer["error"]["code"] == "UNAUTHENTICATED" and answer["error"]["stage"] == "auth", answer
+    assert "invalid_client" in answer["error"]["message"] and "wrong-secret" not in json.dumps(answer)

@@ -6,6 +6,7 @@
 // GET /test/log                     what the token endpoint was asked and answered
 // POST /test/next?status=503&times=2[&hang=1][&after=1]   how it answers next: with a status, or never; after: only when the
 //                                   request was carried out
+// GET /test/api                     for who shows a token: {"items": [{"who": …, "scope": …}]}
 // POST /test/forget?token=TOKEN     an access token is no good any more; its grant is
 import { pathToFileURL } from 'node:url';
 const { Provider } = await import(pathToFileURL(`${process.env.TENON_NODE_MODULES}/oidc-provider/lib/index.js`));
@@ -46,9 +47,15 @@ provider.use(async (ctx, go) => {
     ctx.body = next;
     return;
   }
+  if (ctx.path === '/test/api') {
+    const bearer = (ctx.get('authorization').match(/^Bearer (.+)$/) || [])[1];
+    const token = bearer && (await provider.AccessToken.find(bearer) || await provider.ClientCredentials.find(bearer));
+    ctx.status = token ? 200 : 401;
+    ctx.body = token ? { items: [{ who: token.accountId || token.clientId, scope: token.scope }] } : { message: 'no token, or one that is over' };
+    return;
+  }
   if (ctx.path === '/test/forget') {
-    const token = await provider.AccessToken.find(ctx.query.token);
-    await token.destroy();
+    for (const kind of [provider.AccessToken, provider.ClientCredentials]) await (await kind.find(ctx.query.token))?.destroy();
     ctx.body = {};
     return;
   }
