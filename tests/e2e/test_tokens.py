@@ -306,3 +306,19 @@ def test_what_a_wrong_secret_says(api, provider):
     answer = api.run("test", "api")
     assert not answer["ok"] and answer["error"]["code"] == "UNAUTHENTICATED" and answer["error"]["stage"] == "auth", answer
     assert "invalid_client" in answer["error"]["message"] and "wrong-secret" not in json.dumps(answer)
+
+
+def test_the_page_s_example_runs(grants, provider, tenon, tmp_path):
+    page = (SOURCE / "docs/tokens.md").read_text()
+    yaml, lines = re.search(r"```yaml\n(.*?)```\n\n```\n(.*?)```", page, re.S).groups()
+    for name in ("https://api.example.com", "https://idp.example.com"):
+        yaml, lines = yaml.replace(name, provider.url), lines.replace(name, provider.url)
+    (tmp_path / "tenon.yaml").write_text(yaml)
+    (tmp_path / "refresh-token").write_text(provider.refresh_token("conn-basic"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/tenon").symlink_to(pathlib.Path(tenon.path).resolve())
+    done = subprocess.run(["bash", "-e", "-c", lines], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "XDG_STATE_HOME": str(grants.state),
+                               "STOCK_SECRET": "secret-oauth", "MINE_SECRET": "secret-oauth"})
+    assert done.returncode == 0, done.stderr
+    assert "machine" in done.stdout and "user1" in done.stdout
