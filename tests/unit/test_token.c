@@ -18,6 +18,7 @@
 #include "base/ctx.h"
 #include "base/egress.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "net/token.h"
 #include "net/token_grant.h"
 #include "unit/http_fixture.h"
@@ -732,6 +733,35 @@ static void an_old_token_is_better_than_none(void **state) {
   assert_int_equal(b->server->request_count, 2);
 }
 
+/* Whether the n-th allocation of an ask was made, and failed: that is said, and nothing leaks or is half kept. */
+static bool fail_allocation(int n, bool by_grant) {
+  void *own;
+  set_up(&own);
+  bench *b = own;
+  const tenon_token_source *source = by_grant ? &b->grant : &b->client;
+  put(b, "r1");
+  reply_token(b, "a1", "r2", 3600);
+  reply_token(b, "a2", "r3", 3600);
+  b->err = (tenon_error)TENON_ERROR_INIT;
+  tn_mem_fail_at(n, 0);
+  tenon_status status = tn_token(b->ctx, source, 0, &b->token, &b->err);
+  bool was_reached = tn_mem_count() >= n;
+  tn_mem_fail_at(0, 0);
+  if (status) assert_int_equal(status, TENON_LIMITED);
+  if (status && !by_grant) assert_int_equal(ask(b, source), TENON_OK);
+  tear_down(&own);
+  return was_reached;
+}
+
+static void no_memory(void **state) {
+  (void)state;
+  for (int by_grant = 0; by_grant < 2; by_grant++) {
+    int n = 1;
+    while (fail_allocation(n, by_grant)) n++;
+    assert_in_range(n, 20, 500);
+  }
+}
+
 /* Without a keeper of a handle there is one of the process: tokens of clients, no grants. */
 static void contexts_without_a_handle(void **state) {
   bench *b = *state;
@@ -778,6 +808,7 @@ int main(void) {
       WITH_BENCH(nothing_is_left_open),
       WITH_BENCH(an_old_token_is_better_than_none),
       WITH_BENCH(contexts_without_a_handle),
+      cmocka_unit_test(no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
