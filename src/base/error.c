@@ -39,8 +39,9 @@ static void tidy(char *text) {
   for (n = strlen(text); n > 0 && text[n - 1] == ' '; n--) text[n - 1] = 0;
 }
 
-static int is_retryable(tenon_status code) {
-  return code == TENON_UNREACHABLE || code == TENON_LIMITED;
+/* What is too big by its own nature (stages config and data) stays so. */
+static int is_retryable(tenon_status code, tenon_stage stage) {
+  return code == TENON_UNREACHABLE || (code == TENON_LIMITED && stage != TENON_STAGE_DATA && stage != TENON_STAGE_CONFIG);
 }
 
 static void set(tenon_error *err, tenon_status code, tenon_stage stage, const char *remedy, const char *message,
@@ -50,7 +51,7 @@ static void set(tenon_error *err, tenon_status code, tenon_stage stage, const ch
   if (size) err->struct_size = size;
   err->code = code;
   err->stage = stage;
-  err->retryable = (uint8_t)is_retryable(code);
+  err->retryable = (uint8_t)is_retryable(code, stage);
   vsnprintf(err->message, sizeof err->message, message, args);
   tidy(err->message);
   if (remedy) {
