@@ -18,18 +18,19 @@ class Kind:
     errors: dict = dataclasses.field(default_factory=dict)   # case -> (code, stage), or None: it succeeds
     repeats: bool = True         # what passes by itself (500, 503, a reset) is asked for again
     ca: str = "ca"               # the parameter's name
-    connector: callable = None   # (url) -> parameters of the connector `it`, beside its kind, for a tenon.yaml
+    connector: callable = None   # (url) -> parameters of the connector `it`, beside its kind
 
 
 BODY = bytes(range(256)) * 64
 
 KINDS = [
-    Kind("s3", lambda url, out: ["get", "s3://b/key", out, "--set", f"endpoint={url}", "--set", "region=us-east-1"],
+    Kind("s3", lambda _, out: ["get", "it:key", out],
          BODY, b'ETag: "v1"\r\n', lambda _, written: written == BODY,
-         errors={"503 for ever": ("LIMITED", "query"), "no size": ("DATA", "data")}),
+         errors={"503 for ever": ("LIMITED", "query"), "no size": ("DATA", "data")},
+         connector=lambda url: {"endpoint": url, "bucket": "b", "region": "us-east-1"}),
     Kind("http", lambda url, out: ["get", f"{url}/key", out],
          BODY, b'ETag: "v1"\r\n', lambda _, written: written == BODY,
-         errors={"a redirect": ("FORBIDDEN", "tcp"), "no size": None}),
+         errors={"a redirect": ("FORBIDDEN", "tcp"), "no size": None}, connector=lambda url: {"url": url}),
     Kind("ollama", lambda *_: ["chat", "it", "hello"],
          b'{"model":"m","message":{"role":"assistant","content":"hi"},"done":false}\n'
          b'{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":1,"eval_count":1}\n',

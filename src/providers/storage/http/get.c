@@ -111,7 +111,7 @@ static bool may_resume(getting *g, const tenon_error *why) {
 static tenon_status resume(getting *g, tenon_error *why, tenon_error *err) {
   tenon_status status = why->code;
   while (status && may_resume(g, why)) {
-    int64_t delay = (int64_t)50 << g->tries;
+    int64_t delay = (int64_t)25 << g->tries;
     if (why->retry_after_ms > delay) delay = why->retry_after_ms;
     if (delay >= tn_web_host->remaining_ms(g->ctx)) break;
     status = tn_web_host->wait(g->ctx, NULL, 0, (int)delay, err);
