@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -13,6 +14,19 @@ tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text, t
   char *text = tn_target_redacted(target);
   if (!text) return tn_no_memory(err);
   *ret_text = text;
+  return TENON_OK;
+}
+
+tenon_status tn_lib_whole_name(tn_target *target, const char **ret, tenon_error *err) {
+  if (!target->table || !target->schema) {
+    *ret = target->table;
+    return TENON_OK;
+  }
+  size_t size = strlen(target->schema) + strlen(target->table) + 2;
+  char *whole = tn_arena_alloc(&target->arena, size);
+  if (!whole) return tn_no_memory(err);
+  snprintf(whole, size, "%s.%s", target->schema, target->table);
+  *ret = whole;
   return TENON_OK;
 }
 
@@ -68,11 +82,11 @@ static tenon_status look_at_tested(tenon_ctx *ctx, tn_connector *connector, cons
 }
 
 /* The same of a collection of vectors. */
-static tenon_status count_tested(tenon_ctx *ctx, tn_connector *connector, const tn_target *target,
+static tenon_status count_tested(tenon_ctx *ctx, tn_connector *connector, const char *name,
                                  int64_t *ret_rows, tenon_error *err) {
   tn_session *session;
   tenon_vectors_counted counted;
-  const tenon_vectors_count all = {.struct_size = sizeof all, .collection = target->table};
+  const tenon_vectors_count all = {.struct_size = sizeof all, .collection = name};
   tenon_status status = tn_session_acquire(ctx, connector, &session, err);
   if (status) return status;
   status = tn_vectors_count(ctx, session, &all, &counted, err);
@@ -82,18 +96,20 @@ static tenon_status count_tested(tenon_ctx *ctx, tn_connector *connector, const 
 }
 
 static tenon_status test_collection(tenon_ctx *ctx, tn_connector *connector,
-                                    const tn_target *target, tenon_test *test, tenon_error *err) {
+                                    tn_target *target, tenon_test *test, tenon_error *err) {
   const tenon_host *host = tn_host();
   tenon_ctx *bounded;
   tenon_error problem = TENON_ERROR_INIT;
+  const char *name;
   int64_t rows = 0;
-  tenon_status status = tenon_ctx_new(ctx, TEST_MS, &bounded, err);
+  tenon_status status = tn_lib_whole_name(target, &name, err);
+  if (!status) status = tenon_ctx_new(ctx, TEST_MS, &bounded, err);
   if (status) return status;
   host->step_begin(test, "collection");
-  status = count_tested(bounded, connector, target, &rows, &problem);
+  status = count_tested(bounded, connector, name, &rows, &problem);
   if (status) host->step_end(test, TENON_FAILED, problem.remedy, "%s", problem.message);
   else
-    host->step_end(test, TENON_PASSED, NULL, "%s has %lld row%s", target->table, (long long)rows,
+    host->step_end(test, TENON_PASSED, NULL, "%s has %lld row%s", name, (long long)rows,
                    rows == 1 ? "" : "s");
   tenon_ctx_free(bounded);
   if (status && err) *err = problem;
@@ -154,6 +170,7 @@ tenon_status tenon_open(tenon_ctx *ctx, tenon *t, const char *target, const teno
   tn_connector_free(connector);
   s->owner = t;
   s->name = (tenon_name){.schema = s->target.schema, .table = s->target.table};
+  if (!status) status = tn_lib_whole_name(&s->target, &s->whole, err);
   if (status) tenon_close(s);
   else *ret = s;
   return status;

@@ -4,7 +4,7 @@
 #include "lib/handle.h"
 
 static const char *name_of(const tenon_session *s, const char *given) {
-  return given ? given : s->name.table;
+  return given ? given : s->whole;
 }
 
 tenon_status tenon_create_collection(tenon_ctx *ctx, tenon_session *s,

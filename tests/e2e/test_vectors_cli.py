@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tenon vectors` as people and programs use it: names, options, what is read and what is written."""
+import json
+
+import pytest
+
+from command import answer, tenon
+
+
+def vectors(*words, **more):
+    return answer("vectors", *words, **more)
+
+
+def names_in(folder):
+    return [row["name"] for row in vectors("list", f"faiss://{folder}")["collections"]]
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def keep(tmp_path):
+    """A collection `keep` of three rows."""
+    target = f"faiss://{tmp_path}:keep"
+    vectors("create", target, "-d", 2, "--metric", "l2")
+    rows = [{"id": c, "vector": [i, 1], "metadata": {"source": "x", "n": i}} for i, c in enumerate("abc")]
+    vectors("upsert", target, "--from", write_lines(tmp_path / "keep.jsonl", rows))
+    return target
+
+
+# --- Names -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_with_a_point_is_one_name(tmp_path):
+    (tmp_path / "tenon.yaml").write_text(f"connectors: {{vec: {{kind: faiss, path: {tmp_path}}}}}\n")
+    for name in ("notes", "lock"):
+        vectors("create", f"faiss://{tmp_path}:{name}", "-d", 2)
+    for target in ("vec:my.notes", f"faiss://{tmp_path}:zz.lock"):
+        assert vectors("drop", target, cwd=tmp_path, ok=False)["code"] == "NOT_FOUND"
+    assert names_in(tmp_path) == ["lock", "notes"]
+    vectors("create", "vec:my.notes", "-d", 3, cwd=tmp_path)
+    assert names_in(tmp_path) == ["lock", "my.notes", "notes"]
+    assert vectors("create", f"faiss://{tmp_path}:\"my.notes\"", "-d", 3, ok=False)["code"] == "CONFLICT"
+    assert answer("test", "vec:my.notes", cwd=tmp_path)["steps"][-1]["evidence"] == "my.notes has 0 rows"
+    assert [row["name"] for row in answer("ls", "vec:my.notes", cwd=tmp_path)["collections"]] == ["my.notes"]
+    vectors("drop", "vec:my.notes", cwd=tmp_path)
+    assert names_in(tmp_path) == ["lock", "notes"]
+
+
+def test_an_action_with_a_point_is_one_name(tmp_path):
+    (tmp_path / "tenon.yaml").write_text(
+        "connectors: {api: {kind: rest_api, base_url: 'http://127.0.0.1:9', endpoints: {b: {path: /b}}}}\n")
+    assert answer("call", "api:a.b", cwd=tmp_path, ok=False)["message"] == "no action can have that name"
