@@ -32,6 +32,7 @@
 #include "facets/tables.h"
 #include "facets/vectors.h"
 #include "http.h"
+#include "socket.h"
 #include "test.h"
 #include "token.h"
 
@@ -196,6 +197,8 @@ struct tenon_host {
   /* OAuth tokens: token.h */
   tenon_token_fn token;
   tenon_token_refused_fn token_refused;
+
+  const tenon_socket_ops *socket;
 };
 
 /* ---- A provider ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #include "net/connect.h"
 #include "net/http.h"
 #include "net/resolve.h"
+#include "net/socket.h"
 #include "net/token.h"
 
 /* ---- Test steps ---- */
@@ -91,6 +92,7 @@ static const tenon_host host = {
     .http = &tn_http_ops,
     .token = tn_token,
     .token_refused = tn_token_refused,
+    .socket = &tn_socket_ops,
 };
 
 const tenon_host *tn_host(void) { return &host; }
