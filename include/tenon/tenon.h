@@ -262,6 +262,11 @@ TENON_API tenon_status tenon_count_vectors(tenon_ctx *ctx, tenon_session *s,
 TENON_API tenon_status tenon_send_mail(tenon_ctx *ctx, tenon_session *s, const tenon_send *request,
                                        tenon_sent *ret, tenon_error *err);
 
+/* The message as it would travel, without connecting to anything. tenon_text_free. */
+TENON_API tenon_status tenon_compose_mail(tenon *t, const char *target, const tenon_setting *settings,
+                                          size_t setting_count, const tenon_mail *mail,
+                                          char **ret_text, size_t *ret_size, tenon_error *err);
+
 /* ---- Actions (facets/actions.h says what each does) ------------------------------------------- */
 
 /* request may be NULL: all. Release ret with its `release`. */

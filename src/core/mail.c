@@ -13,8 +13,9 @@
 #include "core/params.h"
 #include "core/session_parts.h"
 #include "net/mail_address.h"
+#include "net/mime.h"
 
-enum { MAX_LINE_TEXT = 64 << 10, MAX_TYPE = 127, MAX_ID = 250 };
+enum { MAX_WORD = 900, MAX_LINE_TEXT = 64 << 10, MAX_TYPE = 127, MAX_ID = 250 };
 
 static const char remedy_header[] = "leave line breaks and control characters out of it";
 
@@ -107,6 +108,16 @@ static bool is_reserved(const char *name) {
   return strncasecmp(name, "content-", 8) == 0 || strncasecmp(name, "resent-", 7) == 0;
 }
 
+/* Lines are folded at spaces alone, and no line has more than 998 bytes. */
+static bool can_be_folded(const char *text) {
+  while (*text) {
+    size_t word = strcspn(text, " ");
+    if (word > MAX_WORD) return false;
+    text += word + strspn(text + word, " ");
+  }
+  return true;
+}
+
 static tenon_status check_header(const tenon_mail_header *h, tenon_error *err) {
   size_t size = h->name ? strlen(h->name) : 0;
   if (size > 76 || !is_token(h->name, size, "()<>@,;\\\"/[]?="))
@@ -116,6 +127,9 @@ static tenon_status check_header(const tenon_mail_header *h, tenon_error *err) {
     return refuse(err, "use the message's own field for it",
                   "the header %s is not for further headers", h->name);
   if (!h->value) return refuse(err, "give it one", "the header %s has no value", h->name);
+  if (!can_be_folded(h->value))
+    return refuse(err, "make it shorter, or put spaces into it",
+                  "the header %s has a word of more than %d bytes", h->name, MAX_WORD);
   return check_line(h->value, h->name, err);
 }
 
@@ -123,7 +137,7 @@ static bool is_media_type(const char *type) {
   size_t first = strcspn(type, "/");
   return type[first] == '/' && strlen(type) <= MAX_TYPE && is_token(type, first, "") &&
          is_token(type + first + 1, strlen(type + first + 1), "") &&
-         strncasecmp(type, "multipart/", 10) != 0;
+         strncasecmp(type, "multipart/", 10) != 0 && strncasecmp(type, "message/", 8) != 0;
 }
 
 static tenon_status check_attachment(const tenon_attachment *a, tenon_error *err) {
@@ -253,5 +267,41 @@ tenon_status tn_mail_send(tenon_ctx *ctx, tn_session *s, const tenon_send *reque
   const tn_call c = {.op = TN_OP_mail_send, .request = &own, .reply = &unused};
   tenon_status status = tn_call_run(ctx, s, &c, NULL, err);
   if (!status && ret) *ret = p.sent;
+  return status;
+}
+
+/* ---- A message as it would travel ---- */
+
+static void take_text(tn_connector *c, const char *key, char *text, size_t room) {
+  pthread_mutex_lock(&c->lock);
+  const char *const *value = tn_config_value(c->current->config, key, TENON_PARAM_STRING);
+  snprintf(text, room, "%s", value && *value ? *value : "");
+  pthread_mutex_unlock(&c->lock);
+}
+
+/* Who sends where a mail does not say: the parameter `from`, or a username that is an address. */
+static bool take_sender(tn_connector *c, char *text, size_t room, tenon_mailbox *ret) {
+  *ret = (tenon_mailbox){0};
+  take_text(c, "from", text, room);
+  if (!*text) take_text(c, "username", text, room);
+  return !tn_mailbox_parse(text, &ret->name, &ret->address) &&
+         !tn_mail_address_check(ret->address, NULL);
+}
+
+tenon_status tn_mail_compose(tn_connector *c, const tenon_mail *mail, tn_str *out, tenon_error *err) {
+  char text[1024];
+  tenon_mailbox from;
+  tn_mime m;
+  if (!tn_provider_has_op(c->provider, TN_OP_mail_send))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE, "`tenon kinds` says what each kind can do",
+                      "kind %s sends no mail", c->provider->kind);
+  tenon_status status = check_message(mail, err);
+  if (status) return status;
+  if (!take_sender(c, text, sizeof text, &from) && !mail->from.address)
+    return refuse(err, "give from, in the message or as the connector's parameter", "the message has no sender");
+  tn_mime_init(&m);
+  status = tn_mime_write(mail, &from, &m, err);
+  if (!status && !tn_str_add(out, m.text.data, m.text.size)) status = tn_no_memory(err);
+  tn_mime_release(&m);
   return status;
 }

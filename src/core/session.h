@@ -100,6 +100,8 @@ tenon_status tn_vectors_count(tenon_ctx *, tn_session *, const tenon_vectors_cou
 /* Messages are checked before the provider sees them; the outcomes are counted. */
 tenon_status tn_mail_send(tenon_ctx *, tn_session *, const tenon_send *, tenon_sent *ret,
                           tenon_error *);
+/* A message as it would travel; nothing is connected to. */
+tenon_status tn_mail_compose(tn_connector *, const tenon_mail *, tn_str *out, tenon_error *);
 
 /* *ret is released by its `release`. */
 tenon_status tn_actions_list(tenon_ctx *, tn_session *, const tenon_actions_list *, tenon_actions *ret, tenon_error *);

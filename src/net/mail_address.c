@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/mail_address.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/str.h"
 #include "tenon/facets/mail.h"
 
@@ -89,4 +92,84 @@ const char *tn_mail_address_check(const char *text, tn_mail_address *ret) {
                              .local_is_ascii = is_ascii(text, local),
                              .domain_is_ascii = is_ascii(domain, strlen(domain))};
   return NULL;
+}
+
+/* ---- As a person writes it ---- */
+
+static char *trimmed(char *text) {
+  text += strspn(text, " \t");
+  size_t size = strlen(text);
+  while (size && (text[size - 1] == ' ' || text[size - 1] == '\t')) text[--size] = 0;
+  return text;
+}
+
+/* Takes the quotes off, in place. False: there is something behind them. */
+static bool unquote(char *text) {
+  char *to = text;
+  size_t i = 1;
+  for (; text[i] && text[i] != '"'; i++) {
+    if (text[i] == '\\' && text[i + 1]) i++;
+    *to++ = text[i];
+  }
+  bool ok = text[i] == '"' && !text[i + 1];
+  *to = 0;
+  return ok;
+}
+
+const char *tn_mailbox_parse(char *text, const char **ret_name, const char **ret_address) {
+  char *at = trimmed(text), *bracket = strrchr(at, '<');
+  size_t size = strlen(at);
+  if (!bracket) {
+    *ret_name = NULL;
+    *ret_address = at;
+    return NULL;
+  }
+  if (at[size - 1] != '>') return "there is something behind its >";
+  at[size - 1] = 0;
+  *bracket = 0;
+  char *name = trimmed(at);
+  if (*name == '"' && !unquote(name)) return "its quotes are not closed";
+  *ret_name = *name ? name : NULL;
+  *ret_address = trimmed(bracket + 1);
+  return NULL;
+}
+
+/* ---- Names of domains in ASCII (RFC 5891), by libidn2 where there is one ---- */
+
+static struct {
+  int (*to_ascii)(const char *name, char **ret, int flags);
+  void (*release)(void *);
+} idn;
+
+enum { NFC_INPUT = 1, NONTRANSITIONAL = 8 };   /* of idn2.h */
+
+static pthread_once_t idn_once = PTHREAD_ONCE_INIT;
+
+static void open_idn(void) {
+  static const char *const names[] = {"libidn2.so.0", NULL};
+  static const char *const symbols[] = {"idn2_to_ascii_8z", "idn2_free"};
+  void *slots[2];
+  if (tn_library_open(names, symbols, slots, 2, NULL, NULL)) return;
+  memcpy(&idn, slots, sizeof idn);
+}
+
+static bool to_ascii(const char *domain, char *ret, size_t room) {
+  char *found = NULL;
+  pthread_once(&idn_once, open_idn);
+  if (!idn.to_ascii || idn.to_ascii(domain, &found, NFC_INPUT | NONTRANSITIONAL)) return false;
+  bool ok = strlen(found) < room && is_name(found) && is_ascii(found, strlen(found));
+  if (ok) snprintf(ret, room, "%s", found);
+  idn.release(found);
+  return ok;
+}
+
+bool tn_mail_address_wire(const char *text, char ret[TN_MAIL_ADDRESS_ROOM]) {
+  tn_mail_address a = {0};
+  char domain[256];
+  tn_mail_address_check(text, &a);
+  snprintf(ret, TN_MAIL_ADDRESS_ROOM, "%s", text);
+  if (a.domain_is_ascii) return !a.local_is_ascii;
+  if (!to_ascii(text + a.local + 1, domain, sizeof domain)) return true;
+  snprintf(ret, TN_MAIL_ADDRESS_ROOM, "%.*s@%s", (int)a.local, text, domain);
+  return !a.local_is_ascii;
 }
