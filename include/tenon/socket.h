@@ -52,7 +52,8 @@ typedef struct tenon_socket_ops {
   tenon_status (*move)(tenon_ctx *, tenon_socket *, tenon_transfer *, int timeout_ms, tenon_error *);
   int (*fd)(const tenon_socket *);                   /* borrowed */
   const char *(*tls_version)(const tenon_socket *);  /* TLSv1.3; NULL: in the clear */
-  void (*close)(tenon_socket *);                     /* NULL is fine; waits for nothing */
+  /* Sends `last` (may be NULL) as far as that does not wait, and closes it. NULL is fine. */
+  void (*close)(tenon_socket *, const void *last, size_t size);
 } tenon_socket_ops;
 
 #ifdef __cplusplus

@@ -135,8 +135,11 @@ static const char *tls_version(const tenon_socket *s) {
   return s->ssl ? tn_tls.SSL_get_version(s->ssl) : NULL;
 }
 
-static void close_socket(tenon_socket *s) {
+static void close_socket(tenon_socket *s, const void *last, size_t size) {
+  tenon_transfer t = {.out = last, .out_size = size};
+  short unused;
   if (!s) return;
+  if (size) send_some(s, &t, &unused, NULL);
   tn_tls_free(s->ssl);
   close(s->fd);
   tn_free(s);

@@ -15,6 +15,7 @@
   TN_PROVIDER(anthropic) \
   TN_PROVIDER(rest_api) \
   TN_PROVIDER(n8n_webhook) \
-  TN_PROVIDER(twilio_messaging)
+  TN_PROVIDER(twilio_messaging) \
+  TN_PROVIDER(smtp)
 
 #endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AUTH: PLAIN (RFC 4616), LOGIN, XOAUTH2. */
+#include "smtp.h"
+
+#include <string.h>
+
+static bool is_given(const char *text) { return text && *text; }
+
+bool tn_smtp_has_login(const tn_smtp_config *c) {
+  return strcmp(c->auth, "none") != 0 && (is_given(c->username) || is_given(c->password) || is_given(c->token));
+}
+
+static tenon_status missing(const char *what, const char *mechanism, tenon_error *err) {
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_AUTH, "give it, or auth=none for a server without logins",
+                    "%s is not given, and %s needs it", what, mechanism);
+}
+
+static tenon_status check_given(const tn_smtp_config *c, const char *mechanism, bool token, tenon_error *err) {
+  if (!is_given(c->username)) return missing("username", mechanism, err);
+  if (token && !is_given(c->token)) return missing("token", mechanism, err);
+  if (!token && !is_given(c->password)) return missing("password", mechanism, err);
+  return TENON_OK;
+}
+
+static tenon_status not_offered(const tn_smtp *s, const char *mechanism, tenon_error *err) {
+  if (!*s->offers.mechanisms)
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
+                      "use the server's port for sending (587 or 465); for a relay without logins say auth=none",
+                      "%s offers no way to log in on this port", s->config->host);
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
+                    strstr(s->offers.mechanisms, "XOAUTH2") ? "get an OAuth token, and give it as token"
+                                                            : "choose an auth that the server offers",
+                    "%s does not offer %s, but %s", s->config->host, mechanism, s->offers.mechanisms);
+}
+
+/* Appends a line in base64; empty text is "=" where it stands behind a command (RFC 4954, 4). */
+static void put_base64(tn_smtp *s, const char *command, const void *data, size_t size) {
+  tn_str_puts(&s->out, command);
+  tn_base64_encode(&s->out, data, size);
+  tn_str_puts(&s->out, "\r\n");
+}
+
+static tenon_status send_and_read(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+  tenon_status status = tn_smtp_flush(ctx, s, err);
+  if (s->out.data) tn_wipe(s->out.data, s->out.capacity);
+  return status ? status : tn_smtp_read(ctx, s, s->config->timeout_ms, err);
+}
+
+static tenon_status plain(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+  const tn_smtp_config *c = s->config;
+  tn_str text;
+  tn_str_init(&text, 8192);
+  bool ok = tn_str_putc(&text, 0) && tn_str_puts(&text, c->username) && tn_str_putc(&text, 0) &&
+            tn_str_puts(&text, c->password);
+  if (ok) put_base64(s, "AUTH PLAIN ", text.data, text.size);
+  if (text.data) tn_wipe(text.data, text.capacity);
+  tn_str_release(&text);
+  if (!ok) return missing("a username and password of at most 8 KiB", "PLAIN", err);
+  return send_and_read(ctx, s, err);
+}
+
+static tenon_status login(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+  tenon_status status = tn_smtp_ask(ctx, s, "AUTH LOGIN", err);
+  if (status || s->reply.code != 334) return status;
+  put_base64(s, "", s->config->username, strlen(s->config->username));
+  status = send_and_read(ctx, s, err);
+  if (status || s->reply.code != 334) return status;
+  put_base64(s, "", s->config->password, strlen(s->config->password));
+  return send_and_read(ctx, s, err);
+}
+
+/* A refusal comes as a challenge first, with the reason in JSON; an empty answer brings the code. */
+static tenon_status xoauth2(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+  tn_str text;
+  tn_str_init(&text, 64 << 10);
+  bool ok = tn_str_printf(&text, "user=%s\1auth=Bearer %s\1\1", s->config->username, s->config->token);
+  if (ok) put_base64(s, "AUTH XOAUTH2 ", text.data, text.size);
+  if (text.data) tn_wipe(text.data, text.capacity);
+  tn_str_release(&text);
+  if (!ok) return missing("a token of at most 64 KiB", "XOAUTH2", err);
+  tenon_status status = send_and_read(ctx, s, err);
+  if (status || s->reply.code != 334) return status;
+  return tn_smtp_ask(ctx, s, "", err);
+}
+
+typedef tenon_status (*mechanism_fn)(tenon_ctx *, tn_smtp *, tenon_error *);
+
+static const struct mechanism {
+  const char *name, *spelled;
+  mechanism_fn run;
+  bool token;
+} mechanisms[] = {
+    {"plain", "PLAIN", plain, false}, {"login", "LOGIN", login, false}, {"xoauth2", "XOAUTH2", xoauth2, true}};
+
+enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
+
+static bool is_offered(const tn_smtp *s, size_t i) {
+  return i == 0 ? s->offers.plain : i == 1 ? s->offers.login : s->offers.xoauth2;
+}
+
+/* auto: a token speaks for XOAUTH2, else what the server offers. */
+static size_t choose(const tn_smtp *s) {
+  const tn_smtp_config *c = s->config;
+  for (size_t i = 0; i < MECHANISMS; i++)
+    if (strcmp(c->auth, mechanisms[i].name) == 0) return i;
+  if (is_given(c->token)) return 2;
+  return s->offers.plain || !s->offers.login ? 0 : 1;
+}
+
+tenon_status tn_smtp_log_in(tenon_ctx *ctx, tn_smtp *s, const char **ret_mechanism, tenon_error *err) {
+  size_t chosen = choose(s);
+  const struct mechanism *m = &mechanisms[chosen];
+  tenon_status status = check_given(s->config, m->spelled, m->token, err);
+  if (status) return status;
+  if (!is_offered(s, chosen)) return not_offered(s, m->spelled, err);
+  status = m->run(ctx, s, err);
+  if (status) return status;
+  if (s->reply.code != 235) return tn_smtp_auth_refused(s, m->spelled, err);
+  *ret_mechanism = m->spelled;
+  return tn_smtp_expect_silence(s, err);
+}
