@@ -31,6 +31,7 @@ static const struct {
     {"tables.read", "read"}, {"tables.write", "write"}, {"tables.plan", "partitions"},
     {"objects.get", "objects"}, {"objects.put", "put"},
     {"vectors.query", "vectors"}, {"models.chat", "chat"}, {"models.embed", "embed"},
+    {"mail.send", "mail"},
     {"actions.call", "actions"},
 };
 
