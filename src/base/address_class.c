@@ -45,6 +45,7 @@ static const range ranges[] = {
     {SIX(0xFF), 8, TN_ADDRESS_NOBODY, group},
     {SIX(0xFE, 0x80), 10, TN_ADDRESS_METADATA, link_local},
     {SIX(0xFD, 0, 0x0E, 0xC2), 32, TN_ADDRESS_METADATA, metadata},    /* AWS */
+    {SIX(0xFD, 0, 0, 0xC1, [12] = 0xA9, [13] = 0xFE, [14] = 0xA9, [15] = 0xFE), 128, TN_ADDRESS_METADATA, metadata}, /* Oracle */
     {SIX(0xFD, 0x20, 0, 0xCE, [14] = 2, [15] = 0x54), 128, TN_ADDRESS_METADATA, metadata}, /* Google */
     {SIX(0xFD, 0, 0, 0x42, [15] = 0x42), 128, TN_ADDRESS_METADATA, metadata},              /* Scaleway */
     {SIX(0), 128, TN_ADDRESS_INNER, loopback},                        /* this host */

@@ -265,6 +265,17 @@ tenon_status tn_egress_check_name(tenon_ctx *ctx, const char *name, tenon_error 
   return TENON_OK;
 }
 
+tenon_status tn_egress_check_unknown(tenon_ctx *ctx, const char *name, uint16_t port, tenon_error *err) {
+  const tn_egress *e;
+  for (size_t i = 0; (e = tn_ctx_egress(ctx, i)); i++)
+    if (e->policy != OPEN && !is_allowed_name(e, name, port))
+      return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_DNS,
+                        "check the spelling; or let whoever runs Tenon allow the name beside the policy (--egress-allow)",
+                        "%s cannot be looked up here, and the egress policy %s hands no such name to a proxy", name,
+                        policy_names[e->policy]);
+  return TENON_OK;
+}
+
 /* ---- Addresses that allowed names were found to have ---- */
 
 static bool is_admitted(tn_egress *e, const tn_ip *ip, uint16_t port) {
@@ -320,13 +331,19 @@ static bool is_allowed_socket(const tn_egress *e, const tenon_address *address) 
   return false;
 }
 
+/* An address that leads to a metadata address and is none itself can be allowed by no entry. */
+static bool can_be_allowed(const tenon_address *address, tn_address_class class) {
+  tn_ip ip;
+  uint16_t port;
+  return class != TN_ADDRESS_METADATA || (tn_ip_of(address, &ip, &port) && tn_net_is_metadata(&ip, 128));
+}
+
 static tenon_status refuse(const tn_egress *e, const char *name, const tenon_address *address,
                            tn_address_class class, const char *what, tenon_error *err) {
   char remedy[400];
-  if (name && class == TN_ADDRESS_METADATA)
+  if (class == TN_ADDRESS_METADATA && (name || !can_be_allowed(address, class)))
     snprintf(remedy, sizeof remedy,
-             "name another host: under the egress policy %s no name may lead there",
-             policy_names[e->policy]);
+             "name another host: the egress policy %s keeps this one away", policy_names[e->policy]);
   else
     snprintf(remedy, sizeof remedy,
              "name another host; or, if this one is right, let whoever runs Tenon change the egress "

@@ -40,5 +40,7 @@ tenon_status tn_egress_check(tenon_ctx *, const tenon_address *, tenon_error *er
 tenon_status tn_egress_admit(tenon_ctx *, const char *name, const tenon_address *, tenon_error *err);
 /* Names of metadata services, before anybody, such as a proxy, looks them up. */
 tenon_status tn_egress_check_name(tenon_ctx *, const char *name, tenon_error *err);
+/* A name that cannot be looked up here, for a proxy that may know it: under a policy only one that is allowed as such. */
+tenon_status tn_egress_check_unknown(tenon_ctx *, const char *name, uint16_t port, tenon_error *err);
 
 #endif

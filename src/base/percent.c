@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/error.h"
+
 enum { MAX_TEXT = 64 << 10 };
 
 int tn_hex_digit(char c) {
@@ -78,7 +80,10 @@ tenon_status tn_url_of_path(const char *url, const char *key, tn_url_set set, vo
   const char *path = strchr(url, ':');
   path = path ? path + 1 : url;
   if (strncmp(path, "//", 2) == 0) path += 2;
-  size_t size = strcspn(path, "?");
+  size_t size = strcspn(path, "?"), first = strcspn(path, "/?");
+  if (memchr(path, ':', first))   /* what stands before the first / is read as host:port, so no name is split off there */
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "begin a relative path with ./ before a name behind a colon",
+                      "the URL has a colon before its first /; as in %.*s://./path:name", (int)strcspn(url, ":"), url);
   tenon_status status = size ? tn_url_part(key, path, size, set, arg, err) : TENON_OK;
   const char *query = path + size + (path[size] == '?');
   return status ? status : tn_url_query(query, set, arg, err);

@@ -47,13 +47,13 @@ static const tn_cli_option options[] = {
 };
 
 static const char *const examples[] = {
-    "tenon vectors create faiss://index:notes --dimension 384",
+    "tenon vectors create faiss://./index:notes --dimension 384",
     "a collection for vectors of 384 numbers, compared by cosine",
-    "tenon vectors upsert faiss://index:notes --from notes.parquet",
+    "tenon vectors upsert faiss://./index:notes --from notes.parquet",
     "rows with id, vector, document, metadata; an id that is there is replaced",
-    "tenon vectors query faiss://index:notes --vector '[0.1, …]' -k 5 --where 'year >= 2020'",
+    "tenon vectors query faiss://./index:notes --vector '[0.1, …]' -k 5 --where 'year >= 2020'",
     "the five nearest, of those that meet the condition",
-    "tenon vectors delete faiss://index:notes --source handbook.pdf",
+    "tenon vectors delete faiss://./index:notes --source handbook.pdf",
     "what came from one source",
     NULL,
 };
@@ -417,7 +417,7 @@ const tn_cli_command tn_cli_vectors = {
     .summary = "keep vectors in collections and look for the nearest",
     .about =
         "ACTION is create, list, upsert, query, get, count, delete or drop. TARGET is a system "
-        "that holds vectors, with a collection behind it: faiss://FOLDER:NAME.\n\n"
+        "that holds vectors, with a collection behind it: faiss://./FOLDER:NAME.\n\n"
         "A row is an id, a vector, and where there are any a document (text) and metadata (a JSON "
         "object). An upsert replaces the row that has the id. Conditions look at the metadata.",
     .examples = examples,

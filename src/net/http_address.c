@@ -146,11 +146,12 @@ static tenon_status look_up(tenon_ctx *ctx, tenon_http *client, const place *p, 
   return status;
 }
 
-/* +host:port:address,[address] : libcurl takes these and asks nobody. */
+/* +host:port:address,[address] : libcurl takes these and asks nobody. It has none for hosts that are IPv6 addresses, and
+ * needs none. */
 static tenon_status spell(const tn_http_name *name, struct curl_slist **ret, tenon_error *err) {
+  if (strchr(name->host, ':')) return TENON_OK;
   char text[sizeof name->host + 16 + TN_HTTP_ADDRESSES * (sizeof name->addresses[0].text + 4)];
-  bool is_six = strchr(name->host, ':') != NULL;
-  int n = snprintf(text, sizeof text, is_six ? "+[%s]:%u:" : "+%s:%u:", name->host, (unsigned)name->port);
+  int n = snprintf(text, sizeof text, "+%s:%u:", name->host, (unsigned)name->port);
   for (size_t i = 0; i < name->count; i++) {
     const char *address = name->addresses[i].text;
     n += snprintf(text + n, sizeof text - (size_t)n, strchr(address, ':') ? "%s[%s]" : "%s%s", i ? "," : "",
@@ -168,7 +169,10 @@ static tenon_status resolve_target(tenon_ctx *ctx, tenon_http *client, const pla
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = look_up(ctx, client, p, &name, &why);
   /* A proxy may know names that we do not; those that may not be gone to stay so. */
-  if (client->proxy && status && status != TENON_FORBIDDEN) return tn_ctx_check(ctx, err);
+  if (client->proxy && status && status != TENON_FORBIDDEN) {
+    status = tn_ctx_check(ctx, err);
+    return status ? status : tn_egress_check_unknown(ctx, p->host, p->port, err);
+  }
   if (!status && !client->proxy) return spell(&name, ret, err);
   if (status && err && !err->code) *err = why;
   return status;

@@ -359,3 +359,10 @@ def test_a_write_waits_for_the_lock_and_says_so(tmp_path, notes):
     finally:
         holder.kill()
         holder.wait()
+
+
+def test_a_relative_path_needs_a_dot_before_a_name(tmp_path):
+    (tmp_path / "index").mkdir()
+    vectors("create", "faiss://./index:notes", "-d", "3", cwd=tmp_path)
+    error = vectors("list", "faiss://index:notes", ok=False, cwd=tmp_path)
+    assert error["code"] == "CONFIG" and "./" in error["remedy"]

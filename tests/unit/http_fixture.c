@@ -100,19 +100,34 @@ static void *serve(void *arg) {
   return NULL;
 }
 
-http_fixture *http_fixture_new(void) {
+static int listen_at(struct sockaddr *a, socklen_t size) {
+  int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && bind(fd, a, size) == 0 && listen(fd, 16) == 0 && getsockname(fd, a, &size) == 0) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+static http_fixture *start(int listener, int port) {
   http_fixture *f = calloc(1, sizeof *f);
-  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof a;
   if (!f) abort();
-  f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&a, sizeof a) || listen(f->listener, 16) ||
-      getsockname(f->listener, (struct sockaddr *)&a, &size))
-    abort();
-  f->port = ntohs(a.sin_port);
+  f->listener = listener;
+  f->port = port;
   pthread_mutex_init(&f->lock, NULL);
   if (pthread_create(&f->thread, NULL, serve, f)) abort();
   return f;
+}
+
+http_fixture *http_fixture_new(void) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = listen_at((struct sockaddr *)&a, sizeof a);
+  if (fd < 0) abort();
+  return start(fd, ntohs(a.sin_port));
+}
+
+http_fixture *http_fixture_new_six(void) {
+  struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  int fd = listen_at((struct sockaddr *)&a, sizeof a);
+  return fd < 0 ? NULL : start(fd, ntohs(a.sin6_port));
 }
 
 void http_fixture_reply_bytes(http_fixture *f, const char *reply, size_t size) {

@@ -27,6 +27,7 @@ typedef struct http_fixture {
 } http_fixture;
 
 http_fixture *http_fixture_new(void);
+http_fixture *http_fixture_new_six(void);   /* at ::1; NULL: this machine has none */
 void http_fixture_reply(http_fixture *, const char *reply);
 void http_fixture_reply_bytes(http_fixture *, const char *reply, size_t size);
 /* http://127.0.0.1:PORT/path, in a buffer that the next call uses again. */

@@ -193,6 +193,46 @@ static void proxies(void **state) {
   http_fixture_free(f);
 }
 
+/* What cannot be looked up here a proxy might find anywhere. */
+static void names_for_proxies(void **state) {
+  (void)state;
+  http_fixture *f = http_fixture_new();
+  char proxy[64], allow[128];
+  snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", f->port);
+  snprintf(allow, sizeof allow, "127.0.0.1:%d", f->port);
+  assert_int_equal(fetch("public-only", allow, proxy, "http://nowhere.test/", NULL), TENON_FORBIDDEN);
+  assert_int_equal(fetch("no-metadata", NULL, proxy, "http://nowhere.test/", NULL), TENON_FORBIDDEN);
+  assert_int_equal(connections(f), 0);
+  for (int i = 0; i < 2; i++) http_fixture_reply(f, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  snprintf(allow, sizeof allow, "127.0.0.1:%d,.test", f->port);
+  assert_int_equal(fetch("public-only", allow, proxy, "http://nowhere.test/", NULL), TENON_OK);
+  assert_int_equal(fetch("open", NULL, proxy, "http://nowhere.test/", NULL), TENON_OK);
+  http_fixture_free(f);
+}
+
+/* ---- Hosts that are IPv6 addresses ---- */
+
+static void version_six(void **state) {
+  (void)state;
+  http_fixture *f = http_fixture_new_six();
+  char url[64], allow[64];
+  if (!f) {
+    print_message("this machine has no ::1: hosts that are IPv6 addresses are not tried\n");
+    skip();
+  }
+  snprintf(url, sizeof url, "http://[::1]:%d/", f->port);
+  snprintf(allow, sizeof allow, "[::1]:%d", f->port);
+  for (int i = 0; i < 4; i++) http_fixture_reply(f, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  assert_int_equal(fetch("public-only", NULL, NULL, url, NULL), TENON_FORBIDDEN);
+  assert_int_equal(connections(f), 0);
+  tenon_error err = TENON_ERROR_INIT;
+  if (fetch("open", NULL, NULL, url, &err)) fail_msg("%s", err.message);
+  assert_int_equal(fetch("public-only", allow, NULL, url, NULL), TENON_OK);
+  assert_int_equal(fetch("open", NULL, url, "http://93.184.216.34/", NULL), TENON_OK);   /* as a proxy */
+  assert_int_equal(fetch("public-only", allow, url, "http://[2606:2800:220:1::1]/", NULL), TENON_OK);
+  http_fixture_free(f);
+}
+
 /* ---- Names that are allowed, and names that move ---- */
 
 static void names(void **state) {
@@ -219,7 +259,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nobody_is_reached), cmocka_unit_test(somebody_is_reached),
       cmocka_unit_test(metadata),          cmocka_unit_test(redirects),
-      cmocka_unit_test(proxies),           cmocka_unit_test(names),
+      cmocka_unit_test(proxies),           cmocka_unit_test(names_for_proxies),
+      cmocka_unit_test(version_six),       cmocka_unit_test(names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
