@@ -106,13 +106,26 @@ static size_t on_body(char *data, size_t one, size_t size, void *self) {
   return status ? give_up(x, status) : size;
 }
 
+/* As much as was said it would be: what is more would be taken for the next request, and for what is less the other side
+ * would wait. */
+static tenon_status read_upload(tenon_http_exchange *x, char *to, size_t size, size_t *ret_size) {
+  tenon_bytes *from = x->upload;
+  int64_t left = from->length < 0 ? INT64_MAX : from->length - x->sent;
+  tenon_status status = tn_ctx_check(x->lane->ctx, &x->error);
+  if ((uint64_t)left < size) size = (size_t)left;
+  if (!status && size > 0) status = from->read(from->self, to, size, ret_size, &x->error);
+  if (status || *ret_size > 0 || left == 0 || from->length < 0) return status;
+  return tenon_fail(&x->error, TENON_DATA, TENON_STAGE_DATA, "send it again; it was changed meanwhile, or cut off",
+                    "%s: what is to be sent ends after %lld bytes, not %lld", x->url, (long long)x->sent,
+                    (long long)from->length);
+}
+
 static size_t on_upload(char *to, size_t one, size_t size, void *self) {
   tenon_http_exchange *x = self;
-  tenon_bytes *from = x->upload;
   size_t n = 0;
   (void)one;
-  tenon_status status = tn_ctx_check(x->lane->ctx, &x->error);
-  if (!status) status = from->read(from->self, to, size, &n, &x->error);
+  tenon_status status = read_upload(x, to, size, &n);
+  x->sent += (int64_t)n;
   if (!status) return n;
   give_up(x, status);
   return CURL_READFUNC_ABORT;
@@ -313,7 +326,7 @@ static void clear(tenon_http_exchange *x) {
   x->status = 0;
   x->fd = -1;
   x->has_head = x->has_ended = x->is_paused = false;
-  x->received = 0;
+  x->received = x->sent = 0;
   x->result = TENON_OK;
   tn_error_init(&x->error);
   x->said[0] = 0;

@@ -70,6 +70,7 @@ struct tenon_http_exchange {
   int fd;                        /* the socket opened last, -1: none was for it; libcurl's */
   bool has_head, has_ended, is_paused, body_closed;
   int64_t received, max_reply;
+  int64_t sent;                  /* of the upload */
   tenon_status result;
   tenon_error error;
   char url[2048];                /* shortened, without its query: for messages */

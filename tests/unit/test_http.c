@@ -191,6 +191,38 @@ static void test_a_source_that_breaks_is_the_error(void **state) {
   assert_int_equal(s.closed, 1);
 }
 
+/* A file that grows while it is sent: what is behind the length that was said would be the next request's beginning. */
+static void test_a_source_is_sent_as_long_as_it_said(void **state) {
+  bench *b = *state;
+  source s = {.text = "12345678GET /evil HTTP/1.1\r\n\r\n"};
+  tenon_bytes bytes = {.struct_size = sizeof bytes, .fd = -1, .length = 8, .self = &s, .read = source_read, .close = source_close};
+  tenon_http_request r = get(b, "/put");
+  r.method = "PUT";
+  r.body = &bytes;
+  http_fixture_reply(b->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  http_fixture_reply(b->server, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+  assert_int_equal(fetch(b, &r, NULL), TENON_OK);
+  r = get(b, "/next");
+  assert_int_equal(fetch(b, &r, NULL), TENON_OK);
+  assert_memory_equal(b->body, "next", 4);
+  assert_non_null(strstr(b->server->requests[0], "\r\n\r\n12345678"));
+  assert_null(strstr(b->server->requests[0], "evil"));
+  assert_non_null(strstr(b->server->requests[1], "GET /next HTTP/1.1"));
+}
+
+static void test_a_source_that_ends_early_is_the_error(void **state) {
+  bench *b = *state;
+  source s = {.text = "abc"};
+  tenon_bytes bytes = {.struct_size = sizeof bytes, .fd = -1, .length = 100, .self = &s, .read = source_read, .close = source_close};
+  tenon_http_request r = get(b, "/put");
+  r.method = "PUT";
+  r.body = &bytes;
+  int64_t began = tn_now_ms();
+  assert_int_equal(fetch(b, &r, NULL), TENON_DATA);
+  assert_non_null(strstr(b->err.message, "3 bytes"));
+  assert_true(tn_now_ms() - began < 1000);
+}
+
 static void test_line_ends_in_headers_are_refused(void **state) {
   bench *b = *state;
   static const char *const values[] = {"a\r\nX-Evil: 1", "a\nb", "a\rb", "\x7f"};
@@ -480,6 +512,7 @@ int main(void) {
       HTTP_TEST(test_what_must_not_happen_twice_is_sent_once), HTTP_TEST(test_other_requests_get_a_second_connection),
       HTTP_TEST(test_bodies_are_sent),
       HTTP_TEST(test_streams_are_sent_in_chunks_and_closed_once), HTTP_TEST(test_a_source_that_breaks_is_the_error),
+      HTTP_TEST(test_a_source_is_sent_as_long_as_it_said), HTTP_TEST(test_a_source_that_ends_early_is_the_error),
       HTTP_TEST(test_line_ends_in_headers_are_refused), HTTP_TEST(test_urls_that_are_none_of_http_are_refused),
       HTTP_TEST(test_replies_too_long_are_limited), HTTP_TEST(test_replies_cut_short_are_lost_connections),
       HTTP_TEST(test_what_is_no_http_is_said), HTTP_TEST(test_nobody_there),
