@@ -147,6 +147,7 @@ static curl_socket_t on_socket(void *self, curlsocktype purpose, struct curl_soc
   memcpy(address.sa.bytes, &a->addr, a->addrlen);
   spell(&address, a->family);
   if (tn_egress_check(x->lane->ctx, &address, &x->error)) return CURL_SOCKET_BAD;
+  tn_error_init(&x->error);   /* another address of the host was refused: that is no failure any more */
   x->fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
   return x->fd;
 }
@@ -192,6 +193,7 @@ static void set_blob(tenon_http_exchange *x, CURLoption option, void *data, size
 static void set_client(tenon_http_exchange *x) {
   const tenon_http *c = x->lane->client;
   SET(CURLOPT_PROXY, c->proxy ? c->proxy : "");   /* no environment decides */
+  SET(CURLOPT_NOPROXY, "");
   SET(CURLOPT_SSL_VERIFYPEER, c->insecure ? 0L : 1L);
   SET(CURLOPT_SSL_VERIFYHOST, c->insecure ? 0L : 2L);
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -190,6 +190,14 @@ static void proxies(void **state) {
   http_fixture_reply(f, "HTTP/1.1 204 No Content\r\n\r\n");
   assert_int_equal(fetch("public-only", allow, proxy, "http://93.184.216.34/", NULL), TENON_OK);
   assert_int_equal(connections(f), 1);
+  /* no environment says otherwise */
+  http_fixture_reply(f, "HTTP/1.1 204 No Content\r\n\r\n");
+  setenv("no_proxy", "*", 1);
+  setenv("NO_PROXY", "127.0.0.2", 1);
+  assert_int_equal(fetch("open", NULL, proxy, "http://127.0.0.2:1/", NULL), TENON_OK);
+  unsetenv("no_proxy");
+  unsetenv("NO_PROXY");
+  assert_int_equal(connections(f), 2);
   http_fixture_free(f);
 }
 
