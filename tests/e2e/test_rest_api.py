@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kind rest_api: its examples against recorded exchanges, and what no text case can say."""
+import http.server
+import json
+import pathlib
+import shlex
+import subprocess
+import threading
+import time
+
+import api_cases
+import pytest
+from command import TENON, environment
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+KEYS = {"GITHUB_TOKEN": "test-github-token", "STRIPE_KEY": "sk_test_canary", "NOTION_TOKEN": "test-notion-token"}
+CASES = [case for path in sorted((SOURCE / "tests/cases/rest_api").glob("*.txt")) for case in api_cases.load(path)]
+
+
+def run(*words, connectors, env=None, timeout=60):
+    return subprocess.run([TENON, *words, "--connectors", connectors], env=environment({**KEYS, **(env or {})}),
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def service():
+    service = api_cases.Service()
+    yield service
+    service.stop()
+
+
+def connectors_of(case):
+    example = SOURCE / f"examples/rest_api/{case.name}.yaml"
+    return example if example.exists() else SOURCE / f"tests/cases/rest_api/{case.name}.yaml"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_exchanges(case, service):
+    service.play(case)
+    words = case.command.replace("BASE", service.base).split(" ") if "--input" in case.command else shlex.split(case.command)
+    more = ["--json"] if case.error else ["-q"]
+    done = run(*words, *more, "--set", f"base_url={service.base}", connectors=connectors_of(case))
+    assert not service.wrong, service.wrong
+    assert not service.left, f"not asked: {service.left[0].method} {service.left[0].target}"
+    if case.error:
+        check_error(case.error, json.loads(done.stdout)["error"])
+    else:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.replace("\r", "").splitlines() == case.output
+    for secret in KEYS.values():
+        assert secret not in done.stdout + done.stderr
+
+
+def check_error(expected, error):
+    said, _, remedy = expected.partition(" | ")
+    kind, message = said.split(": ", 1)
+    assert [error["code"], error["stage"]] == kind.split(" "), error
+    assert message in error["message"]
+    assert remedy in (error["remedy"] or "")
+
+
+# ---- What takes a service with a memory ----
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """/items?page=N: pages of 1,000 records, 200 of them; /slow: never an end."""
+    protocol_version = "HTTP/1.1"
+    asked = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.asked.append((self.path, time.monotonic()))
+        if self.path.startswith("/slow"):
+            time.sleep(30)
+        page = int(self.path.partition("page=")[2] or 1)
+        first = (page - 1) * 1000
+        rows = [{"id": first + i, "text": "x" * 500, "n": {"a": [i]}} for i in range(1000)] if page <= 60 else []
+        body = json.dumps({"items": rows}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.asked.append((self.path, time.monotonic()))
+        self.close_connection = True   # and no answer
+
+
+@pytest.fixture(scope="module")
+def pages():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+ENDPOINTS = """
+      items: {path: /items, query: {page: "{{page}}"}, records: items, pagination: {style: page, max_pages: 1000},
+              columns: {id: int64, text: text, n: json}}
+      few: {path: /items, query: {page: "{{page}}"}, records: items, pagination: {style: page, max_pages: 3}}
+      slow: {path: /slow, records: ""}
+      act: {path: /act, json: {a: "{{a}}"}}
+"""
+
+
+@pytest.fixture
+def connectors(tmp_path, pages):
+    path = tmp_path / "tenon.yaml"
+    path.write_text(f"connectors:\n  api:\n    kind: rest_api\n    base_url: {pages}\n    endpoints:{ENDPOINTS}")
+    Pages.asked.clear()
+    return path
+
+
+def test_sixty_thousand_rows_in_bounded_memory(connectors, tmp_path):
+    out = tmp_path / "items.parquet"
+    done = subprocess.run(["/usr/bin/env", "python3", "-c", PEAK, TENON, "copy", "api:items", str(out), "-q", "--connectors",
+                           str(connectors)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(run("read", str(out), "--json", "-n", "1", connectors=connectors).stdout)
+    assert rows["ok"]
+    count = run("read", str(out), "-q", "--columns", "id", connectors=connectors).stdout.splitlines()
+    assert count[1:] == [str(i) for i in range(60000)]
+    assert len(Pages.asked) == 61
+    assert int(done.stdout) < 220 << 10   # KiB, DuckDB included; the replies are 35 MB
+
+
+PEAK = """import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)"""
+
+
+def test_more_pages_than_are_allowed(connectors):
+    done = run("read", "api:few", "--json", connectors=connectors)
+    error = json.loads(done.stdout)["error"]
+    assert (error["code"], len(Pages.asked)) == ("LIMITED", 3)
+    assert "more than 3 pages" in error["message"] and "max_pages" in error["remedy"]
+
+
+def test_a_deadline_ends_a_read(connectors):
+    began = time.monotonic()
+    done = run("read", "api:slow", "--json", "--timeout", "1s", connectors=connectors)
+    assert json.loads(done.stdout)["error"]["code"] == "TIMEOUT"
+    assert time.monotonic() - began < 3
+
+
+def test_requests_are_spaced_out(connectors):
+    done = run("read", "api:items", "-q", "-n", "4500", "--set", "requests_per_second=10", connectors=connectors)
+    assert done.returncode == 0, done.stderr
+    times = [at for _, at in Pages.asked]
+    assert len(times) == 5
+    assert all(b - a > 0.09 for a, b in zip(times, times[1:]))
+
+
+def test_what_may_have_been_done_is_not_done_again(connectors):
+    done = run("call", "api", "act", "--input", '{"a": 1}', "--json", connectors=connectors)
+    error = json.loads(done.stdout)["error"]
+    assert len(Pages.asked) == 1
+    assert error["code"] == "UNREACHABLE" and "it may have been done" in error["message"]
+
+
+# ---- Declarations ----
+
+BAD = [
+    ("x: 5", "endpoint x: it is not an object"),
+    ("x: {}", "endpoint x: it has no path"),
+    ("x: {path: a}", "a path begins with one slash"),
+    ("x: {pth: /a}", "endpoint x: it has no pth|did you mean path?"),
+    ("'a b': {path: /a}", "its name is not 1 to 64"),
+    ("x: {path: /a, method: TRACE}", "the method is none of"),
+    ("x: {path: /a, method: GET, json: {}}", "GET has no body"),
+    ("x: {path: /a, json: {}, form: {}}", "more than one body"),
+    ("x: {path: /a, json: {}, records: /items}", "POST may change something|read_only: true"),
+    ("x: {path: /a, columns: {a: text}}", "columns and pagination are for records"),
+    ("x: {path: /a, records: '', columns: {a: number}}", "column a has a type that there is not: number"),
+    ("x: {path: /a, records: '', columns: {a: {type: text, pth: /a}}}", "another member than type and path"),
+    ("x: {path: /a, records: '', pagination: {style: pages}}", "a style that there is not"),
+    ("x: {path: /a, records: '', pagination: {style: cursor}}", "wants next"),
+    ("x: {path: /a, records: '', pagination: {style: page, max_pages: 0}}", "at least 1"),
+    ("x: {path: /a, headers: {Host: b}}", "the header Host is set by the connection"),
+    ("x: {path: /a, headers: {'a b': c}}", "a header's name is no token"),
+    ("x: {path: /a, headers: {a: \"b\\r\\nc: d\"}}", "line break"),
+    ("x: {path: /a, query: {a: [1]}}", "a value of query is an array"),
+    ("x: {path: /a, query: {a: '{{b'}}", "{{ begins no variable"),
+    ("x: {path: /a, input: {b: {type: string}}}", "input has b, which stands in no template"),
+    ("x: {path: '/{{b}}', input: {b: {pattern: a}}}", "input: the schema at /properties/b/pattern"),
+    ("x: {path: /a, output: {type: text}}", "output: the schema at /type"),
+    ("x: {path: /a, reply: xml}", "reply is neither json nor text"),
+    ("x: {path: /a, read_only: maybe}", "read_only is neither true nor false"),
+]
+
+
+@pytest.mark.parametrize("text,says", BAD, ids=[says for _, says in BAD])
+def test_declarations_that_are_wrong(tmp_path, text, says):
+    path = tmp_path / "tenon.yaml"
+    path.write_text(f"connectors:\n  api:\n    kind: rest_api\n    base_url: http://localhost:1\n    endpoints:\n      {text}\n")
+    error = json.loads(run("actions", "api", "--json", connectors=path).stdout)["error"]
+    message, _, remedy = says.partition("|")
+    assert (error["code"], error["stage"]) == ("CONFIG", "config"), error
+    assert message in error["message"] and remedy in error["remedy"]
