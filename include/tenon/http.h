@@ -57,9 +57,10 @@ typedef struct tenon_http_request {
                                    * https never goes on as http. */
   bool once;                      /* never sent a second time, which a kept connection that turns out to be closed would
                                    * cause: it takes a new one. For what must not happen twice. */
+  int32_t read_size;              /* bytes of the body that are read at once, at most; 0: many. Less takes less memory */
 } tenon_http_request;
 
-#define TENON_HTTP_REQUEST_INIT { sizeof(tenon_http_request), NULL, NULL, NULL, 0, NULL, 0, NULL, 16 << 20, false, false, false }
+#define TENON_HTTP_REQUEST_INIT { sizeof(tenon_http_request), NULL, NULL, NULL, 0, NULL, 0, NULL, 16 << 20, false, false, false, 0 }
 
 typedef struct tenon_http_reply {
   uint32_t struct_size;

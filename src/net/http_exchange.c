@@ -165,7 +165,6 @@ static CURL *make_easy(tenon_http_exchange *x) {
   SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
-  SET(CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
   SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_SIZE);
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
   SET(CURLOPT_EXPECT_100_TIMEOUT_MS, 1000L);
@@ -289,6 +288,7 @@ static tenon_status set_up(tenon_http_exchange *x, const tenon_http_request *r, 
   if (status) return status;
   set_method(x, r);
   SET(CURLOPT_URL, r->url);
+  SET(CURLOPT_BUFFERSIZE, r->read_size > 0 ? (long)r->read_size : (long)BUFFER_SIZE);
   SET(CURLOPT_HTTPHEADER, x->headers);
   SET(CURLOPT_RESOLVE, x->resolve);
   SET(CURLOPT_ACCEPT_ENCODING, r->decompress ? "" : NULL);
