@@ -8,11 +8,26 @@
 
 enum { TN_S3_MAX_PAGE = 16 << 20, TN_S3_MAX_TOKEN = 4096 };
 
+typedef struct tn_s3_key {
+  char text[TN_S3_MAX_KEY + 2];   /* with a NUL */
+  size_t size;
+} tn_s3_key;
+
+static inline int tn_s3_compare_bytes(const char *a, size_t a_size, const char *b, size_t b_size) {
+  int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+  return order ? order : a_size < b_size ? -1 : a_size > b_size;
+}
+
+static inline int tn_s3_compare(const tn_s3_key *a, const tn_s3_key *b) {
+  return tn_s3_compare_bytes(a->text, a->size, b->text, b->size);
+}
+
+/* Texts are within the page's, ended by a NUL each. */
 typedef struct tn_s3_entry {
-  size_t at, size;           /* its key, within the page's texts */
   int64_t bytes, modified_us;
-  char etag[80];
-  bool is_prefix, has_key;
+  uint32_t at, etag_at;      /* where key and etag are; 0: there is none */
+  uint16_t size;             /* of the key */
+  bool is_prefix;
 } tn_s3_entry;
 
 typedef struct tn_s3_page {
@@ -20,10 +35,10 @@ typedef struct tn_s3_page {
   tn_s3_entry *items;
   size_t count, room;
   tn_s3_entry now;           /* under construction */
-  tn_str texts;
+  tn_str texts;              /* begins with a NUL */
   tn_xml *xml;
   bool is_encoded, is_truncated;
-  char token[TN_S3_MAX_TOKEN];
+  char *token;               /* how it goes on; "" if that was not said */
 } tn_s3_page;
 
 tenon_status tn_s3_page_new(tn_s3 *, tn_s3_page **ret, tenon_error *);

@@ -17,7 +17,7 @@ static tenon_status bad_page(const tn_s3_page *p, const char *why, tenon_error *
 /* ---- Out of XML ---- */
 
 static tenon_status add_entry(tn_s3_page *p, bool is_prefix, tenon_error *err) {
-  if (!p->now.has_key) return bad_page(p, "has an object without a key", err);
+  if (!p->now.at) return bad_page(p, "has an object without a key", err);
   if (p->count == MAX_ENTRIES) return bad_page(p, "has more keys than were asked for", err);
   if (p->count == p->room) {
     size_t room = p->room ? 2 * p->room : 256;
@@ -31,12 +31,16 @@ static tenon_status add_entry(tn_s3_page *p, bool is_prefix, tenon_error *err) {
   return TENON_OK;
 }
 
+static tenon_status keep_text(tn_s3_page *p, const char *text, size_t size, uint32_t *ret_at, tenon_error *err) {
+  bool begins = p->texts.size || tn_str_putc(&p->texts, 0);
+  *ret_at = (uint32_t)p->texts.size;
+  return begins && tn_str_add(&p->texts, text, size) && tn_str_putc(&p->texts, 0) ? TENON_OK : tn_no_memory(err);
+}
+
 static tenon_status take_key(tn_s3_page *p, const char *text, size_t size, tenon_error *err) {
   if (size > 3 * TN_S3_MAX_KEY) return bad_page(p, "has a key longer than keys can be", err);
-  p->now.at = p->texts.size;
-  p->now.size = size;
-  p->now.has_key = true;
-  return tn_str_add(&p->texts, text, size) ? TENON_OK : tn_no_memory(err);
+  p->now.size = (uint16_t)size;
+  return keep_text(p, text, size, &p->now.at, err);
 }
 
 static tenon_status on_start(void *arg, const char *path, tenon_error *err) {
@@ -53,7 +57,7 @@ static tenon_status on_object(tn_s3_page *p, const char *name, const char *text,
   tn_s3_entry *now = &p->now;
   char *end;
   if (strcmp(name, "Key") == 0) return take_key(p, text, size, err);
-  if (strcmp(name, "ETag") == 0 && size < sizeof now->etag) snprintf(now->etag, sizeof now->etag, "%s", text);
+  if (strcmp(name, "ETag") == 0 && size && size < sizeof((tenon_object *)0)->etag) return keep_text(p, text, size, &now->etag_at, err);
   if (strcmp(name, "LastModified") == 0) tn_parse_timestamp(text, size, true, &now->modified_us);
   if (strcmp(name, "Size") != 0) return TENON_OK;
   now->bytes = strtoll(text, &end, 10);
@@ -71,8 +75,10 @@ static tenon_status on_end(void *arg, const char *path, const char *text, size_t
   if (strcmp(name, "CommonPrefixes") == 0) return add_entry(p, true, err);
   if (strcmp(name, "EncodingType") == 0) p->is_encoded = strcmp(text, "url") == 0;
   if (strcmp(name, "IsTruncated") == 0) p->is_truncated = strcmp(text, "true") == 0;
-  if (strcmp(name, "NextContinuationToken") == 0 && size < sizeof p->token) snprintf(p->token, sizeof p->token, "%s", text);
-  return TENON_OK;
+  if (strcmp(name, "NextContinuationToken") != 0 || size >= TN_S3_MAX_TOKEN) return TENON_OK;
+  tn_free(p->token);
+  p->token = tn_strndup(text, size);
+  return p->token ? TENON_OK : tn_no_memory(err);
 }
 
 /* ---- Keys ---- */
@@ -91,16 +97,14 @@ static size_t decode(char *text, size_t size) {
 static tenon_status decode_keys(tn_s3_page *p, tenon_error *err) {
   for (size_t i = 0; i < p->count; i++) {
     tn_s3_entry *one = &p->items[i];
-    if (p->is_encoded) one->size = decode(p->texts.data + one->at, one->size);
+    if (p->is_encoded) one->size = (uint16_t)decode(p->texts.data + one->at, one->size);
     if (one->size == 0 || one->size > TN_S3_MAX_KEY) return bad_page(p, "has a key that cannot be one", err);
   }
   return TENON_OK;
 }
 
 static int compare(const tn_s3_page *p, const tn_s3_entry *a, const tn_s3_entry *b) {
-  size_t n = a->size < b->size ? a->size : b->size;
-  int order = memcmp(p->texts.data + a->at, p->texts.data + b->at, n);
-  return order ? order : a->size < b->size ? -1 : a->size > b->size;
+  return tn_s3_compare_bytes(p->texts.data + a->at, a->size, p->texts.data + b->at, b->size);
 }
 
 static size_t find_first(const tn_s3_page *p, size_t from, bool is_prefix) {
@@ -144,6 +148,7 @@ void tn_s3_page_free(tn_s3_page *p) {
   if (!p) return;
   tn_xml_free(p->xml);
   tn_str_release(&p->texts);
+  tn_free(p->token);
   tn_free(p->items);
   tn_free(p);
 }

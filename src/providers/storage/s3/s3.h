@@ -8,9 +8,9 @@
  *   refusal.c   what the service's errors mean
  *   stat.c      what is known of one object; conditions tried out before they are relied on
  *   get.c       bytes of one version, by parallel ranges
- *   put.c       put: at once, or in parts
+ *   put.c       put: at once, or in parts, which are read ahead (feed.c)
  *   change.c    copy, remove, presign
- *   list.c      keys, page by page (list_page.c), ranges of them side by side (split.c)
+ *   list.c      keys, page by page (list_page.c), ranges of them side by side (plan.c, spread.c), packed (pack.c)
  */
 #ifndef TN_PROVIDERS_S3_H
 #define TN_PROVIDERS_S3_H
