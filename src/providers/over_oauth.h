@@ -3,8 +3,8 @@
  * What kinds share that show OAuth tokens: the parameters, and the one more try with another token.
  *
  *   typedef struct my_config { uint64_t set; …; tn_oauth_params oauth; } my_config;
- *   static const tenon_param params[] = { …, TN_OAUTH_PARAMS(my_config, oauth, "auth=oauth_client_credentials|oauth_refresh",
- *                                                            "auth=oauth_refresh") };
+ *   static const tenon_param params[] = { …, TN_OAUTH_PARAMS(my_config, oauth, "Authentication",
+ *                                            "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh") };
  */
 #ifndef TN_PROVIDERS_OVER_OAUTH_H
 #define TN_PROVIDERS_OVER_OAUTH_H
@@ -20,22 +20,22 @@ typedef struct tn_oauth_params {
 
 extern const char *const tn_oauth_client_auths[];   /* header, body */
 
-#define TN_OAUTH_PARAMS(T, m, WHEN, WHEN_GRANT) \
+#define TN_OAUTH_PARAMS(T, m, GROUP, WHEN, WHEN_GRANT) \
   {TENON_STRING(T, m.token_url), .key = "token_url", .label = "Token URL", .flags = TENON_REQUIRED, .when = (WHEN), \
-   .group = "Authentication", .help = "the token endpoint: https://idp.example/oauth2/token"}, \
+   .group = (GROUP), .help = "the token endpoint: https://idp.example/oauth2/token"}, \
   {TENON_STRING(T, m.client_id), .key = "client_id", .label = "Client", .flags = TENON_REQUIRED, .when = (WHEN), \
-   .group = "Authentication", .help = "as the service knows this program"}, \
+   .group = (GROUP), .help = "as the service knows this program"}, \
   {TENON_STRING(T, m.client_secret), .key = "client_secret", .label = "Client secret", .flags = TENON_SECRET, .when = (WHEN), \
-   .group = "Authentication", .help = "of the client; a grant of a public client has none"}, \
+   .group = (GROUP), .help = "of the client; a grant of a public client has none"}, \
   {TENON_ENUM(T, m.client_auth), .key = "client_auth", .label = "Where the secret goes", .default_value = "header", \
-   .choices = tn_oauth_client_auths, .when = (WHEN), .group = "Authentication", .flags = TENON_ADVANCED, \
+   .choices = tn_oauth_client_auths, .when = (WHEN), .group = (GROUP), .flags = TENON_ADVANCED, \
    .help = "in the Authorization header, or in the request's body"}, \
-  {TENON_STRING(T, m.scope), .key = "scope", .label = "Scope", .when = (WHEN), .group = "Authentication", \
+  {TENON_STRING(T, m.scope), .key = "scope", .label = "Scope", .when = (WHEN), .group = (GROUP), \
    .help = "what the token is to be good for, words separated by blanks"}, \
-  {TENON_STRING(T, m.audience), .key = "audience", .label = "Audience", .when = (WHEN), .group = "Authentication", \
+  {TENON_STRING(T, m.audience), .key = "audience", .label = "Audience", .when = (WHEN), .group = (GROUP), \
    .flags = TENON_ADVANCED, .help = "whom the token is for, where the service asks for it"}, \
   {TENON_STRING(T, m.grant), .key = "grant", .label = "Grant", .flags = TENON_REQUIRED, .when = (WHEN_GRANT), \
-   .group = "Authentication", .help = "the name of a grant that was kept before: tenon grant NAME"}
+   .group = (GROUP), .help = "the name of a grant that was kept before: tenon grant NAME"}
 
 /* Borrowed from the parameters and the options. */
 tenon_token_source tn_oauth_source(const tn_oauth_params *, bool by_grant, const tenon_http_options *);

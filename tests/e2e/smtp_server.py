@@ -54,7 +54,7 @@ def parse(data):
 
 
 @contextlib.contextmanager
-def capture(folder, mode="starttls"):
+def capture(folder, mode="starttls", **more):
     folder = pathlib.Path(folder)
     folder.mkdir(exist_ok=True)
     ca = Authority(folder)
@@ -62,7 +62,7 @@ def capture(folder, mode="starttls"):
     out = folder / "mails"
     out.mkdir()
     port = free_port()
-    with node.running(SCRIPT, port, out, key, certificate, mode):
+    with node.running(SCRIPT, port, out, key, certificate, mode, **more):
         yield Capture(port, out, ca.path)
 
 

@@ -18,6 +18,7 @@ import urllib.request
 import pytest
 
 import node
+import smtp_server
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TENON", "build/plain/tenon")).resolve().parent
@@ -322,3 +323,26 @@ def test_the_page_s_example_runs(grants, provider, tenon, tmp_path):
                                "STOCK_SECRET": "secret-oauth", "MINE_SECRET": "secret-oauth"})
     assert done.returncode == 0, done.stderr
     assert "machine" in done.stdout and "user1" in done.stdout
+
+
+def test_mail_by_a_grant(grants, provider, tenon, tmp_path):
+    """XOAUTH2 with a token that the server takes to the provider; one that was withdrawn is replaced while logging in."""
+    grants.put(provider.refresh_token("conn-basic"), client="conn-basic")
+    with smtp_server.capture(tmp_path / "smtp", env={"TOKEN_API": provider.url + "/test/api"}) as server:
+        settings = {"ca": f"$FILE:{server.ca}", "from": "me@example.com", "auth": "oauth_refresh", "grant": "mail",
+                    "token_url": provider.token_url, "client_id": "conn-basic", "client_secret": "secret-oauth"}
+        def send():
+            done = tenon.run("send", server.url("mailer@"), *(x for k, v in settings.items() for x in ("--set", f"{k}={v}")),
+                             "--to", "you@example.com", "--text", "hello", "--json", env={"XDG_STATE_HOME": str(grants.state)})
+            return json.loads(done.stdout)
+        before = len(provider.log())
+        assert send()["ok"] and send()["ok"]
+        assert len(provider.log()) == before + 1
+        token = grants.kept()["access_token"]
+        provider.get("/test/forget?" + urllib.parse.urlencode({"token": token}), b"")
+        assert send()["ok"]
+        assert len(provider.log()) == before + 2 and grants.kept()["access_token"] != token
+        assert len(server.take()) == 3
+        settings["grant"] = "nobody"
+        error = send()["error"]
+        assert error["code"] == "NOT_FOUND" and error["stage"] == "auth" and "tenon grant" in error["remedy"], error

@@ -11,6 +11,10 @@ const server = new SMTPServer({
   name: 'localhost', secure: mode === 'implicit', authMethods: ['PLAIN', 'LOGIN', 'XOAUTH2'], size: 1 << 20,
   authOptional: mode === 'open', allowInsecureAuth: false, key: fs.readFileSync(key), cert: fs.readFileSync(certificate),
   onAuth(auth, session, done) {
+    // with TOKEN_API, an access token is good if that URL takes it
+    if (auth.accessToken && process.env.TOKEN_API)
+      return void fetch(process.env.TOKEN_API, {headers: {Authorization: 'Bearer ' + auth.accessToken}}).then(
+        answer => answer.ok ? done(null, {user: auth.username}) : done(refuse('Invalid token', 535)), error => done(error));
     const good = auth.username === 'mailer' && (auth.password === 'secret-smtp' || auth.accessToken === 'secret-token');
     good ? done(null, {user: auth.username}) : done(refuse('Invalid login', 535));
   },

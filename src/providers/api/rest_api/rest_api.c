@@ -30,7 +30,7 @@ static const tenon_param params[] = {
      .when = "auth=api_key", .group = "Authentication", .help = "the header that has the key"},
     {TENON_STRING(tn_rest_config, api_key_query), .key = "api_key_query", .label = "Parameter of the key", .when = "auth=api_key",
      .group = "Authentication", .help = "the query parameter that has the key, instead of a header"},
-    TN_OAUTH_PARAMS(tn_rest_config, oauth, "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh"),
+    TN_OAUTH_PARAMS(tn_rest_config, oauth, "Authentication", "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh"),
     {TENON_MAP(tn_rest_config, headers), .key = "headers", .label = "Headers", .flags = TENON_SECRET,
      .help = "sent with every request, such as Accept or an API's version"},
     {TENON_MAP(tn_rest_config, variables), .key = "variables", .label = "Variables",

@@ -6,8 +6,15 @@
 
 static bool is_given(const char *text) { return text && *text; }
 
+static bool by_grant(const tn_smtp_config *c) { return strcmp(c->auth, "oauth_refresh") == 0; }
+
+static bool by_keeper(const tn_smtp_config *c) {
+  return by_grant(c) || strcmp(c->auth, "oauth_client_credentials") == 0;
+}
+
 bool tn_smtp_has_login(const tn_smtp_config *c) {
-  return strcmp(c->auth, "none") != 0 && (is_given(c->username) || is_given(c->password) || is_given(c->token));
+  return strcmp(c->auth, "none") != 0 &&
+         (by_keeper(c) || is_given(c->username) || is_given(c->password) || is_given(c->token));
 }
 
 static tenon_status missing(const char *what, const char *mechanism, tenon_error *err) {
@@ -17,7 +24,7 @@ static tenon_status missing(const char *what, const char *mechanism, tenon_error
 
 static tenon_status check_given(const tn_smtp_config *c, const char *mechanism, bool token, tenon_error *err) {
   if (!is_given(c->username)) return missing("username", mechanism, err);
-  if (token && !is_given(c->token)) return missing("token", mechanism, err);
+  if (token && !by_keeper(c) && !is_given(c->token)) return missing("token", mechanism, err);
   if (!token && !is_given(c->password)) return missing("password", mechanism, err);
   return TENON_OK;
 }
@@ -70,10 +77,10 @@ static tenon_status login(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
 }
 
 /* A refusal comes as a challenge first, with the reason in JSON; an empty answer brings the code. */
-static tenon_status xoauth2(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+static tenon_status show_token(tenon_ctx *ctx, tn_smtp *s, const char *token, tenon_error *err) {
   tn_str text;
   tn_str_init(&text, 64 << 10);
-  bool ok = tn_str_printf(&text, "user=%s\1auth=Bearer %s\1\1", s->config->username, s->config->token);
+  bool ok = tn_str_printf(&text, "user=%s\1auth=Bearer %s\1\1", s->config->username, token);
   if (ok) put_base64(s, "AUTH XOAUTH2 ", text.data, text.size);
   if (text.data) tn_wipe(text.data, text.capacity);
   tn_str_release(&text);
@@ -81,6 +88,34 @@ static tenon_status xoauth2(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
   tenon_status status = send_and_read(ctx, s, err);
   if (status || s->reply.code != 334) return status;
   return tn_smtp_ask(ctx, s, "", err);
+}
+
+static bool is_another_token_worth_it(tenon_ctx *ctx, const tn_smtp *s, const tenon_token_source *source,
+                                      const char *bearer) {
+  enum { NOT_ACCEPTED = 535 };
+  tenon_error why = TENON_ERROR_INIT;
+  if (s->reply.code != NOT_ACCEPTED) return false;
+  tn_smtp_auth_refused(s, "XOAUTH2", &why);
+  return tn_oauth_again(ctx, tn_smtp_host, source, bearer, &why);
+}
+
+/* A token may be withdrawn before its time: then there is another one, once. */
+static tenon_status keepers_token(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+  const tenon_token_source source = tn_oauth_source(&s->config->oauth, by_grant(s->config), NULL);
+  for (bool is_first = true;; is_first = false) {
+    tn_str bearer;
+    tn_str_init(&bearer, TENON_TOKEN_ROOM + 64);
+    tenon_status status = tn_oauth_bearer(ctx, tn_smtp_host, &source, &bearer, err);
+    if (!status) status = show_token(ctx, s, tn_str_text(&bearer) + strlen("Bearer "), err);
+    bool again = !status && is_first && is_another_token_worth_it(ctx, s, &source, tn_str_text(&bearer));
+    if (bearer.data) tn_wipe(bearer.data, bearer.capacity);
+    tn_str_release(&bearer);
+    if (!again) return status;
+  }
+}
+
+static tenon_status xoauth2(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+  return by_keeper(s->config) ? keepers_token(ctx, s, err) : show_token(ctx, s, s->config->token, err);
 }
 
 typedef tenon_status (*mechanism_fn)(tenon_ctx *, tn_smtp *, tenon_error *);
@@ -103,7 +138,7 @@ static size_t choose(const tn_smtp *s) {
   const tn_smtp_config *c = s->config;
   for (size_t i = 0; i < MECHANISMS; i++)
     if (strcmp(c->auth, mechanisms[i].name) == 0) return i;
-  if (is_given(c->token)) return 2;
+  if (by_keeper(c) || is_given(c->token)) return 2;
   return s->offers.plain || !s->offers.login ? 0 : 1;
 }
 

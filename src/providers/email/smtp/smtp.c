@@ -9,7 +9,8 @@
 const tenon_host *tn_smtp_host;
 
 static const char *const tls_modes[] = {"auto", "implicit", "starttls", "plain", NULL};
-static const char *const auths[] = {"auto", "plain", "login", "xoauth2", "none", NULL};
+static const char *const auths[] = {"auto", "plain", "login", "xoauth2", "oauth_refresh", "oauth_client_credentials",
+                                     "none", NULL};
 static const char *const aliases[] = {"smtps", NULL};
 
 #define C tn_smtp_config
@@ -31,7 +32,9 @@ static const tenon_param params[] = {
      .help = "an access token instead of a password, for XOAUTH2", .aliases = "access_token"},
     {TENON_ENUM(C, auth), .key = "auth", .label = "Way to log in", .flags = TENON_ADVANCED, .group = "Login",
      .choices = auths, .default_value = "auto",
-     .help = "auto: XOAUTH2 with a token, else PLAIN or LOGIN, whichever the server offers; none: do not log in"},
+     .help = "auto: XOAUTH2 with a token, else PLAIN or LOGIN, whichever the server offers; oauth_…: XOAUTH2 with tokens that "
+             "are got by a grant, or as a client; none: do not log in"},
+    TN_OAUTH_PARAMS(C, oauth, "Login", "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh"),
     {TENON_STRING(C, from), .key = "from", .label = "Sender", .group = "Mail", .aliases = "sender,from_address",
      .help = "of messages that name none: Ada <ada@example.com>; the username where that is an address"},
     {TENON_STRING(C, test_recipient), .key = "test_recipient", .label = "Recipient of the test", .flags = TENON_ADVANCED,

@@ -21,12 +21,14 @@
 #include "base/str.h"
 #include "net/mail_address.h"
 #include "net/mime.h"
+#include "providers/over_oauth.h"
 #include "tenon/provider.h"
 
 typedef struct tn_smtp_config {
   uint64_t set;
   const char *host, *tls, *auth, *username, *password, *token, *from, *hello, *test_recipient;
   int64_t port;
+  tn_oauth_params oauth;
   tenon_blob ca, certificate, key;
   bool insecure;
   int64_t connect_timeout_ms, timeout_ms;
