@@ -13,7 +13,7 @@ import pytest
 from command import TENON, environment
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-KEYS = {"GITHUB_TOKEN": "test-github-token", "STRIPE_KEY": "sk_test_canary", "NOTION_TOKEN": "test-notion-token"}
+KEYS = {"SHOP_TOKEN": "test-shop-token", "GITHUB_TOKEN": "test-github-token", "STRIPE_KEY": "sk_test_canary", "NOTION_TOKEN": "test-notion-token"}
 CASES = [case for path in sorted((SOURCE / "tests/cases/rest_api").glob("*.txt")) for case in api_cases.load(path)]
 
 
@@ -29,17 +29,28 @@ def service():
     service.stop()
 
 
-def connectors_of(case):
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory):
+    """The example at the beginning of docs/rest_api.md."""
+    page = (SOURCE / "docs/rest_api.md").read_text()
+    path = tmp_path_factory.mktemp("docs") / "tenon.yaml"
+    path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    return path
+
+
+def connectors_of(case, documented):
+    if case.name == "docs":
+        return documented
     example = SOURCE / f"examples/rest_api/{case.name}.yaml"
     return example if example.exists() else SOURCE / f"tests/cases/rest_api/{case.name}.yaml"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_exchanges(case, service):
+def test_exchanges(case, service, documented):
     service.play(case)
     words = case.command.replace("BASE", service.base).split(" ") if "--input" in case.command else shlex.split(case.command)
     more = ["--json"] if case.error else ["-q"]
-    done = run(*words, *more, "--set", f"base_url={service.base}", connectors=connectors_of(case))
+    done = run(*words, *more, "--set", f"base_url={service.base}", connectors=connectors_of(case, documented))
     assert not service.wrong, service.wrong
     assert not service.left, f"not asked: {service.left[0].method} {service.left[0].target}"
     if case.error:

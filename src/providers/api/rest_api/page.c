@@ -166,9 +166,11 @@ static tenon_status find_records(tn_rest_pages *p, tenon_error *err) {
     p->record_count = tn_json_text_count(p->records);
     return TENON_OK;
   }
+  const char *why = !p->reply.root.data ? "the reply is empty" : !*e->records ? "the reply is no array" : found ? "are no array" : "are not there";
+  bool names = p->reply.root.data && *e->records;
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check `records` in the declaration, and what the service answers",
-                    "endpoint %s: page %lld: %s%s %s", e->name, (long long)p->count, *e->records ? "the records at " : "the reply",
-                    e->records, !found ? "are not there" : *e->records ? "are no array" : "is no array");
+                    "endpoint %s: page %lld: %s%s%s%s", e->name, (long long)p->count, names ? "the records at " : "",
+                    names ? e->records : "", names ? " " : "", why);
 }
 
 static bool asks_by_url(const tn_rest_pages *p) {
