@@ -20,6 +20,7 @@ typedef struct lines {
   FILE *in;              /* stdin is not ours to close */
   const char *name;
   int64_t number;
+  bool with_vectors;
   tn_str line, text;
   tn_builder *out;
 } lines;
@@ -37,8 +38,9 @@ bool tn_cli_is_lines(const char *path) {
 
 static tenon_status bad_line(const lines *l, tenon_error *err, const char *what) {
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "write each row as {\"id\": \"a\", \"vector\": [0.1, 0.2], \"document\": \"…\", "
-                    "\"metadata\": {}}",
+                    l->with_vectors ? "write each row as {\"id\": \"a\", \"vector\": [0.1, 0.2], "
+                                      "\"document\": \"…\", \"metadata\": {}}"
+                                    : "write each row as {\"id\": \"a\", \"document\": \"…\", \"metadata\": {}}",
                     "%s: line %lld: %s", l->name, (long long)l->number, what);
 }
 
@@ -92,10 +94,15 @@ static void write_value(tn_json_writer *w, const tn_json *v) {
   }
 }
 
+/* Without vectors the columns behind them move up. */
+static tn_column *column_of(const lines *l, int column) {
+  return tn_builder_column(l->out, column - (column > VECTOR && !l->with_vectors));
+}
+
 static bool is_null(const tn_json *v) { return !v || tn_json_type_of(v) == TN_JSON_NULL; }
 
 static tenon_status append_text(lines *l, int column, const tn_json *v, tenon_error *err) {
-  tn_column *to = tn_builder_column(l->out, column);
+  tn_column *to = column_of(l, column);
   if (!is_null(v) && !tn_json_string(v))
     return bad_line(l, err, column == ID ? "its id is not text" : "its document is not text");
   return tn_append_text(to, is_null(v) ? NULL : tn_json_string(v)) ? TENON_OK
@@ -103,7 +110,7 @@ static tenon_status append_text(lines *l, int column, const tn_json *v, tenon_er
 }
 
 static tenon_status append_metadata(lines *l, const tn_json *v, tenon_error *err) {
-  tn_column *to = tn_builder_column(l->out, METADATA);
+  tn_column *to = column_of(l, METADATA);
   tn_json_writer w;
   if (is_null(v)) return tn_append_null(to) ? TENON_OK : tn_append_failed(err);
   if (tn_json_type_of(v) != TN_JSON_OBJECT) return bad_line(l, err, "its metadata is no object");
@@ -116,7 +123,7 @@ static tenon_status append_metadata(lines *l, const tn_json *v, tenon_error *err
 }
 
 static tenon_status append_vector(lines *l, const tn_json *v, tenon_error *err) {
-  tn_column *to = tn_builder_column(l->out, VECTOR);
+  tn_column *to = column_of(l, VECTOR);
   if (is_null(v) || tn_json_type_of(v) != TN_JSON_ARRAY)
     return bad_line(l, err, "its vector is no array");
   for (size_t i = 0; i < tn_json_count(v); i++) {
@@ -138,7 +145,7 @@ static tenon_status check_members(const lines *l, const tn_json *row, tenon_erro
   while (tn_json_next(row, &cursor, &key, &member)) {
     int i = 0;
     while (i < COLUMNS && strcmp(key, names[i]) != 0) i++;
-    if (i < COLUMNS) continue;
+    if (i < COLUMNS && (i != VECTOR || l->with_vectors)) continue;
     snprintf(what, sizeof what, "there is no place for its member %.80s", key);
     return bad_line(l, err, what);
   }
@@ -152,7 +159,7 @@ static tenon_status append_line(lines *l, tenon_error *err) {
     return bad_line(l, err, why.message);
   tenon_status status = check_members(l, row, err);
   if (!status) status = append_text(l, ID, tn_json_get(row, names[ID]), err);
-  if (!status) status = append_vector(l, tn_json_get(row, names[VECTOR]), err);
+  if (!status && l->with_vectors) status = append_vector(l, tn_json_get(row, names[VECTOR]), err);
   if (!status) status = append_text(l, DOCUMENT, tn_json_get(row, names[DOCUMENT]), err);
   if (!status) status = append_metadata(l, tn_json_get(row, names[METADATA]), err);
   tn_json_free(row);
@@ -188,13 +195,15 @@ static void close_lines(void *self) {
   tn_free(l);
 }
 
-static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
-  tenon_status status = tn_schema_struct(ret, COLUMNS, err);
+static tenon_status make_schema(const lines *l, struct ArrowSchema *ret, tenon_error *err) {
+  tenon_status status = tn_schema_struct(ret, COLUMNS - !l->with_vectors, err);
   if (status) return status;
-  for (int i = 0; i < COLUMNS && !status; i++)
-    status = tn_schema_set(ret->children[i], names[i], i == VECTOR ? "+l" : "u", true,
-                           i == VECTOR, err);
-  if (!status) status = tn_schema_set(ret->children[VECTOR]->children[0], "item", "g", false, 0, err);
+  for (int i = 0, to = 0; i < COLUMNS && !status; i++) {
+    if (i == VECTOR && !l->with_vectors) continue;
+    struct ArrowSchema *column = ret->children[to++];
+    status = tn_schema_set(column, names[i], i == VECTOR ? "+l" : "u", true, i == VECTOR, err);
+    if (!status && i == VECTOR) status = tn_schema_set(column->children[0], "item", "g", false, 0, err);
+  }
   if (status) tn_schema_release(ret);
   return status;
 }
@@ -204,19 +213,20 @@ static tenon_status prepare(lines *l, const char *path, struct ArrowSchema *ret,
   bool is_stdin = strcmp(path, "-") == 0;
   l->in = is_stdin ? stdin : fopen(path, "re");
   if (!l->in) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", path);
-  tenon_status status = make_schema(ret, err);
+  tenon_status status = make_schema(l, ret, err);
   if (status) return status;
   status = tn_builder_new(ret, &l->out, err);
   if (status) tn_schema_release(ret);
   return status;
 }
 
-tenon_status tn_cli_vector_lines(const char *path, struct ArrowArrayStream *ret,
+tenon_status tn_cli_vector_lines(const char *path, bool with_vectors, struct ArrowArrayStream *ret,
                                  tenon_error *err) {
   lines *l = tn_alloc(sizeof *l);
   tenon_stream out = {.struct_size = sizeof out, .next = next_rows, .close = close_lines};
   if (!l) return tn_no_memory(err);
   l->name = path;
+  l->with_vectors = with_vectors;
   tn_str_init(&l->line, TN_JSON_MAX_SIZE);
   tn_str_init(&l->text, TN_JSON_MAX_SIZE);
   tenon_status status = prepare(l, path, &out.schema, err);

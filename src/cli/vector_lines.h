@@ -11,7 +11,8 @@
 bool tn_cli_is_lines(const char *path);
 
 /* Lines such as {"id":"a","vector":[0.1,0.2],"document":"…","metadata":{"year":2024}}, blank ones left
- * out, as rows (id, vector, document, metadata). A line that is none is DATA with its number. */
-tenon_status tn_cli_vector_lines(const char *path, struct ArrowArrayStream *ret, tenon_error *err);
+ * out, as rows (id, vector, document, metadata). A line that is none is DATA with its number. Without
+ * vectors the lines have none, nor have the rows. */
+tenon_status tn_cli_vector_lines(const char *path, bool with_vectors, struct ArrowArrayStream *ret, tenon_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/float.h"
 #include "cli/rows.h"
 #include "cli/select.h"
+#include "cli/spent.h"
 #include "cli/text.h"
 #include "cli/vector_lines.h"
 #include "core/target.h"
@@ -12,8 +13,8 @@
 typedef struct vectors_arguments {
   tn_cli_common common;
   int64_t dimension, nearest, limit;
-  const char *metric, *from, *source;
-  tn_cli_again vectors, ids, where;
+  const char *metric, *from, *source, *embed;
+  tn_cli_again vectors, texts, ids, where;
   bool if_absent, with_vectors;
 } vectors_arguments;
 
@@ -31,6 +32,10 @@ static const tn_cli_option options[] = {
              "(Parquet, JSONL …, - for JSONL from stdin) or a table"},
     {TN_AGAIN(vectors_arguments, vectors), .name = "vector", .value = "NUMBERS",
      .help = "query: the vector to look for, as '[0.1, 0.2, …]'; again for more"},
+    {TN_AGAIN(vectors_arguments, texts), .name = "text", .value = "TEXT",
+     .help = "query: the text to look for, with --embed; again for more"},
+    {TN_TEXT(vectors_arguments, embed), .name = "embed", .value = "TARGET",
+     .help = "query, upsert: the system whose model makes vectors of texts: of --text, or of the rows' documents"},
     {TN_NUMBER(vectors_arguments, nearest), .name = "nearest", .letter = 'k', .value = "N",
      .help = "query: how many rows are wanted (default: 10)"},
     {TN_AGAIN(vectors_arguments, where), .name = "where", .letter = 'w', .value = "COND",
@@ -53,6 +58,10 @@ static const char *const examples[] = {
     "rows with id, vector, document, metadata; an id that is there is replaced",
     "tenon vectors query faiss://./index:notes --vector '[0.1, …]' -k 5 --where 'year >= 2020'",
     "the five nearest, of those that meet the condition",
+    "tenon vectors upsert faiss://./index:notes --from notes.jsonl --embed gpt",
+    "rows without vectors: the connector gpt makes them of the documents",
+    "tenon vectors query faiss://./index:notes --text 'how do I cancel?' --embed gpt",
+    "the documents that come nearest to a question",
     "tenon vectors delete faiss://./index:notes --source handbook.pdf",
     "what came from one source",
     NULL,
@@ -113,7 +122,7 @@ static tenon_status add_vector(const char *text, float *to, size_t room, size_t 
 
 static tenon_status take_vectors(tn_cli *cli, const vectors_arguments *a, float **ret,
                                  size_t *ret_dimension, tenon_error *err) {
-  if (!a->vectors.count) return refuse(err, "give --vector '[0.1, …]'", "no vector is given");
+  if (!a->vectors.count) return refuse(err, "give --vector '[0.1, …]', or --text with --embed", "no vector is given");
   float *all = tn_arena_alloc(&cli->arena,
                               a->vectors.count * TENON_MAX_DIMENSION * sizeof *all);
   size_t dimension = 0, count;
@@ -275,11 +284,11 @@ static void answer_upserted(tn_cli *cli, const tenon_vectors_upserted *done) {
 }
 
 /* *ret_session (NULL: none) is to be closed when the rows are through. */
-static tenon_status open_from(tn_cli *cli, const char *from, struct ArrowArrayStream *ret,
+static tenon_status open_from(tn_cli *cli, const char *from, bool with_vectors, struct ArrowArrayStream *ret,
                               tenon_session **ret_session, tenon_error *err) {
   tenon_session *session;
   *ret_session = NULL;
-  if (tn_cli_is_lines(from)) return tn_cli_vector_lines(from, ret, err);
+  if (tn_cli_is_lines(from)) return tn_cli_vector_lines(from, with_vectors, ret, err);
   tenon_status status = tenon_open(cli->ctx, cli->tenon, from, NULL, 0, &session, err);
   if (status) return status;
   status = tenon_read_table(cli->ctx, session, NULL, ret, NULL, err);
@@ -288,19 +297,38 @@ static tenon_status open_from(tn_cli *cli, const char *from, struct ArrowArraySt
   return status;
 }
 
+/* The rows with vectors of their documents. *rows is replaced, and gone on failure. */
+static tenon_status embed_documents(tn_cli *cli, tenon_session *models, struct ArrowArrayStream *rows, tenon_usage *usage,
+                                    tenon_error *err) {
+  struct ArrowArrayStream embedded;
+  tenon_status status = tenon_embed_rows(cli->ctx, models, NULL, rows, "document", &embedded, usage, err);
+  if (!status) *rows = embedded;
+  return status;
+}
+
+static tenon_status open_models(tn_cli *cli, const char *target, tenon_session **ret, tenon_error *err) {
+  *ret = NULL;
+  return target ? tenon_open(cli->ctx, cli->tenon, target, NULL, 0, ret, err) : TENON_OK;
+}
+
 static tenon_status upsert(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
                            tenon_error *err) {
   struct ArrowArrayStream rows;
-  tenon_session *from;
+  tenon_session *from = NULL, *models;
+  tenon_usage usage;
   tenon_vectors_upserted done;
   tenon_vectors_upsert req = {.struct_size = sizeof req, .rows = &rows};
   if (!a->from) return refuse(err, "give --from FILE", "it is not said where the rows come from");
-  tenon_status status = open_from(cli, a->from, &rows, &from, err);
-  if (status) return status;
-  status = tenon_upsert_vectors(cli->ctx, s, &req, &done, err);
+  tenon_status status = open_models(cli, a->embed, &models, err);
+  if (!status) status = open_from(cli, a->from, !models, &rows, &from, err);
+  if (!status && models) status = embed_documents(cli, models, &rows, &usage, err);
+  if (!status) status = tenon_upsert_vectors(cli->ctx, s, &req, &done, err);
   tenon_close(from);
-  if (!status) answer_upserted(cli, &done);
-  return status;
+  tenon_close(models);
+  if (status) return status;
+  answer_upserted(cli, &done);
+  if (a->embed) tn_cli_spent(cli, &usage, NULL);
+  return TENON_OK;
 }
 
 static tenon_status get(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
@@ -320,26 +348,56 @@ static tenon_status get(tn_cli *cli, const vectors_arguments *a, tenon_session *
   return status ? status : answer_rows(cli, "rows", &stream, err);
 }
 
+/* What is looked for: given as numbers, or made of texts. */
+typedef struct sought {
+  float *vectors;
+  size_t count, dimension;
+  tenon_embeddings embedded;       /* has the vectors of texts */
+} sought;
+
+static tenon_status embed_sought(tn_cli *cli, const vectors_arguments *a, sought *ret, tenon_error *err) {
+  const tenon_embed req = {.struct_size = sizeof req, .texts = a->texts.items, .count = a->texts.count};
+  tenon_session *models;
+  if (!a->embed || a->vectors.count)
+    return refuse(err, a->embed ? "leave one of them away" : "give --embed, the system that makes vectors of texts",
+                  a->embed ? "--vector and --text are both given" : "--text is given without --embed");
+  tenon_status status = open_models(cli, a->embed, &models, err);
+  if (status) return status;
+  status = tenon_embed_texts(cli->ctx, models, &req, &ret->embedded, err);
+  tenon_close(models);
+  if (status) return status;
+  ret->vectors = ret->embedded.vectors;
+  ret->count = ret->embedded.count;
+  ret->dimension = (size_t)ret->embedded.dimension;
+  tn_cli_spent(cli, &ret->embedded.usage, NULL);
+  return TENON_OK;
+}
+
+static tenon_status seek(tn_cli *cli, const vectors_arguments *a, sought *ret, tenon_error *err) {
+  *ret = (sought){.count = a->vectors.count, .embedded = {.struct_size = sizeof ret->embedded}};
+  return a->texts.count ? embed_sought(cli, a, ret, err) : take_vectors(cli, a, &ret->vectors, &ret->dimension, err);
+}
+
 static tenon_status query(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
                           tenon_error *err) {
   struct ArrowArrayStream stream;
   tenon_vectors_query req = TENON_VECTORS_QUERY_INIT;
-  float *vectors = NULL;
-  size_t dimension = 0;
+  sought v;
   condition c;
-  tenon_status status = take_where(cli, a, &c, err);
-  if (!status) status = take_vectors(cli, a, &vectors, &dimension, err);
-  if (status) return status;
   if (a->nearest > TENON_MAX_NEAREST)
     return refuse(err, "ask for fewer", "at most 10000 nearest rows can be asked for");
-  req.vectors = vectors;
-  req.query_count = a->vectors.count;
-  req.dimension = (int32_t)dimension;
+  tenon_status status = take_where(cli, a, &c, err);
+  if (!status) status = seek(cli, a, &v, err);
+  if (status) return status;
+  req.vectors = v.vectors;
+  req.query_count = v.count;
+  req.dimension = (int32_t)v.dimension;
   if (a->nearest >= 0) req.nearest = (int32_t)a->nearest;
   req.filters = c.filters;
   req.filter_count = c.count;
   if (a->with_vectors) req.with |= TENON_WITH_VECTOR;
   status = tenon_query_vectors(cli->ctx, s, &req, &stream, err);
+  tenon_embeddings_release(&v.embedded);
   return status ? status : answer_rows(cli, "rows", &stream, err);
 }
 

@@ -308,7 +308,7 @@ static tenon_status ask_page(tenon_ctx *ctx, tn_llm *l, tn_str *path, tn_llm_lis
   tn_str_clear(path);
   if (tn_json_type_of(tn_json_get(page, "data")) != TN_JSON_ARRAY) status = tn_llm_strange(l, "it has no models", err);
   if (!status && listing) status = take_page(page, listing, err);
-  if (!status && more && last && !(tn_str_puts(path, "/v1/models?limit=1000&after_id=") && tn_percent_encode(path, last, strlen(last), "")))
+  if (!status && more && last && !(tn_str_puts(path, "/v1/models?limit=1000&after_id=") && tn_percent_encode(path, last, strlen(last), false)))
     status = tn_no_memory(err);
   tn_json_free(page);
   return status;
