@@ -32,9 +32,11 @@ tenon_status tn_llm_push_text(tn_llm_answer *a, const char *text, tenon_error *e
 }
 
 tenon_status tn_llm_parse(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
-  tenon_status status = tn_json_parse_reply(event->data, event->size, &a->json, err);
-  if (status || tn_json_type_of(a->json) == TN_JSON_OBJECT) return status;
-  return tn_llm_strange(a->llm, "an event is not a JSON object", err);
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tn_json_parse_reply(event->data, event->size, &a->json, &why);
+  if (!status && tn_json_type_of(a->json) == TN_JSON_OBJECT) return TENON_OK;
+  return tenon_fail(err, status ? status : TENON_DATA, TENON_STAGE_DATA, "ask again; if it stays, ask who runs the service",
+                    "%s: an event of the answer is no JSON object%s%s", a->llm->kind->service, status ? ": " : "", why.message);
 }
 
 /* ---- Tool calls, which come in pieces ---- */

@@ -132,6 +132,8 @@ tenon_status tn_llm_overflow(const tn_llm *l, tenon_error *err) {
   bool first = err && !err->code;
   tenon_fail(err, TENON_LIMITED, TENON_STAGE_QUERY, "leave out older messages or shorten them, or take a model with a larger window",
              "%s: the conversation and its answer are longer than the model can take", l->kind->service);
-  if (first) err->vendor_code = TENON_MODELS_CONTEXT_OVERFLOW;
+  if (!first) return TENON_LIMITED;
+  err->vendor_code = TENON_MODELS_CONTEXT_OVERFLOW;
+  err->retryable = 0;
   return TENON_LIMITED;
 }
