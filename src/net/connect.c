@@ -42,6 +42,7 @@ static const char *remedy_of(int errnum) {
     case ENOENT: return "check that the server runs, and the path of its socket";
     case EHOSTUNREACH: case ENETUNREACH: case EADDRNOTAVAIL:
       return "check the address, and the network on the way to it";
+    case ECONNRESET: return "try again; if it stays, look at the server's log and at firewalls on the way";
     case EACCES: case EPERM: return "get the permission to use this socket, or check the firewall";
     default: return NULL;
   }

@@ -6,7 +6,6 @@ import email.policy
 import json
 import pathlib
 import socket
-import socketserver
 import ssl
 import struct
 import threading
@@ -76,7 +75,7 @@ class Scripted:
     def __init__(self, answers=None, offers=OFFERS, tls=None, implicit=False, greeting=b"220 test ready\r\n"):
         self.answers, self.offers, self.tls, self.implicit, self.greeting = answers or {}, offers, tls, implicit, greeting
         self.lines, self.mails, self.groups, self.connections = [], [], [], 0
-        self.over = threading.Event()
+        self.over, self.ended = threading.Event(), threading.Event()   # of the server; of a connection
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -89,7 +88,7 @@ class Scripted:
         self.listener.close()
 
     def url(self, user=""):
-        return f"smtp://{user}127.0.0.1:{self.port}"
+        return f"smtp://{user}localhost:{self.port}"
 
     def accept(self):
         while not self.over.is_set():
@@ -101,6 +100,7 @@ class Scripted:
     def serve(self, client):
         with contextlib.suppress(OSError, ssl.SSLError, StopIteration), contextlib.closing(Connection(self, client)) as c:
             c.run()
+        self.ended.set()
 
 
 class Connection:

@@ -172,7 +172,7 @@ static tenon_status hello(walk *w) {
 
 /* A server that speaks TLS from the first byte on waits for ours, as we for its greeting. */
 static tenon_status no_greeting(walk *w, const tenon_error *why) {
-  if (why->code != TENON_TIMEOUT || w->implicit || tn_smtp_host->check(w->ctx, NULL))
+  if (why->code != TENON_TIMEOUT || w->implicit)
     return tn_pass_error(why, w->err);
   return tenon_fail(w->err, TENON_TIMEOUT, TENON_STAGE_TLS,
                     "if it is a port for TLS from the first byte on (465), say tls=implicit; else check host and port",

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail through a network and servers that misbehave: a typed error in time, an honest outcome, nothing sent twice."""
+import concurrent.futures
+import json
+import socket
+import ssl
+import tempfile
+import time
+
+import pytest
+
+import smtp_server
+from smtp_server import Scripted
+from test_http_faults import BAD, Blackhole, Certificates, Nobody
+
+LIMIT_S = 1.5
+BIG = "x" * 70 + "\n"
+
+
+def mails(*texts):
+    return "".join(json.dumps({"to": f"r{i}@example.com", "text": text}) + "\n" for i, text in enumerate(texts)).encode()
+
+
+def send(tenon, url, *args, input=mails("one"), timeout="%.0fms" % (LIMIT_S * 1000)):
+    """Answers (error or None, [outcome of each recipient], seconds)."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(input)
+        file.flush()
+        began = time.monotonic()
+        done = tenon.run("send", url, "--set", "from=me@example.com", *args, "--from-file", file.name, "--timeout", timeout, "--json")
+        took = time.monotonic() - began
+    answer = json.loads(done.stdout)
+    return answer.get("error"), [o["outcome"] for o in answer.get("result", {}).get("outcomes", [])], took
+
+
+def hang(c, *_):
+    c.hang()
+
+
+def reset(c, *_):
+    c.reset()
+
+
+def close(c, *_):
+    raise StopIteration
+
+
+def drip(c, *_):
+    for byte in b"220 a server that is very slow\r\n":
+        c.send(bytes([byte]))
+        if c.server.over.wait(0.3):
+            raise StopIteration
+
+
+def stop_reading(c, _):
+    c.send(b"354 go on\r\n")
+    c.hang()
+
+
+# What the server does, and: the error's code (None: no error), its stage, the outcomes of two mails.
+LOST = ["unsent", "unsent"]
+CASES = {
+    "all is well": ({}, None, None, ["accepted"] * 2),
+    "says nothing": ({"greeting": hang}, "TIMEOUT", "tls", []),
+    "one byte now and then": ({"greeting": drip}, "TIMEOUT", None, []),
+    "resets at once": ({"greeting": reset}, "UNREACHABLE", "query", []),
+    "closes at once": ({"greeting": close}, "UNREACHABLE", "query", []),
+    "takes nobody": ({"greeting": b"554 5.7.1 go away\r\n"}, "FORBIDDEN", "query", []),
+    "is too busy": ({"greeting": b"421 4.3.2 too many connections\r\n"}, "UNREACHABLE", "query", []),
+    "is no mail server": ({"greeting": b"HTTP/1.1 400 Bad Request\r\n\r\n"}, "DATA", "query", []),
+    "a line without end": ({"greeting": b"220 " + b"x" * 100_000}, "DATA", "query", []),
+    "a reply without end": ({"greeting": b"220-x\r\n" * 10_000}, "DATA", "query", []),
+    "a NUL in its greeting": ({"greeting": b"220 a\0b\r\n"}, "DATA", "query", []),
+    "bare line feeds": ({"greeting": b"220 a\n"}, "DATA", "query", []),
+    "a bare CR": ({"greeting": b"220 a\rb\r\n"}, "DATA", "query", []),
+    "two greetings": ({"greeting": b"220 a\r\n250 b\r\n"}, "DATA", "query", []),
+    "EHLO in two codes": ({"answers": {"EHLO": b"250-a\r\n251 b\r\n"}}, "DATA", "query", []),
+    "EHLO refused": ({"answers": {"EHLO": b"550 no\r\n"}}, "FORBIDDEN", "query", []),
+    "EHLO unknown": ({"answers": {"EHLO": b"502 what\r\n"}}, None, None, ["accepted"] * 2),
+    "cut in EHLO": ({"answers": {"EHLO": lambda c, _: (c.send(b"250-tes"), c.reset())}}, "UNREACHABLE", "query", []),
+    "MAIL refused": ({"answers": {"MAIL": b"550 5.7.1 not you\r\n"}}, "FORBIDDEN", "permission", ["refused"] * 2),
+    "MAIL later": ({"answers": {"MAIL": b"451 4.3.0 later\r\n"}}, "LIMITED", "permission", ["deferred"] * 2),
+    "MAIL without login": ({"answers": {"MAIL": b"530 5.7.0 log in first\r\n"}}, "UNAUTHENTICATED", "permission", ["refused"] * 2),
+    "MAIL refused, RCPT and DATA taken": ({"answers": {"MAIL": [b"550 no\r\n", b"250 ok\r\n"]}}, "FORBIDDEN", None, ["refused", "accepted"]),
+    "MAIL answered 354": ({"answers": {"MAIL": b"354 go on\r\n"}}, "DATA", "query", LOST),
+    "4xx bursts": ({"answers": {"RCPT": b"450 4.2.0 busy\r\n"}}, "LIMITED", "permission", ["deferred"] * 2),
+    "RCPT full": ({"answers": {"RCPT": b"552 5.2.2 mailbox full\r\n"}}, "LIMITED", "permission", ["refused"] * 2),
+    "RCPT refused, DATA taken": ({"answers": {"RCPT": b"550 5.1.1 nobody\r\n", ".": b"250 taken\r\n"}}, "NOT_FOUND", "permission", ["refused"] * 2),
+    "ends the session in RCPT": ({"answers": {"RCPT": b"421 shutting down\r\n"}}, "UNREACHABLE", "query", LOST),
+    "resets in RCPT": ({"answers": {"RCPT": reset}}, "UNREACHABLE", "query", LOST),
+    "hangs in DATA": ({"answers": {"DATA": hang}}, "TIMEOUT", None, LOST),
+    "DATA refused": ({"answers": {"DATA": b"554 5.5.1 no valid recipients\r\n"}}, "FORBIDDEN", "write", ["refused"] * 2),
+    "DATA refused once": ({"answers": {"DATA": [b"451 4.3.0 later\r\n", b"354 go on\r\n"]}}, "LIMITED", "write", ["deferred", "accepted"]),
+    "stops reading": ({"answers": {"DATA": stop_reading}}, "TIMEOUT", None, LOST),
+    "content refused": ({"answers": {".": b"554 5.7.1 spam\r\n"}}, "FORBIDDEN", "write", ["refused"] * 2),
+    "content later": ({"answers": {".": [b"451 4.7.1 greylisted\r\n", b"250 ok\r\n"]}}, "LIMITED", "write", ["deferred", "accepted"]),
+    "hangs behind the dot": ({"answers": {".": hang}}, "TIMEOUT", None, ["unknown", "unsent"]),
+    "resets behind the dot": ({"answers": {".": reset}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
+    "closes behind the dot": ({"answers": {".": close}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
+    "half an answer to the dot": ({"answers": {".": lambda c, _: (c.send(b"250 2.0.0 tak"), c.reset())}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
+    "nonsense to the dot": ({"answers": {".": b"hello\r\n"}}, "DATA", "query", ["unknown", "unsent"]),
+    "354 to the dot": ({"answers": {".": b"354 more\r\n"}}, "DATA", "query", ["unknown", "unsent"]),
+}
+NETWORK = {"nobody listens": (Nobody, "UNREACHABLE", "tcp"), "a black hole": (Blackhole, "TIMEOUT", "tcp")}
+WAYS = {"pipelined": smtp_server.OFFERS, "one by one": [o for o in smtp_server.OFFERS if o != "PIPELINING"]}
+
+
+@pytest.fixture(scope="module")
+def runs(tenon):
+    """All of them side by side: most only wait. {(way, case): (error, outcomes, seconds, server)}"""
+    def one(way, name):
+        config = CASES[name][0]
+        text = BIG * 200_000 if name == "stops reading" else "one"
+        with Scripted(**{"offers": [o for o in WAYS[way] if "SIZE" not in o], **config}) as server:
+            return (*send(tenon, server.url(), input=mails(text, "two")), server)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        jobs = {(way, name): pool.submit(one, way, name) for way in WAYS for name in CASES}
+        return {key: job.result() for key, job in jobs.items()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_server_does_wrong(runs, way, name):
+    _, code, stage, outcomes = CASES[name]
+    error, came, took, server = runs[way, name]
+    assert took < LIMIT_S + 1
+    assert came == outcomes, error
+    if code is None:
+        assert error is None
+        return
+    assert error["code"] == code and error["remedy"], error
+    assert stage is None or error["stage"] == stage, error
+    if outcomes[:1] in (["unknown"], ["unsent"]):
+        assert server.connections == 1, "it tried again"
+
+
+@pytest.mark.parametrize("name", NETWORK)
+def test_what_a_network_does_wrong(tenon, name):
+    make, code, stage = NETWORK[name]
+    place = make()
+    try:
+        error, outcomes, took = send(tenon, f"smtp://127.0.0.1:{place.port}")
+    finally:
+        place.stop()
+    assert (error["code"], error["stage"], outcomes) == (code, stage, []) and error["remedy"] and took < LIMIT_S + 1
+
+
+def test_egress_policies_hold_for_mail(tenon):
+    with Scripted() as server:
+        error, _, _ = send(tenon, server.url(), "--egress", "public-only")
+        assert error["code"] == "FORBIDDEN" and server.connections == 0
+
+
+# --- How it talks ----------------------------------------------------------------------------------------------------
+
+def test_a_mail_costs_one_way_there_and_back(tenon):
+    """A content travels with the next envelope, and nothing else is waited for."""
+    with Scripted() as server:
+        error, outcomes, _ = send(tenon, server.url(), input=mails("a", ".b", "c"))
+        server.ended.wait(5)
+        assert not error and outcomes == ["accepted"] * 3 and [m.split(b"\r\n\r\n", 1)[1] for m in server.mails] == [b"a\r\n", b".b\r\n", b"c\r\n"]
+        assert [line.split(b" ")[0] for line in server.lines] == [b"EHLO"] + [b"MAIL", b"RCPT", b"DATA"] * 3 + [b"QUIT"]
+
+
+def test_recipients_of_a_refused_mail_are_reset(tenon):
+    with Scripted(answers={"DATA": [b"451 later\r\n", b"354 go\r\n"]}) as server:
+        send(tenon, server.url(), input=mails("a", "b"))
+        verbs = [line.split(b" ")[0] for line in server.lines]
+        assert verbs[:8] == [b"EHLO", b"MAIL", b"RCPT", b"DATA", b"RSET", b"MAIL", b"RCPT", b"DATA"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hundreds_of_recipients(tenon, way):
+    line = json.dumps({"to": [f"r{i}@example.com" for i in range(350)], "text": "x"}) + "\n"
+    with Scripted(offers=WAYS[way], answers={"RCPT": [b"250 ok\r\n"] * 349 + [b"550 5.1.1 nobody\r\n"]}) as server:
+        error, outcomes, _ = send(tenon, server.url(), input=line.encode() * 2, timeout="20s")
+        assert outcomes == ["accepted"] * 349 + ["refused"] + ["refused"] * 350
+        assert len(server.mails) == 1
+
+
+def test_size_is_said_and_kept(tenon):
+    with Scripted(offers=["PIPELINING", "SIZE 3000"]) as server:
+        error, outcomes, _ = send(tenon, server.url(), input=mails("x" * 60 + "\n", BIG * 50, "y"))
+        assert outcomes == ["refused", "accepted", "accepted"] or outcomes == ["accepted", "refused", "accepted"]
+        assert error["code"] == "LIMITED" and len(server.mails) == 2
+        sizes = [int(line.split(b"SIZE=")[1]) for line in server.lines if line.startswith(b"MAIL")]
+        assert sizes == [len(m) for m in server.mails]
+
+
+def test_addresses_beyond_ascii_need_a_server_that_knows_them(tenon):
+    with Scripted(offers=["PIPELINING"]) as server:
+        line = {"to": ["jörg@example.com"], "text": "x"}
+        error, outcomes, _ = send(tenon, server.url(), input=json.dumps(line).encode())
+        assert error["code"] == "UNSUPPORTED" and "SMTPUTF8" in error["remedy"] and outcomes == ["refused"]
+        line = {"to": ["jorg@bücher.example"], "text": "x"}
+        error, outcomes, _ = send(tenon, server.url(), input=json.dumps(line).encode())
+        assert outcomes == ["accepted"] and b"RCPT TO:<jorg@xn--bcher-kva.example>" in server.lines
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def test_what_comes_in_the_clear_behind_starttls_is_refused(tenon, certificates):
+    def inject(c, _):
+        return b"220 go\r\n250 you may trust me\r\n"
+    with Scripted(tls=certificates.context("good"), answers={"STARTTLS": inject}) as server:
+        error, outcomes, _ = send(tenon, server.url("u:secret@"), "--set", "tls=starttls", "--set", "insecure=true")
+        assert error["code"] == "TLS" and "in the clear" in error["message"] and outcomes == []
+        assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
+
+
+@pytest.mark.parametrize("answer", [b"454 4.7.0 not now\r\n", b"502 5.5.1 what\r\n"])
+def test_starttls_that_is_refused_is_not_done_without(tenon, certificates, answer):
+    for mode in ("starttls", "auto"):
+        with Scripted(tls=certificates.context("good"), answers={"STARTTLS": answer}) as server:
+            error, _, _ = send(tenon, server.url("u:secret@"), "--set", f"tls={mode}")
+            assert error and not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
+
+
+def test_starttls_that_is_taken_out_is_not_done_without(tenon):
+    with Scripted() as server:
+        error, _, _ = send(tenon, server.url("u:secret@"), "--set", "tls=starttls")
+        assert error["code"] == "TLS" and "STARTTLS" in error["remedy"]
+        assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
+
+
+def test_what_was_offered_in_the_clear_does_not_count(tenon, certificates):
+    seen = []
+
+    def ehlo(c, _):
+        seen.append(isinstance(c.sock, ssl.SSLSocket))
+        return b"250-a\r\n250 SIZE 10\r\n" if seen[-1] else b"250-a\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 SIZE 1000000\r\n"
+    with Scripted(tls=certificates.context("good"), answers={"EHLO": ehlo}) as server:
+        error, outcomes, _ = send(tenon, server.url(), "--set", "tls=starttls", "--set", f"ca=$FILE:{certificates.authority.path}")
+        assert seen == [False, True] and outcomes == ["refused"] and error["code"] == "LIMITED"
+
+
+@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
+@pytest.mark.parametrize("name", ["good", *BAD])
+def test_certificates(tenon, certificates, name, implicit):
+    with Scripted(tls=certificates.context(name), implicit=implicit) as server:
+        error, outcomes, took = send(tenon, f"smtp://u:secret@localhost:{server.port}", "--set", f"tls={'implicit' if implicit else 'starttls'}",
+                                     "--set", f"ca=$FILE:{certificates.authority.path}", "--set", "auth=none")
+        assert took < LIMIT_S + 1
+        if name == "good":
+            assert not error and outcomes == ["accepted"]
+            return
+        assert error["code"] == "TLS" and error["stage"] == "tls" and error["remedy"] and outcomes == []
+        assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
+
+
+def test_a_client_certificate_is_shown(tenon, certificates, tmp_path):
+    context = certificates.context("good")
+    context.load_verify_locations(certificates.authority.path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    certificate, key = certificates.authority.issue("client", "DNS:client")
+    base = ["--set", "tls=starttls", "--set", f"ca=$FILE:{certificates.authority.path}"]
+    with Scripted(tls=context) as server:
+        error, _, _ = send(tenon, server.url(), *base)
+        assert error and error["code"] in ("TLS", "UNREACHABLE")
+        error, outcomes, _ = send(tenon, server.url(), *base, "--set", f"certificate=$FILE:{certificate}", "--set", f"key=$FILE:{key}")
+        assert not error and outcomes == ["accepted"]
+        error, _, _ = send(tenon, server.url(), *base, "--set", f"certificate=$FILE:{certificate}",
+                           "--set", f"key=$FILE:{certificates.authority.path.parent / 'ca.key'}")
+        assert error["code"] == "CONFIG" and "key" in error["remedy"]
