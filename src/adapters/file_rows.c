@@ -17,7 +17,9 @@ typedef struct tn_object_input {
   tenon_ctx *ctx;
   const tn_file_source *source;
   tenon_key_bytes key;
-  char etag[128];            /* of the version that was opened first: "" before that */
+  bool is_known;             /* it was opened before: then nothing in here changes any more */
+  char etag[128];            /* of the version that was opened first */
+  int64_t modified_us;
   int64_t size;              /* as it was found; -1: unknown */
 } tn_object_input;
 
@@ -34,6 +36,17 @@ static bool is_shorter(const tn_object_input *o) {
   return o->source->objects->stat(o->ctx, o->source->session, &o->key, &now, NULL) == TENON_OK && now.size >= 0 && now.size < o->size;
 }
 
+static bool is_another(const tn_object_input *o, const tenon_object *now) {
+  if (o->size >= 0 && now->size >= 0 && now->size != o->size) return true;
+  return o->is_known && o->modified_us != INT64_MIN && now->modified_us != INT64_MIN && o->modified_us != now->modified_us;
+}
+
+static void remember(tn_object_input *o, const tenon_object *now) {
+  memcpy(o->etag, now->etag, sizeof o->etag);
+  o->modified_us = now->modified_us;
+  o->is_known = true;
+}
+
 /* Parts are of the object whose size was seen. */
 static tenon_status open_object(void *self, int64_t offset, int64_t length, tenon_bytes *ret, tenon_error *err) {
   tn_object_input *o = self;
@@ -47,18 +60,23 @@ static tenon_status open_object(void *self, int64_t offset, int64_t length, teno
     if (err && !err->code) *err = why;
     return status;
   }
-  if (length >= 0 && o->size >= 0 && got.object.size >= 0 && got.object.size != o->size) {
+  if (length >= 0 && is_another(o, &got.object)) {
     got.body.close(got.body.self);
     return replaced(o, err);
   }
-  memcpy(o->etag, got.object.etag, sizeof o->etag);
+  if (got.is_whole && (offset > 0 || length != o->size)) {
+    got.body.close(got.body.self);
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "read the whole object", "%.*s cannot be had in parts", (int)o->key.size,
+                      o->key.data);
+  }
+  if (!o->is_known) remember(o, &got.object);
   *ret = got.body;
   return TENON_OK;
 }
 
 static void make_input(tenon_ctx *ctx, const tn_file_source *source, const tn_file *file, tn_object_input *object, tn_input *ret) {
   *object = (tn_object_input){.ctx = ctx, .source = source, .key = file->key, .size = file->size};
-  *ret = (tn_input){.name = file->name, .size = file->size, .is_far = source->is_far, .self = object, .open = open_object};
+  *ret = (tn_input){.name = file->name, .size = file->size, .is_far = source->is_far, .is_shared = source->is_shared, .self = object, .open = open_object};
 }
 
 /* ---- Looking at all of them ---- */

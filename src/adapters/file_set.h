@@ -27,6 +27,7 @@ typedef struct tn_file_source {
   void *session;
   const tn_format *format;   /* of all of them; NULL: by their names */
   bool is_far;               /* they are not files of this machine */
+  bool is_shared;            /* many threads may use the session at once */
 } tn_file_source;
 
 /* NOT_FOUND has the nearest names; CONFIG names the object whose format is not known, or not that of the others. */

@@ -115,6 +115,7 @@ static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const 
   a->source.objects = a->kind->objects;
   a->source.session = a->session;
   a->source.is_far = !(a->kind->traits & TENON_NEAR);
+  a->source.is_shared = (a->kind->traits & TENON_SHARED) != 0;
   *ret_session = a;
   return TENON_OK;
 }

@@ -15,6 +15,7 @@ typedef struct tn_input {
   const char *name;     /* for messages */
   int64_t size;         /* -1: unknown */
   bool is_far;          /* bytes cost: open only what is needed, by ranges (UNSUPPORTED: there are none) */
+  bool is_shared;       /* once it has been opened, many threads may do so, and read, at once */
   void *self;
   tenon_status (*open)(void *self, int64_t offset, int64_t length, tenon_bytes *ret, tenon_error *err);
 } tn_input;

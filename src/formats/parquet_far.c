@@ -7,6 +7,8 @@
 #include "formats/parquet_far.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +19,7 @@
 #include "formats/parquet_patch.h"
 #include "formats/parquet_ranges.h"
 
-enum { FIRST = 64 << 10, STEP = 1 << 20, MAX_CUT = TN_PARQUET_MAX_FOOTER + 64 };
+enum { FIRST = 64 << 10, STEP = 1 << 20, MOST_AT_ONCE = 8, MAX_CUT = TN_PARQUET_MAX_FOOTER + 64 };
 
 static tenon_status cannot_store(int why, tenon_error *err) {
   return tn_fail_errno(err, why, TENON_STAGE_DATA, "make room in TMPDIR, or set it to a folder that has", "a temporary file");
@@ -106,19 +108,66 @@ tenon_status tn_parquet_far_open(tenon_ctx *ctx, const tn_input *in, int *ret_fd
 
 /* ---- The chunks ---- */
 
-static tenon_status get_ranges(tenon_ctx *ctx, const tn_input *in, int fd, int64_t from, const bool *wanted, size_t groups,
+/* Ranges come side by side: each costs the way there and back, and most are small. */
+typedef struct fetching {
+  tenon_ctx *ctx;
+  const tn_input *in;
+  int fd;
+  const tn_parquet_ranges *ranges;
+  atomic_size_t next;
+  atomic_bool failed;
+  pthread_mutex_t lock;      /* of the first failure */
+  tenon_status status;
+  tenon_error error;
+} fetching;
+
+static void keep_failure(fetching *f, tenon_status status, const tenon_error *why) {
+  pthread_mutex_lock(&f->lock);
+  if (!f->status) {
+    f->status = status;
+    f->error = *why;
+  }
+  pthread_mutex_unlock(&f->lock);
+  atomic_store(&f->failed, true);
+}
+
+static void *fetch(void *arg) {
+  fetching *f = arg;
+  for (size_t i; !atomic_load(&f->failed) && (i = atomic_fetch_add(&f->next, 1)) < f->ranges->count;) {
+    tenon_error why = TENON_ERROR_INIT;
+    tenon_status status = get_range(f->ctx, f->in, f->fd, f->ranges->items[i], &why);
+    if (status) keep_failure(f, status, &why);
+  }
+  return NULL;
+}
+
+/* A thread that cannot be had is no failure: there are others, and this one. */
+static tenon_status fetch_all(tenon_ctx *ctx, const tn_input *in, int fd, const tn_parquet_ranges *ranges, tenon_error *err) {
+  fetching f = {.ctx = ctx, .in = in, .fd = fd, .ranges = ranges, .lock = PTHREAD_MUTEX_INITIALIZER};
+  pthread_t threads[MOST_AT_ONCE - 1];
+  size_t count = 0, most = in->is_shared && ranges->count ? ranges->count - 1 : 0;
+  if (most > MOST_AT_ONCE - 1) most = MOST_AT_ONCE - 1;
+  while (count < most && pthread_create(&threads[count], NULL, fetch, &f) == 0) count++;
+  fetch(&f);
+  while (count) pthread_join(threads[--count], NULL);
+  pthread_mutex_destroy(&f.lock);
+  if (f.status && err && !err->code) *err = f.error;
+  return f.status;
+}
+
+static tenon_status get_ranges(tenon_ctx *ctx, const tn_input *in, int fd, int64_t from, const bool *wanted, const bool *groups,
                                const tn_parquet_footer *f, tenon_error *err) {
   tn_parquet_ranges ranges;
   tenon_status status = tn_parquet_ranges_init(f, wanted, groups, from, &ranges, err);
   if (status) return status;
-  for (size_t i = 0; !status && i < ranges.count; i++) status = get_range(ctx, in, fd, ranges.items[i], err);
+  status = fetch_all(ctx, in, fd, &ranges, err);
   tn_parquet_ranges_release(&ranges);
-  for (size_t i = 0; !status && i < groups * f->leaf_count; i++)
-    if (wanted[f->chunks[i].leaf]) status = tn_parquet_pages_check(ctx, fd, f, i, in->name, err);
+  for (size_t i = 0; !status && i < f->chunk_count; i++)
+    if (groups[i / f->leaf_count] && wanted[f->chunks[i].leaf]) status = tn_parquet_pages_check(ctx, fd, f, i, in->name, err);
   return status;
 }
 
-static tenon_status cut_footer(const tn_input *in, int fd, size_t groups, tn_parquet_footer *f, tenon_error *err) {
+static tenon_status cut_footer(const tn_input *in, int fd, const bool *groups, tn_parquet_footer *f, tenon_error *err) {
   tn_parquet_footer made;
   tn_str cut;
   tn_str_init(&cut, MAX_CUT);
@@ -132,9 +181,8 @@ static tenon_status cut_footer(const tn_input *in, int fd, size_t groups, tn_par
   return TENON_OK;
 }
 
-tenon_status tn_parquet_far_fetch(tenon_ctx *ctx, const tn_input *in, int fd, int64_t from, const bool *wanted, int64_t rows,
+tenon_status tn_parquet_far_fetch(tenon_ctx *ctx, const tn_input *in, int fd, int64_t from, const bool *wanted, const bool *groups,
                                   tn_parquet_footer *f, tenon_error *err) {
-  size_t groups = tn_parquet_groups_for(f, rows);
   tenon_status status = get_ranges(ctx, in, fd, from, wanted, groups, f, err);
   return status ? status : cut_footer(in, fd, groups, f, err);
 }

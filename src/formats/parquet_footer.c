@@ -319,7 +319,25 @@ static void read_pairs(tn_thrift *t, const tn_thrift_field *f, tn_parquet_footer
   for (uint32_t i = 0; i < count && !t->bad; i++) read_pair(t, p);
 }
 
-/* struct FileMetaData { 1: version, 2: schema, 3: num_rows, 4: row_groups, 5: key_value_metadata, 6: created_by, … } */
+/* union ColumnOrder { 1: TYPE_ORDER }, one for each leaf. Where there are none, it is the type's: no writer knew another then. */
+static void read_orders(tn_thrift *t, const tn_thrift_field *f, tn_parquet_footer *p) {
+  int type;
+  uint32_t count = tn_thrift_list(t, f, &type), at = 0;
+  if (count && type != TN_THRIFT_STRUCT) t->bad = true;
+  for (uint32_t i = 0; i < count && !t->bad; i++) {
+    tn_parquet_element *leaf = next_leaf(p, &at);
+    tn_thrift_field order = {0};
+    bool is_types = false;
+    while (tn_thrift_next(t, &order)) {
+      is_types = order.id == 1;
+      tn_thrift_skip(t, order.type);
+    }
+    if (leaf) leaf->other_order = !is_types;
+  }
+}
+
+/* struct FileMetaData { 1: version, 2: schema, 3: num_rows, 4: row_groups, 5: key_value_metadata, 6: created_by,
+ * 7: column_orders, … } */
 static tenon_status parse(tn_parquet_footer *p, const char *name, tenon_error *err) {
   tn_thrift t = {.data = p->data, .size = p->size};
   tn_thrift_field f = {0};
@@ -342,6 +360,7 @@ static tenon_status parse(tn_parquet_footer *p, const char *name, tenon_error *e
         has_groups = true;
         break;
       case 5: read_pairs(&t, &f, p); break;
+      case 7: read_orders(&t, &f, p); break;
       case 8:
         return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "decrypt it with the program that wrote it", "%s is encrypted", name);
       default: tn_thrift_skip(&t, f.type);

@@ -39,6 +39,7 @@ typedef struct tn_parquet_element {
   char unit;                     /* TIME, TIMESTAMP: m, u, n */
   bool is_utc;                   /* TIME, TIMESTAMP */
   bool old_bounds;               /* leaf: statistics that only the deprecated fields have, whose order is not ours */
+  bool other_order;              /* leaf: bounds are not in the order of its type */
   size_t begin, end;             /* of its bytes in the footer */
 } tn_parquet_element;
 

@@ -22,12 +22,12 @@ static int compare_sizes(const void *a, const void *b) {
   return (*x > *y) - (*x < *y);
 }
 
-static void take_chunks(const tn_parquet_footer *f, const bool *wanted, size_t groups, int64_t from, tn_parquet_ranges *r) {
+static void take_chunks(const tn_parquet_footer *f, const bool *wanted, const bool *groups, int64_t from, tn_parquet_ranges *r) {
   int64_t limit = f->file_size - TN_PARQUET_TAIL - (int64_t)f->size;
   if (limit > from) limit = from;
-  for (size_t i = 0; i < groups * f->leaf_count; i++) {
+  for (size_t i = 0; i < f->chunk_count; i++) {
     const tn_parquet_chunk *c = &f->chunks[i];
-    if (!wanted[c->leaf] || c->begin >= limit || c->size == 0) continue;
+    if (!groups[i / f->leaf_count] || !wanted[c->leaf] || c->begin >= limit || c->size == 0) continue;
     int64_t end = c->size < limit - c->begin ? c->begin + c->size : limit;
     r->items[r->count++] = (tn_parquet_range){c->begin, end};
   }
@@ -66,9 +66,9 @@ static int64_t widest_gap(const tn_parquet_ranges *r, int64_t *gaps) {
   return widest;
 }
 
-tenon_status tn_parquet_ranges_init(const tn_parquet_footer *f, const bool *wanted, size_t groups, int64_t from,
+tenon_status tn_parquet_ranges_init(const tn_parquet_footer *f, const bool *wanted, const bool *groups, int64_t from,
                                     tn_parquet_ranges *ret, tenon_error *err) {
-  size_t most = groups * f->leaf_count;
+  size_t most = f->chunk_count;
   tn_parquet_ranges r = {.items = tn_alloc_array(most + 1, sizeof *r.items)};
   int64_t *gaps = tn_alloc_array(most + 1, sizeof *gaps);
   if (!r.items || !gaps) {
@@ -92,9 +92,17 @@ void tn_parquet_ranges_release(tn_parquet_ranges *r) {
 
 /* ---- Groups ---- */
 
-size_t tn_parquet_groups_for(const tn_parquet_footer *f, int64_t rows) {
+void tn_parquet_groups_for(const tn_parquet_footer *f, int64_t rows, bool *groups) {
+  int64_t seen = 0;
+  for (size_t g = 0; g < f->group_count; g++) {
+    if (rows >= 0 && seen >= rows) groups[g] = false;
+    if (groups[g]) seen += f->groups[g].rows;
+  }
+}
+
+static size_t count_groups(const tn_parquet_footer *f, const bool *groups) {
   size_t count = 0;
-  for (int64_t seen = 0; count < f->group_count && (rows < 0 || seen < rows); count++) seen += f->groups[count].rows;
+  for (size_t g = 0; g < f->group_count; g++) count += groups[g];
   return count;
 }
 
@@ -104,10 +112,12 @@ static void put_varint(tn_str *to, uint64_t v) {
 }
 
 /* A list of structs: its count in the head where that has room for it. */
-static void put_groups(const tn_parquet_footer *f, size_t groups, tn_str *to) {
-  tn_str_putc(to, (char)(groups < 15 ? groups << 4 | TN_THRIFT_STRUCT : 15 << 4 | TN_THRIFT_STRUCT));
-  if (groups >= 15) put_varint(to, groups);
-  for (size_t g = 0; g < groups; g++) {
+static void put_groups(const tn_parquet_footer *f, const bool *groups, tn_str *to) {
+  size_t count = count_groups(f, groups);
+  tn_str_putc(to, (char)(count < 15 ? count << 4 | TN_THRIFT_STRUCT : 15 << 4 | TN_THRIFT_STRUCT));
+  if (count >= 15) put_varint(to, count);
+  for (size_t g = 0; g < f->group_count; g++) {
+    if (!groups[g]) continue;
     size_t begin = f->groups[g].begin, at = to->size;
     if (!tn_str_add(to, (const char *)f->data + begin, f->groups[g].end - begin)) return;
     for (size_t i = f->groups[g].chunk; i < f->groups[g].chunk + f->leaf_count; i++) {
@@ -120,13 +130,13 @@ static void put_groups(const tn_parquet_footer *f, size_t groups, tn_str *to) {
   }
 }
 
-static void put_rows(const tn_parquet_footer *f, size_t groups, tn_str *to) {
+static void put_rows(const tn_parquet_footer *f, const bool *groups, tn_str *to) {
   int64_t rows = 0;
-  for (size_t g = 0; g < groups; g++) rows += f->groups[g].rows;   /* their sum did not overflow when it was read */
+  for (size_t g = 0; g < f->group_count; g++) rows += groups[g] ? f->groups[g].rows : 0;   /* their sum did not overflow when it was read */
   put_varint(to, (uint64_t)rows << 1);
 }
 
-tenon_status tn_parquet_footer_cut(const tn_parquet_footer *f, size_t groups, tn_str *ret_footer, tenon_error *err) {
+tenon_status tn_parquet_footer_cut(const tn_parquet_footer *f, const bool *groups, tn_str *ret_footer, tenon_error *err) {
   const char *data = (const char *)f->data;
   bool says_rows = f->rows_end > f->rows_at, rows_first = says_rows && f->rows_at < f->groups_at;
   size_t at = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which bytes of a Parquet file a read needs: the chunks of its columns in the row groups that it will
- * get to. What the footer says is anybody's word: ranges never leave the file, and never overlap.
+ * get to and that may have rows for it. What the footer says is anybody's word: ranges never leave the file, and never overlap.
  */
 #ifndef TN_FORMATS_PARQUET_RANGES_H
 #define TN_FORMATS_PARQUET_RANGES_H
@@ -18,16 +18,16 @@ typedef struct tn_parquet_ranges {
   size_t count;
 } tn_parquet_ranges;
 
-/* wanted: one bool for each element. groups: the first so many. from: what is behind it is there already.
+/* wanted: one bool for each element. groups: one for each. from: what is behind it is there already.
  * Ranges that are less than 1 MiB apart become one as long as few bytes come along that way. */
-tenon_status tn_parquet_ranges_init(const tn_parquet_footer *, const bool *wanted, size_t groups, int64_t from,
+tenon_status tn_parquet_ranges_init(const tn_parquet_footer *, const bool *wanted, const bool *groups, int64_t from,
                                     tn_parquet_ranges *ret, tenon_error *err);
 void tn_parquet_ranges_release(tn_parquet_ranges *);
 
-/* How many groups, from the first on, have this number of rows together; -1: all. */
-size_t tn_parquet_groups_for(const tn_parquet_footer *, int64_t rows);
+/* Of the groups those stay that come first and have this number of rows together; -1: all. */
+void tn_parquet_groups_for(const tn_parquet_footer *, int64_t rows, bool *groups);
 
-/* The footer of a file with its first groups alone, and without Bloom filters. */
-tenon_status tn_parquet_footer_cut(const tn_parquet_footer *, size_t groups, tn_str *ret_footer, tenon_error *err);
+/* The footer of a file with these groups alone, and without Bloom filters. */
+tenon_status tn_parquet_footer_cut(const tn_parquet_footer *, const bool *groups, tn_str *ret_footer, tenon_error *err);
 
 #endif

@@ -26,6 +26,8 @@
 #include "formats/parquet_filter.h"
 #include "formats/parquet_footer.h"
 #include "formats/parquet_patch.h"
+#include "formats/parquet_ranges.h"
+#include "formats/parquet_skip.h"
 #include "formats/parquet_types.h"
 
 enum { MAX_SQL = 16 << 20, MAX_FOOTER = 300 << 20, SPOOL_STEP = 1 << 20, MAX_ARENA = 16 << 20 };
@@ -167,6 +169,7 @@ typedef struct tn_parquet_plan {
   int64_t count, asked;      /* the first are what was asked for, the others what filters still need */
   bool *used;                /* by each of the file's columns: is it read, also for conditions alone? */
   bool is_raw;               /* one of them is */
+  bool *groups;              /* of what is far away: may they have rows that are wanted? NULL: all */
   uint64_t filters_applied;
   int64_t limit;             /* -1: not applied */
   tn_str where;              /* conditions, or empty */
@@ -175,6 +178,7 @@ typedef struct tn_parquet_plan {
 static void plan_release(tn_parquet_plan *p) {
   tn_free(p->columns);
   tn_free(p->used);
+  tn_free(p->groups);
   tn_str_release(&p->where);
 }
 
@@ -205,7 +209,8 @@ static void cut(tn_str *s, size_t size) {
 }
 
 /* Conditions for those that the engine decides; for the others their columns. */
-static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t, const tenon_read *read, tenon_error *err) {
+static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_file *file, const tenon_read *read, tenon_error *err) {
+  const tn_parquet_types *t = &file->types;
   tn_arena arena;
   tenon_filter *filters;
   tn_arena_init(&arena, MAX_ARENA);
@@ -215,6 +220,7 @@ static tenon_status place_filters(tn_parquet_plan *p, const tn_parquet_types *t,
     if ((status = tn_column_find(&t->schema, filters[i].column, &column, err))) break;
     size_t before = p->where.size;
     p->used[column] = true;
+    if (p->groups) tn_parquet_skip(&file->footer, t, column, &filters[i], p->groups);
     tn_str_puts(&p->where, before ? " AND " : " WHERE ");
     if (!p->is_raw && tn_parquet_filter_sql(t, column, &filters[i], &p->where)) {
       p->filters_applied |= UINT64_C(1) << i;
@@ -245,16 +251,31 @@ static tenon_status check_names(const tn_parquet_plan *p, const tn_parquet_types
   return TENON_OK;
 }
 
-static tenon_status plan_init(const tn_parquet_types *t, const tenon_read *read, const char *file, tn_parquet_plan *ret, tenon_error *err) {
+/* Of what is here the engine passes by what it need not read. */
+static tenon_status choose_groups(tn_parquet_plan *p, const tn_parquet_file *file, tenon_error *err) {
+  if (file->from == 0) return TENON_OK;
+  p->groups = tn_alloc_array(file->footer.group_count + 1, sizeof *p->groups);
+  if (!p->groups) return tn_no_memory(err);
+  memset(p->groups, 1, file->footer.group_count);
+  return TENON_OK;
+}
+
+static bool has_group(const tn_parquet_plan *p, const tn_parquet_file *file) {
+  return !p->groups || memchr(p->groups, 1, file->footer.group_count);
+}
+
+static tenon_status plan_init(const tn_parquet_file *file, const tenon_read *read, const char *name, tn_parquet_plan *ret, tenon_error *err) {
+  const tn_parquet_types *t = &file->types;
   tn_parquet_plan p = {.limit = -1};
   tn_str_init(&p.where, MAX_SQL);
   tenon_status status = choose_columns(&p, t, read, err);
   p.is_raw = !status && needs_raw(&p, t, read);
-  if (!status) status = place_filters(&p, t, read, err);
+  if (!status) status = choose_groups(&p, file, err);
+  if (!status) status = place_filters(&p, file, read, err);
   if (!status && p.where.failed) status = tn_no_memory(err);
   if (!status && p.count == 0) p.columns[p.count++] = 0;   /* rows are counted by some column */
   for (int64_t i = 0; !status && i < p.count; i++) p.used[p.columns[i]] = true;
-  if (!status) status = check_names(&p, t, file, err);
+  if (!status) status = check_names(&p, t, name, err);
   if (status) {
     plan_release(&p);
     return status;
@@ -372,8 +393,8 @@ static tenon_status get_ready(tn_parquet_rows *r, tenon_error *err) {
   tenon_status status = TENON_OK;
   bool *wanted = wanted_elements(f, &r->plan);
   if (!wanted) return tn_no_memory(err);
-  int64_t rows = r->plan.where.size ? -1 : r->plan.limit;
-  if (f->from > 0) status = tn_parquet_far_fetch(r->ctx, &r->in, f->fd, f->from, wanted, rows, &f->footer, err);
+  if (r->plan.groups && !r->plan.where.size) tn_parquet_groups_for(&f->footer, r->plan.limit, r->plan.groups);
+  if (f->from > 0) status = tn_parquet_far_fetch(r->ctx, &r->in, f->fd, f->from, wanted, r->plan.groups, &f->footer, err);
   if (!status && r->plan.is_raw) status = make_raw(r->ctx, f, wanted, err);
   tn_free(wanted);
   return status;
@@ -445,7 +466,7 @@ static tenon_status rows_new(tenon_ctx *ctx, tn_parquet_file *file, tn_parquet_p
   bool is_partial = file->from > 0;   /* then it is a file of our own */
   *r = (tn_parquet_rows){.ctx = ctx, .file = *file, .opened = file->opened, .watched = is_partial ? -1 : fcntl(file->fd, F_DUPFD_CLOEXEC, 3),
                          .plan = *plan, .memory = memory, .name = tn_strdup(in->name), .in = *in,
-                         .ended = file->footer.rows == 0 || plan->limit == 0};
+                         .ended = file->footer.rows == 0 || plan->limit == 0 || !has_group(plan, file)};
   tenon_status status = r->name ? TENON_OK : tn_no_memory(err);
   if (!status && r->watched < 0 && !is_partial) status = no_descriptor(in, err);
   if (!status) status = pick_schema(&r->file.types, &r->plan, &r->schema, err);
@@ -465,7 +486,7 @@ static tenon_status open_rows(tenon_ctx *ctx, const tn_input *in, const tn_forma
   tenon_status status = file_init(ctx, in, &file, err);
   if (status) return status;
   status = check_expected(in->name, &file.types.schema, expected, err);
-  if (!status) status = plan_init(&file.types, read, in->name, &plan, err);
+  if (!status) status = plan_init(&file, read, in->name, &plan, err);
   if (!status) return rows_new(ctx, &file, &plan, in, read, options->memory, ret, err);
   file_release(&file);
   return status;
