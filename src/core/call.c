@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/ctx.h"
 #include "base/error.h"
 #include "core/faults.h"
@@ -58,15 +59,6 @@ static void leave(tn_session *s) {
 
 /* ---- Retries ---- */
 
-/* Different for each caller, so that they do not come back all at once. */
-static int64_t jitter(int64_t up_to) {
-  static atomic_uint_fast64_t seed;
-  uint64_t x = atomic_fetch_add(&seed, UINT64_C(0x9E3779B97F4A7C15)) + (uint64_t)tn_now_us();
-  x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return (int64_t)((x ^ (x >> 31)) % (uint64_t)(up_to + 1));
-}
-
 static bool pay_for_retry(tn_connector *c) {
   if (atomic_fetch_sub(&c->budget_milli, RETRY_COST_MILLI) >= RETRY_COST_MILLI) return true;
   atomic_fetch_add(&c->budget_milli, RETRY_COST_MILLI);
@@ -86,9 +78,7 @@ static bool may_repeat(const tn_call *call) {
 static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_call *call, int attempt,
                            const tenon_error *why) {
   if (!may_repeat(call) || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
-  int64_t longest = (int64_t)FIRST_DELAY_MS << (attempt - 1);
-  int64_t delay = longest / 2 + jitter(longest);
-  if (why->retry_after_ms > delay) delay = why->retry_after_ms;
+  int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, attempt, why->retry_after_ms);
   if (delay > LONGEST_DELAY_MS || delay >= tn_ctx_remaining_ms(ctx) || !pay_for_retry(s->connector))
     return -1;
   return delay;

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "retry.h"
 #include "s3.h"
 
 enum {
   MAX_PARTS = 16,
-  MAX_TRIES = 4,
   TURN_MS = 4,               /* so long the reader waits for its range alone: sockets hold what comes for others meanwhile */
   TURN_SIZE = 1 << 20        /* then each of the others is read so far */
 };
@@ -31,7 +31,7 @@ typedef struct part {
   size_t capacity, read, filled;
   bool has_ended, is_paused;
   int64_t may_keep;          /* before it rests */
-  int tries;
+  tn_s3_retry retry;
   tenon_status status;
   tenon_error error;
   tn_str refusal;
@@ -220,21 +220,13 @@ static tenon_status fill_window(getting *g, tenon_error *err) {
   return status;
 }
 
-/* What is left of a range whose connection broke is asked for again, a little later each time. */
+/* What is left of a range whose connection broke is asked for again. */
 static tenon_status ask_again(part *p, tenon_error *err) {
-  bool may = p->error.retryable && p->tries + 1 < MAX_TRIES && p->g->knows_ranges;
-  if (!may) {
-    if (err && !err->code) *err = p->error;
-    return p->status;
-  }
-  int64_t delay = (int64_t)100 << p->tries++;
-  if (p->error.retry_after_ms > delay) delay = p->error.retry_after_ms;
-  if (delay >= tn_s3_host->remaining_ms(p->g->ctx)) {
-    if (err && !err->code) *err = p->error;
-    return p->status;
-  }
+  tenon_ctx *ctx = p->g->ctx;
+  if (!p->g->knows_ranges) return tn_pass_error(&p->error, err);
+  if (!tn_s3_retry_later(ctx, &p->retry, &p->error, err)) return p->status;
   forget_exchange(p);
-  tenon_status status = tn_s3_host->wait(p->g->ctx, NULL, 0, (int)delay, err);
+  tenon_status status = tn_s3_wait_for_retry(ctx, &p->retry, err);
   return status ? status : ask(p, err);
 }
 

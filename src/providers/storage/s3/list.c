@@ -9,24 +9,24 @@
 #include <string.h>
 
 #include "plan.h"
+#include "retry.h"
 
 enum {
-  MAX_TRIES = 4,
   READ_SIZE = 16 << 10       /* a page is read as it comes, and many come at once */
 };
 
 typedef struct listing listing;
 
-/* One request under way. */
+/* One request, under way or to be sent again. */
 typedef struct asking {
   listing *l;
   tn_s3_work work;
   tn_s3_prepared prepared;
-  tenon_http_exchange *exchange;   /* NULL: nothing is */
+  tenon_http_exchange *exchange;   /* NULL: it is not under way */
   tn_s3_page *page;          /* that is coming */
   tn_str refusal;
-  bool has_answer;
-  int tries;
+  bool is_used, has_answer;
+  tn_s3_retry retry;
   tenon_status status;
   tenon_error error;
 } asking;
@@ -105,17 +105,6 @@ static tenon_status ask(asking *a, tenon_error *err) {
 
 /* ---- Taking it ---- */
 
-static tenon_status ask_again(asking *a, tenon_error *err) {
-  int64_t delay = (int64_t)100 << ++a->tries;
-  if (a->error.retry_after_ms > delay) delay = a->error.retry_after_ms;
-  if (!a->error.retryable || a->tries == MAX_TRIES || delay >= tn_s3_host->remaining_ms(a->l->ctx)) {
-    if (err && !err->code) *err = a->error;
-    return a->status;
-  }
-  tenon_status status = tn_s3_host->wait(a->l->ctx, NULL, 0, (int)delay, err);
-  return status ? status : ask(a, err);
-}
-
 /* A folder that cannot be listed is only no help. */
 static void take_probe(asking *a) {
   bool is_good = !a->status && tn_s3_page_finish(a->page, NULL) == TENON_OK;
@@ -137,39 +126,61 @@ static tenon_status take_page(asking *a, tenon_error *err) {
   return tn_pass_error(&why, err);
 }
 
-static tenon_status take_answers(listing *l, tenon_error *err) {
-  tenon_status status = TENON_OK;
-  for (int i = 0; i < TN_S3_UNDER_WAY && !status; i++) {
-    asking *a = &l->askings[i];
-    if (!a->exchange || !a->has_answer) continue;
-    forget_exchange(a);
-    if (!a->work.range) take_probe(a);
-    else status = a->status ? ask_again(a, err) : take_page(a, err);
-  }
-  return status;
+/* While nothing was listed the whole call may be repeated, which is not done here. */
+static tenon_status put_off(asking *a, tenon_error *err) {
+  if (a->l->plan.rows == 0) return tn_pass_error(&a->error, err);
+  return tn_s3_retry_later(a->l->ctx, &a->retry, &a->error, err) ? TENON_OK : a->status;
+}
+
+static tenon_status take_answer(asking *a, tenon_error *err) {
+  forget_exchange(a);
+  a->has_answer = false;
+  if (a->work.range && a->status) return put_off(a, err);
+  a->is_used = false;
+  if (a->work.range) return take_page(a, err);
+  take_probe(a);
+  return TENON_OK;
 }
 
 /* ---- Driving ---- */
 
-static asking *idle(listing *l) {
+static asking *find_unused(listing *l) {
   for (int i = 0; i < TN_S3_UNDER_WAY; i++)
-    if (!l->askings[i].exchange) return &l->askings[i];
+    if (!l->askings[i].is_used) return &l->askings[i];
   return NULL;
 }
 
 static tenon_status ask_for_more(listing *l, tenon_error *err) {
   tenon_status status = TENON_OK;
-  for (asking *a; !status && (a = idle(l)) && tn_s3_plan_next(&l->plan, &a->work);) {
-    a->tries = 0;
+  for (asking *a; !status && (a = find_unused(l)) && tn_s3_plan_next(&l->plan, &a->work);) {
+    a->is_used = true;
+    a->retry = (tn_s3_retry){0};
     status = ask(a, err);
   }
   return status;
 }
 
-static tenon_status drive(listing *l, int timeout_ms, tenon_error *err) {
+static tenon_status ask_again(listing *l, int64_t *ret_due_ms, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  *ret_due_ms = 0;
+  for (int i = 0; i < TN_S3_UNDER_WAY && !status; i++) {
+    asking *a = &l->askings[i];
+    if (!a->is_used || a->exchange) continue;
+    if (tn_s3_retry_is_due(&a->retry)) status = ask(a, err);
+    *ret_due_ms = tn_s3_sooner(*ret_due_ms, a->retry.due_ms);
+  }
+  return status;
+}
+
+static tenon_status drive(listing *l, bool waits, tenon_error *err) {
+  int64_t due_ms;
   tenon_status status = ask_for_more(l, err);
-  if (!status && l->active) status = tn_s3_host->http->run(l->lane, timeout_ms, NULL, err);
-  return status ? status : take_answers(l, err);
+  if (!status) status = ask_again(l, &due_ms, err);
+  if (!status && waits) status = tn_s3_run_until(l->ctx, l->lane, (size_t)l->active, due_ms, err);
+  else if (!status && l->active) status = tn_s3_host->http->run(l->lane, 0, NULL, err);
+  for (int i = 0; i < TN_S3_UNDER_WAY && !status; i++)
+    if (l->askings[i].exchange && l->askings[i].has_answer) status = take_answer(&l->askings[i], err);
+  return status;
 }
 
 /* ---- Rows ---- */
@@ -199,7 +210,7 @@ static tenon_status listing_next(void *self, struct ArrowArray *ret, tenon_error
   listing *l = self;
   for (bool has_ended = false; !has_ended;) {
     tn_s3_packed *page = tn_s3_plan_give(&l->plan, &has_ended);
-    tenon_status status = has_ended ? TENON_OK : drive(l, page ? 0 : -1, err);   /* the next ones come while this is looked at */
+    tenon_status status = has_ended ? TENON_OK : drive(l, !page, err);   /* the next ones come while this is looked at */
     if (!status && page) status = hand_on(l, page, ret, err);
     bool is_done = status || page;
     tn_s3_packed_free(page);

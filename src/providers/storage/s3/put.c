@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "feed.h"
-#include "s3.h"
+#include "retry.h"
 
 enum {
   MAX_SLOTS = TN_S3_MAX_UNDER_WAY,
   MAX_PARTS = 10000,
-  MAX_TRIES = 4,
   MAX_COMPLETE = 4 << 20,
   ABORT_MS = 10000
 };
@@ -29,7 +28,8 @@ typedef struct sent_part {
 typedef struct slot {
   putting *p;
   tn_s3_part *part;          /* the feed's; NULL: the slot is free */
-  int number, tries;
+  int number;
+  tn_s3_retry retry;
   char number_text[12];
   tn_s3_prepared prepared;
   tenon_http_exchange *exchange;
@@ -67,7 +67,8 @@ static tenon_status put_at_once(putting *p, const tn_s3_part *all, tenon_object 
   if (p->request->content_type) tn_s3_header(&r, "content-type", p->request->content_type);
   tn_s3_header(&r, "x-amz-checksum-crc32c", all->checksum);
   add_conditions(p->request, &r);
-  tenon_status status = tn_s3_send(p->ctx, p->s, &r, &reply, err);
+  bool is_conditional = p->request->if_absent || p->request->if_match;
+  tenon_status status = tn_s3_send_again(p->ctx, p->s, &r, is_conditional, &reply, NULL, err);
   if (status) return status;
   tn_s3_describe(reply.http.exchange, ret);
   ret->size = (int64_t)all->size;
@@ -84,7 +85,7 @@ static tenon_status begin_upload(putting *p, tenon_error *err) {
   if (p->request->content_type) tn_s3_header(&r, "content-type", p->request->content_type);
   tn_s3_header(&r, "x-amz-checksum-algorithm", "CRC32C");
   tn_str_init(&text, 2 * TN_S3_MAX_ERROR);
-  tenon_status status = tn_s3_send_for_text(p->ctx, p->s, &r, TN_S3_MAX_ERROR, &text, err);
+  tenon_status status = tn_s3_send_again_for_text(p->ctx, p->s, &r, false, TN_S3_MAX_ERROR, &text, NULL, err);
   if (!status && !tn_s3_element(tn_str_text(&text), text.size, "UploadId", p->upload_id, sizeof p->upload_id))
     status = tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "ask who runs the service",
                         "%s: the service began an upload without a name", p->s->config->bucket);
@@ -162,33 +163,35 @@ static void forget_exchange(slot *s) {
   tn_s3_prepared_release(&s->prepared);
 }
 
-/* A part that is there frees its slot; one that may be tried again is. */
+/* A part that is there frees its slot; one that may be tried again waits in it. */
 static tenon_status settle(slot *s, tenon_error *err) {
+  putting *p = s->p;
   forget_exchange(s);
-  if (!s->status) {
-    tn_s3_feed_give_back(s->p->feed, s->part);
-    s->part = NULL;
-    return TENON_OK;
-  }
-  int64_t delay = (int64_t)100 << s->tries++;
-  bool may = s->error.retryable && s->tries < MAX_TRIES && delay < tn_s3_host->remaining_ms(s->p->ctx);
-  if (may) {
-    tenon_status status = tn_s3_host->wait(s->p->ctx, NULL, 0, (int)delay, err);
-    return status ? status : send_part(s, err);
-  }
-  if (err && !err->code) *err = s->error;
-  return s->status;
+  s->has_ended = false;
+  if (s->status) return tn_s3_retry_later(p->ctx, &s->retry, &s->error, err) ? TENON_OK : s->status;
+  tn_s3_feed_give_back(p->feed, s->part);
+  s->part = NULL;
+  return TENON_OK;
 }
 
-static tenon_status settle_ended(putting *p, slot **ret_free, size_t *ret_busy, tenon_error *err) {
+/* What there is to do among the slots. */
+typedef struct slots_state {
+  slot *unused;              /* NULL: all have a part */
+  size_t busy, active;       /* with a part; of them on their way */
+  int64_t due_ms;            /* when the next one is to be sent again; 0: none is */
+} slots_state;
+
+static tenon_status settle_slots(putting *p, slots_state *ret, tenon_error *err) {
   tenon_status status = TENON_OK;
-  *ret_free = NULL;
-  *ret_busy = 0;
+  *ret = (slots_state){0};
   for (int i = 0; !status && i < p->window; i++) {
     slot *s = &p->slots[i];
     if (s->part && s->has_ended) status = settle(s, err);
-    if (s->part) ++*ret_busy;
-    else if (!*ret_free) *ret_free = s;
+    if (!status && s->part && tn_s3_retry_is_due(&s->retry)) status = send_part(s, err);
+    ret->busy += s->part != NULL;
+    ret->active += s->exchange != NULL;
+    ret->due_ms = tn_s3_sooner(ret->due_ms, s->retry.due_ms);
+    if (!s->part && !ret->unused) ret->unused = s;
   }
   return status;
 }
@@ -199,7 +202,7 @@ static tenon_status start_part(putting *p, slot *s, tn_s3_part *part, tenon_erro
                       "the object has more than %d parts", MAX_PARTS);
   s->part = part;
   s->number = p->next_number++;
-  s->tries = 0;
+  s->retry = (tn_s3_retry){0};
   p->sent += (int64_t)part->size;
   return send_part(s, err);
 }
@@ -215,16 +218,27 @@ static void on_part_read(void *lane) { tn_s3_host->http->wake(lane); }
 
 static tenon_status send_parts(putting *p, tenon_error *err) {
   for (;;) {
-    slot *free;
-    size_t busy;
+    slots_state now;
     int before = p->next_number;
-    tenon_status status = settle_ended(p, &free, &busy, err);
-    if (!status && p->has_ended && !busy) return TENON_OK;
-    if (!status && free && !p->has_ended) status = fill_slots(p, free, busy, err);
-    bool is_filled = p->next_number > before;
-    if (!status && (is_filled || busy)) status = tn_s3_host->http->run(p->lane, is_filled ? 0 : -1, NULL, err);
+    tenon_status status = settle_slots(p, &now, err);
+    if (!status && p->has_ended && !now.busy) return TENON_OK;
+    if (!status && now.unused && !p->has_ended) status = fill_slots(p, now.unused, now.busy, err);
+    if (!status && p->next_number > before) status = tn_s3_host->http->run(p->lane, 0, NULL, err);
+    else if (!status) status = tn_s3_run_until(p->ctx, p->lane, now.active, now.due_ms, err);
     if (status) return status;
   }
+}
+
+/* A completion that was not answered has ended the upload all the same: then the object is there, in so many parts. */
+static tenon_status find_completed(putting *p, const tenon_error *why, tenon_object *ret, tenon_error *err) {
+  char parts[24];
+  tenon_object found = {.struct_size = sizeof found, .size = -1};
+  snprintf(parts, sizeof parts, "-%d\"", p->next_number - 1);
+  if (tn_s3_stat(p->ctx, p->s, &p->request->key, &found, NULL) || found.size != p->sent || !strstr(found.etag, parts))
+    return tn_pass_error(why, err);
+  *ret = found;
+  *p->upload_id = 0;
+  return TENON_OK;
 }
 
 static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
@@ -240,8 +254,13 @@ static tenon_status complete(putting *p, tenon_object *ret, tenon_error *err) {
   tn_s3_query(&r, "uploadId", p->upload_id);
   tn_s3_header(&r, "content-type", "application/xml");
   add_conditions(p->request, &r);
-  tenon_status status = xml.failed ? tn_no_memory(err) : tn_s3_send_for_text(p->ctx, p->s, &r, TN_S3_MAX_ERROR, &text, err);
-  if (!status) {
+  bool is_conditional = p->request->if_absent || p->request->if_match, is_unsure = false;
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = xml.failed ? tn_no_memory(&why)
+                                   : tn_s3_send_again_for_text(p->ctx, p->s, &r, is_conditional, TN_S3_MAX_ERROR, &text, &is_unsure, &why);
+  if (status) {
+    status = is_unsure && status == TENON_GONE ? find_completed(p, &why, ret, err) : tn_pass_error(&why, err);
+  } else {
     ret->size = p->sent;
     if (!tn_s3_element(tn_str_text(&text), text.size, "ETag", ret->etag, sizeof ret->etag))
       status = tenon_fail(err, TENON_DATA, TENON_STAGE_COMMIT, "look whether the object is there; if not, put it again",

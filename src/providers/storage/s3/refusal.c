@@ -96,10 +96,13 @@ static tenon_status fail(const tn_s3 *s, const tenon_http_exchange *x, const cha
   for (size_t n = strlen(said); n && said[n - 1] == '.';) said[--n] = 0;
   const meaning *m = find_meaning(code);
   if (!m) return tn_s3_host->http->refused(x, *said ? said : code, NULL, err);
+  tenon_error plain = TENON_ERROR_INIT;
   bool first = err && !err->code;
+  tn_s3_host->http->refused(x, NULL, NULL, &plain);
   tenon_fail(err, m->status, m->stage, m->remedy, "%s: %s%s%s", s->config->bucket, code, *said ? ": " : "", said);
   if (first) {
     err->retryable = m->retryable;
+    err->retry_after_ms = plain.retry_after_ms;
     err->vendor_code = tn_s3_host->http->status(x);
     set_remedy(s, x, text, size, code, err);
   }

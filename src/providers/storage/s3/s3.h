@@ -10,6 +10,7 @@
  *   get.c       bytes of one version, by parallel ranges
  *   put.c       put: at once, or in parts, which are read ahead (feed.c)
  *   change.c    copy, remove, presign
+ *   retry.c     when what failed is tried again
  *   list.c      keys, page by page (list_page.c), ranges of them side by side (plan.c, spread.c), packed (pack.c)
  */
 #ifndef TN_PROVIDERS_S3_H

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fails for a while is tried again by the kind s3, in get, put and list alike: as long as the service asks to wait,
+while there is time, and never what cannot be done twice."""
+import http.server
+import json
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+from command import TENON
+
+PART = 8 << 20
+DATA = bytes(range(256)) * (2 * PART // 256) + b"end"
+BUSY = 503, "SlowDown"
+
+
+def reset(handler):
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    handler.connection.close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A bucket in memory. server.plan(what, number of times it was asked) answers None, (status, code, headers...) or a function."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def fails(self, what):
+        server = self.server
+        with server.lock:
+            server.asked.append((what, time.monotonic()))
+            wanted = server.plan(what, sum(w == what for w, _ in server.asked))
+        if wanted is None:
+            return False
+        if callable(wanted):
+            wanted(self)
+        else:
+            status, code, *more = wanted
+            self.answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), **(more[0] if more else {}))
+        return True
+
+    def handle_one(self):
+        url = urllib.parse.urlsplit(self.path)
+        query = {k: v[0] for k, v in urllib.parse.parse_qs(url.query, keep_blank_values=True).items()}
+        server, body = self.server, self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.command == "POST" and "uploads" in query:
+            self.fails("begin") or self.answer(200, b"<R><UploadId>u</UploadId></R>")
+        elif self.command == "POST":
+            if self.fails("complete"):
+                return
+            server.object = b"".join(server.parts[n] for n in sorted(server.parts))
+            self.answer(200, b"<R><ETag>\"e\"</ETag></R>")
+        elif self.command == "PUT" and "partNumber" in query:
+            number = int(query["partNumber"])
+            if not self.fails(f"part {number}"):
+                server.parts[number] = body
+                self.answer(200, ETag=f'"{number}"')
+        elif self.command == "PUT":
+            if not self.fails("put"):
+                server.object = body
+                self.answer(200, ETag='"e"')
+        elif self.command == "DELETE":
+            server.aborted += 1
+            self.answer(204)
+        elif self.command == "HEAD" and server.object is not None:
+            self.answer(200, server.object, ETag=f'"e-{len(server.parts)}"')
+        elif "list-type" in query:
+            self.fails("list") or self.list(query)
+        elif self.command == "GET" and server.object is not None:
+            self.get()
+        else:
+            self.answer(404)
+
+    def get(self):
+        start, end = map(int, re.match(r"bytes=(\d+)-(\d+)", self.headers["Range"]).groups())
+        end = min(end + 1, len(self.server.object))
+        if not self.fails(f"range {start // PART}"):
+            self.answer(206, self.server.object[start:end], ETag='"e"', Content_Range=f"bytes {start}-{end - 1}/{len(self.server.object)}")
+
+    def list(self, query):
+        after = query.get("continuation-token", query.get("start-after", ""))
+        keys = [k for k in self.server.keys if k > after and k.startswith(query["prefix"])]
+        rows = "".join(f"<Contents><Key>{k}</Key><Size>1</Size></Contents>" for k in keys[:1000])
+        more = f"<NextContinuationToken>{keys[999]}</NextContinuationToken>" if len(keys) > 1000 else ""
+        self.answer(200, f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{rows}</ListBucketResult>".encode())
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_one
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.lock, server.asked, server.parts, server.object, server.aborted = threading.Lock(), [], {}, None, 0
+    server.keys, server.plan, server.folder = [], lambda what, times: None, tmp_path
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def tenon(bucket, *words, stdin=None):
+    return subprocess.run([TENON, *words, "--set", f"endpoint=http://127.0.0.1:{bucket.server_port}", "--set", "region=us-east-1"],
+                          input=stdin, capture_output=True, cwd=bucket.folder)
+
+
+def times_of(bucket, what):
+    return [at for w, at in bucket.asked if w == what]
+
+
+def put(bucket, data=DATA, *more):
+    return tenon(bucket, "put", "-", "s3://bucket/key", "--json", *more, stdin=data)
+
+
+def error_of(done):
+    assert done.returncode != 0
+    return json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize("what", ["begin", "part 1", "part 3", "complete"])
+@pytest.mark.parametrize("how", [BUSY, (500, "InternalError"), reset], ids=["busy", "fault", "reset"])
+def test_each_request_of_an_upload_is_tried_again(bucket, what, how):
+    bucket.plan = lambda asked, times: how if asked == what and times == 1 else None
+    done = put(bucket)
+    assert done.returncode == 0, done.stderr.decode()
+    assert bucket.object == DATA and bucket.aborted == 0
+    assert len(times_of(bucket, what)) == 2
+
+
+def test_a_put_at_once_is_tried_again(bucket):
+    bucket.plan = lambda asked, times: BUSY if times == 1 else None
+    assert put(bucket, b"small").returncode == 0
+    assert bucket.object == b"small" and len(bucket.asked) == 2
+
+
+@pytest.mark.parametrize("what", ["part 2", "begin"])
+def test_what_stays_broken_is_said_and_leaves_nothing(bucket, what):
+    bucket.plan = lambda asked, times: BUSY if asked == what else None
+    assert error_of(put(bucket))["code"] == "LIMITED"
+    assert bucket.object is None and bucket.aborted == (what != "begin")
+    assert len(times_of(bucket, what)) == 5
+
+
+def test_a_refusal_is_not_tried_again(bucket):
+    bucket.plan = lambda asked, times: (403, "AccessDenied") if asked == "part 2" else None
+    assert error_of(put(bucket))["code"] == "FORBIDDEN"
+    assert len(times_of(bucket, "part 2")) == 1 and bucket.aborted == 1
+
+
+def test_a_completion_that_was_not_answered_may_have_happened(bucket):
+    def complete_then_hang_up(handler):
+        bucket.object = b"".join(bucket.parts[n] for n in sorted(bucket.parts))
+        reset(handler)
+    bucket.plan = lambda asked, times: (None if asked != "complete" else complete_then_hang_up if times == 1 else (404, "NoSuchUpload"))
+    done = put(bucket)
+    assert done.returncode == 0, done.stderr.decode()
+    assert bucket.object == DATA and bucket.aborted == 0
+
+
+def test_an_upload_that_somebody_aborted_is_not_there(bucket):
+    bucket.plan = lambda asked, times: None if asked != "complete" else (500, "InternalError") if times == 1 else (404, "NoSuchUpload")
+    assert error_of(put(bucket))["code"] == "GONE"
+    assert bucket.object is None
+
+
+@pytest.mark.parametrize("what", ["part 2", "range 1", "list"])
+def test_retry_after_is_heeded(bucket, what):
+    bucket.keys = [f"{i:05}" for i in range(2500)]
+    bucket.plan = lambda asked, times: (503, "SlowDown", {"Retry-After": "1"}) if asked == what and times == (2 if what == "list" else 1) else None
+    if what == "list":
+        done = tenon(bucket, "ls", "s3://bucket", "--objects", "--json")
+        assert [o["key"] for o in json.loads(done.stdout)["result"]["objects"]] == bucket.keys
+    elif what == "part 2":
+        assert put(bucket).returncode == 0 and bucket.object == DATA
+    else:
+        bucket.object = DATA
+        assert tenon(bucket, "get", "s3://bucket/key", "-").stdout == DATA
+    at = times_of(bucket, what)
+    failed = 1 if what == "list" else 0
+    assert 0.99 <= at[failed + 1] - at[failed] < 3
+
+
+@pytest.mark.parametrize("how", [BUSY, (500, "InternalError"), reset], ids=["busy", "fault", "reset"])
+def test_ranges_of_an_object_are_tried_again(bucket, how):
+    bucket.object = DATA
+    bucket.plan = lambda asked, times: how if times == 1 else None
+    assert tenon(bucket, "get", "s3://bucket/key", "-").stdout == DATA
+
+
+def test_a_wait_beyond_the_deadline_is_none(bucket):
+    bucket.plan = lambda asked, times: (503, "SlowDown", {"Retry-After": "30"}) if asked == "part 2" else None
+    began = time.monotonic()
+    assert error_of(put(bucket, DATA, "--timeout", "5"))["code"] == "LIMITED"
+    assert time.monotonic() - began < 4
+
+
+def test_a_busy_listing_waits_once_for_all_that_is_under_way(bucket):
+    bucket.keys = [f"{i:06}" for i in range(40000)]
+    until = []
+
+    def busy_for_a_second(asked, _):
+        if len(bucket.asked) < 20:
+            return None
+        until.append(time.monotonic() + 1)
+        return (503, "SlowDown", {"Retry-After": "1"}) if time.monotonic() < until[0] else None
+    bucket.plan = busy_for_a_second
+    began = time.monotonic()
+    done = tenon(bucket, "ls", "s3://bucket", "--objects", "--json", "--set", "parallel_listing=yes")
+    assert [o["key"] for o in json.loads(done.stdout)["result"]["objects"]] == bucket.keys
+    assert 1 <= time.monotonic() - began < 6
