@@ -54,7 +54,7 @@ def lister():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lister)
     server.daemon_threads = True
     server.lock, server.requests, server.under_way, server.most, server.delay_s = threading.Lock(), 0, 0, 0, 0.005
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
 

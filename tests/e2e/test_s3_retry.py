@@ -110,7 +110,7 @@ def bucket(tmp_path):
     server.daemon_threads = True
     server.lock, server.asked, server.parts, server.object, server.aborted = threading.Lock(), [], {}, None, 0
     server.keys, server.plan, server.folder = [], lambda what, times: None, tmp_path
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
