@@ -89,7 +89,8 @@ void tn_cli_add_topic(const char *text, int width, tn_str *out) {
 }
 
 static const char *const overview =
-    "Tenon reads any system that it has a kind for, as exactly typed rows, and copies them.";
+    "Tenon reads any system that it has a kind for, as exactly typed rows, and copies them; it moves objects, keeps "
+    "vectors, asks models, sends mails and calls actions, all by one way to name, test and use a system.";
 
 static const char *const targets =
     "TARGET names a system, and a table in it behind a colon:\n"
