@@ -118,6 +118,9 @@ const char *tn_cli_command_nearest(const char *name);          /* NULL: none is 
 /* The i-th option of a command, its own first, then the common ones; NULL behind the last. */
 const tn_cli_option *tn_cli_option_at(const tn_cli_command *, size_t i);
 
+/* Was it on the command line? Of a flag or value: is it another than where it was not. */
+bool tn_cli_is_given(const tn_cli_option *, const void *arguments);
+
 /* Fills the arguments (zeroed, command->size bytes) from the words behind the command's name. Texts
  * are borrowed from the words or kept in the arena. */
 tenon_status tn_cli_parse(const tn_cli_command *, int word_count, char **words, tn_arena *, void *arguments,

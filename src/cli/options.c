@@ -50,6 +50,19 @@ const tn_cli_option *tn_cli_option_at(const tn_cli_command *command, size_t i) {
   return i < COMMON_COUNT ? &common_options[i] : NULL;
 }
 
+bool tn_cli_is_given(const tn_cli_option *o, const void *arguments) {
+  const void *at = (const char *)arguments + o->offset;
+  switch (o->type) {
+    case TN_CLI_FLAG: return *(const bool *)at;
+    case TN_CLI_TEXT: case TN_CLI_CHOICE: return *(const char *const *)at != NULL;
+    case TN_CLI_LIST: return ((const tn_cli_texts *)at)->count > 0;
+    case TN_CLI_ORDER: return ((const tn_cli_order *)at)->count > 0;
+    case TN_CLI_AGAIN: return ((const tn_cli_again *)at)->count > 0;
+    case TN_CLI_SETTINGS: return ((const tn_cli_settings *)at)->count > 0;
+    default: return *(const int64_t *)at >= 0;   /* numbers, COUNT among them */
+  }
+}
+
 /* ---- One command line under way ---- */
 
 typedef struct parse {

@@ -236,6 +236,8 @@ static void answer_number(tn_cli *cli, const char *key, int64_t n) {
 
 /* ---- Actions ---- */
 
+enum { CREATE = 1, LIST = 2, UPSERT = 4, QUERY = 8, GET = 16, COUNT = 32, DELETE = 64, DROP = 128 };
+
 typedef tenon_status (*action_fn)(tn_cli *, const vectors_arguments *, tenon_session *,
                                   tenon_error *);
 
@@ -431,20 +433,62 @@ static tenon_status count(tn_cli *cli, const vectors_arguments *a, tenon_session
   return status;
 }
 
-static const struct { const char *name; action_fn run; } actions[] = {
-    {"create", create}, {"list", list},   {"upsert", upsert},      {"query", query},
-    {"get", get},       {"count", count}, {"delete", remove_rows}, {"drop", drop},
+typedef struct action {
+  const char *name;
+  unsigned bit;
+  action_fn run;
+} action;
+
+static const action actions[] = {
+    {"create", CREATE, create}, {"list", LIST, list}, {"upsert", UPSERT, upsert},
+    {"query", QUERY, query},    {"get", GET, get},    {"count", COUNT, count},
+    {"delete", DELETE, remove_rows}, {"drop", DROP, drop},
 };
 
 enum { ACTIONS = sizeof actions / sizeof *actions };
 
-static tenon_status find_action(const char *name, action_fn *ret, tenon_error *err) {
+/* Whose the options are that not all actions have. */
+static const struct {
+  const char *option;
+  unsigned of;
+} owners[] = {
+    {"dimension", CREATE}, {"metric", CREATE},       {"if-absent", CREATE},
+    {"from", UPSERT},      {"vector", QUERY},        {"nearest", QUERY},
+    {"id", GET | DELETE},  {"source", DELETE},       {"where", QUERY | GET | COUNT | DELETE},
+    {"limit", GET},        {"vectors", QUERY | GET},
+};
+
+static unsigned owners_of(const char *option) {
+  for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
+    if (strcmp(owners[i].option, option) == 0) return owners[i].of;
+  return ~0u;
+}
+
+/* An option that an action would pass over is not what somebody meant: `drop --id a` is no delete. */
+static tenon_status check_options(const action *chosen, const vectors_arguments *a,
+                                  tenon_error *err) {
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    unsigned of = owners_of(options[i].name);
+    if (of & chosen->bit || !tn_cli_is_given(&options[i], a)) continue;
+    char whose[80] = "", message[160];
+    for (size_t k = 0; k < ACTIONS; k++)
+      if (of & actions[k].bit)
+        snprintf(whose + strlen(whose), sizeof whose - strlen(whose), "%s%s",
+                 *whose ? " and " : "", actions[k].name);
+    snprintf(message, sizeof message, "--%s is an option of %s, not of %s", options[i].name, whose,
+             chosen->name);
+    return refuse(err, "leave it out, or choose the action that it belongs to", message);
+  }
+  return TENON_OK;
+}
+
+static tenon_status find_action(const char *name, const action **ret, tenon_error *err) {
   const char *names[ACTIONS];
   char remedy[160];
   for (int i = 0; i < ACTIONS; i++) {
     names[i] = actions[i].name;
     if (strcmp(name, names[i]) == 0) {
-      *ret = actions[i].run;
+      *ret = &actions[i];
       return TENON_OK;
     }
   }
@@ -457,13 +501,14 @@ static tenon_status find_action(const char *name, action_fn *ret, tenon_error *e
 static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   const vectors_arguments *a = arguments;
   tenon_session *session;
-  action_fn action = NULL;
-  tenon_status status = find_action(a->common.operands[0], &action, err);
+  const action *chosen = NULL;
+  tenon_status status = find_action(a->common.operands[0], &chosen, err);
+  if (!status) status = check_options(chosen, a, err);
   if (!status)
     status = tenon_open(cli->ctx, cli->tenon, a->common.operands[1], a->common.settings.items,
                         a->common.settings.count, &session, err);
   if (status) return status;
-  status = action(cli, a, session, err);
+  status = chosen->run(cli, a, session, err);
   tenon_close(session);
   return status;
 }

@@ -53,3 +53,23 @@ def test_an_action_with_a_point_is_one_name(tmp_path):
     (tmp_path / "tenon.yaml").write_text(
         "connectors: {api: {kind: rest_api, base_url: 'http://127.0.0.1:9', endpoints: {b: {path: /b}}}}\n")
     assert answer("call", "api:a.b", cwd=tmp_path, ok=False)["message"] == "no action can have that name"
+
+
+# --- Options ---------------------------------------------------------------------------------------------------------
+
+OWN = {"create": {"-d", "--metric", "--if-absent"}, "list": set(), "upsert": {"--from"}, "drop": set(),
+       "query": {"--vector", "-k", "--where", "--vectors"}, "get": {"--id", "--where", "-n", "--vectors"},
+       "count": {"--where"}, "delete": {"--id", "--source", "--where"}}
+VALUES = {"-d": ["2"], "--metric": ["l2"], "--if-absent": [], "--from": ["-"], "--vector": ["[1,2]"], "-k": ["1"],
+          "--where": ["n=1"], "--vectors": [], "--id": ["a"], "-n": ["0"], "--source": ["x"]}
+
+
+@pytest.mark.parametrize("action", OWN)
+def test_options_of_other_actions_are_refused(keep, action):
+    """`drop --id a` is not meant to drop it all."""
+    for option in set(VALUES) - OWN[action]:
+        error = vectors(action, keep, option, *VALUES[option], ok=False)
+        assert error["code"] == "CONFIG" and f"not of {action}" in error["message"], (option, error)
+        owner = error["message"].split("option of ")[1].split(" and ")[0].split(",")[0]
+        assert option in OWN[owner]
+    assert vectors("count", keep) == {"count": 3}
