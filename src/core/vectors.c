@@ -101,6 +101,9 @@ static size_t values_wanted(tenon_filter_op op, size_t given) {
 
 static tenon_status convert_filter(const tenon_filter *from, tn_arena *arena, tenon_filter *ret,
                                    tenon_error *err) {
+  if ((unsigned)from->op > TENON_IS_NOT_NULL)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY, "see tenon/value.h for what there is",
+                      "there is no operator %d for conditions", (int)from->op);
   if (!from->column || !*from->column || from->value_count > MAX_VALUES ||
       from->value_count != values_wanted(from->op, from->value_count) ||
       (from->op == TENON_PREFIX && from->values[0].type != TENON_VALUE_TEXT))

@@ -460,7 +460,8 @@ static void bad_queries_are_refused(void **state) {
 
 static const char *const documents[] = {
     "{\"a\":1,\"t\":\"x\"}", "{\"a\":2.5,\"t\":\"xy\"}", "{\"a\":\"1\",\"t\":null}", "{\"a\":true}", "{\"a\":[1]}",
-    NULL, "{}", "{\"t\":\"\\u00e9\\n\",\"a\":-3}", "{\"a\":1.0,\"\\u0061b\":1}"};
+    NULL, "{}", "{\"t\":\"\\u00e9\\n\",\"a\":-3}", "{\"a\":1.0,\"\\u0061b\":1}",
+    "{\"big\":1234567890123456789}", "{\"big\":1234567890123456788}"};
 
 static const struct {
   const char *column;
@@ -481,14 +482,22 @@ static const struct {
     {"a", TENON_GE, {INT(1)}, 1, "018"},
     {"a", TENON_IN, {TEXT("1"), INT(1)}, 2, "028"},
     {"a", TENON_BETWEEN, {INT(1), INT(2)}, 2, "08"},
-    {"a", TENON_IS_NULL, {{0}}, 0, "56"},
+    {"a", TENON_IS_NULL, {{0}}, 0, "569A"},
     {"a", TENON_IS_NOT_NULL, {{0}}, 0, "0123478"},
-    {"t", TENON_IS_NULL, {{0}}, 0, "234568"},
+    {"t", TENON_IS_NULL, {{0}}, 0, "2345689A"},
     {"t", TENON_PREFIX, {TEXT("x")}, 1, "01"},
     {"t", TENON_GT, {TEXT("x")}, 1, "17"},
     {"t", TENON_EQ, {TEXT("\xC3\xA9\n")}, 1, "7"},
     {"ab", TENON_EQ, {INT(1)}, 1, "8"},
     {"none", TENON_NE, {INT(1)}, 1, ""},
+    {"big", TENON_EQ, {INT(1234567890123456789)}, 1, "9"},
+    {"big", TENON_NE, {INT(1234567890123456789)}, 1, "A"},
+    {"big", TENON_LT, {INT(1234567890123456789)}, 1, "A"},
+    {"big", TENON_EQ, {DOUBLE(1234567890123456789.0)}, 1, ""},
+    /* NaN is greater than every number */
+    {"a", TENON_EQ, {DOUBLE(NAN)}, 1, ""},
+    {"a", TENON_GE, {DOUBLE(NAN)}, 1, ""},
+    {"a", TENON_LT, {DOUBLE(NAN)}, 1, "0178"},
 };
 
 static void conditions_look_at_metadata(void **state) {
@@ -496,7 +505,7 @@ static void conditions_look_at_metadata(void **state) {
   tn_session *s = contract_session(*state);
   float v[DIMENSION] = {1};
   row rows[DOCUMENTS];
-  static const char *const ids[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"};
+  static const char *const ids[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A"};
   for (size_t i = 0; i < DOCUMENTS; i++) rows[i] = (row){ids[i], v, NULL, documents[i]};
   must_create(s, TENON_INNER_PRODUCT);
   must_upsert(s, rows, DOCUMENTS, DOCUMENTS);
@@ -527,7 +536,7 @@ static void bad_conditions_are_refused(void **state) {
   tn_session *s = contract_session(c);
   const tenon_value day = {.type = TENON_VALUE_DATE}, one = INT(1), nan = {.type = TENON_VALUE_DECIMAL, .data = "x", .size = 1};
   const tenon_filter bad[] = {{"a", TENON_EQ, &day, 1}, {"", TENON_EQ, &one, 1}, {"a", TENON_BETWEEN, &one, 1},
-                              {"a", TENON_PREFIX, &one, 1}, {"a", TENON_EQ, &nan, 1}};
+                              {"a", TENON_PREFIX, &one, 1}, {"a", TENON_EQ, &nan, 1}, {"a", (tenon_filter_op)99, &one, 1}};
   must_create(s, TENON_L2);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     const tenon_vectors_count req = {.struct_size = sizeof req, .collection = NAME, .filters = &bad[i], .filter_count = 1};

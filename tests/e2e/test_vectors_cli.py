@@ -73,3 +73,19 @@ def test_options_of_other_actions_are_refused(keep, action):
         owner = error["message"].split("option of ")[1].split(" and ")[0].split(",")[0]
         assert option in OWN[owner]
     assert vectors("count", keep) == {"count": 3}
+
+
+# --- Conditions ------------------------------------------------------------------------------------------------------
+
+
+def test_long_integers_are_compared_exactly(tmp_path):
+    target = f"faiss://{tmp_path}:c"
+    vectors("create", target, "-d", 1, "--metric", "l2")
+    numbers = [1234567890123456789, 1234567890123456788, 2 ** 63 - 1, -2 ** 63]
+    vectors("upsert", target, "--from", write_lines(tmp_path / "c.jsonl", [
+        {"id": str(n), "vector": [1], "metadata": {"n": n}} for n in numbers]))
+    for condition, expected in (("n = 1234567890123456789", 1), ("n in (1234567890123456789, 5)", 1),
+                                ("n <> 1234567890123456789", 3), ("n = 9223372036854775808", 0), ("n >= 9223372036854775807", 1),
+                                ("n <= -9223372036854775808", 1), ("n < 9223372036854775807", 3)):
+        assert vectors("count", target, "--where", condition)["count"] == expected, condition
+    assert [r["metadata"]["n"] for r in vectors("get", target)["rows"]] == numbers

@@ -289,6 +289,37 @@ static void malformed_metadata_is_told_apart(void **state) {
     if (tn_faiss_matches(good[i], strlen(good[i]), &f, 1) != (i > 0)) fail_msg("%s", good[i]);
 }
 
+static const tenon_filter_op ops[] = {TENON_EQ, TENON_NE, TENON_LT, TENON_LE, TENON_GT, TENON_GE};
+
+/* As the six operators answer: a is less, equal, greater. */
+static void expect_order(const char *number, tenon_value with, int order) {
+  char json[80];
+  snprintf(json, sizeof json, "{\"n\":%s}", number);
+  for (size_t i = 0; i < 6; i++) {
+    const tenon_filter f = {"n", ops[i], &with, 1};
+    bool met[] = {order == 0, order != 0, order < 0, order <= 0, order > 0, order >= 0};
+    if (tn_faiss_matches(json, strlen(json), &f, 1) != met[i])
+      fail_msg("%s with %lld or %.17g, operator %d", json, (long long)with.i, with.f, (int)ops[i]);
+  }
+}
+
+static void numbers_compare_exactly(void **state) {
+  (void)state;
+  static const struct { const char *number; int64_t with; int order; } integers[] = {
+      {"1234567890123456789", 1234567890123456789, 0}, {"1234567890123456788", 1234567890123456789, -1},
+      {"9223372036854775807", INT64_MAX, 0}, {"9223372036854775806", INT64_MAX, -1}, {"9223372036854775808", INT64_MAX, 1},
+      {"-9223372036854775808", INT64_MIN, 0}, {"-9223372036854775807", INT64_MIN, 1}, 
+      {"1e3", 1000, 0}, {"1000.5", 1000, 1}, {"-0.5", 0, -1}, {"-0", 0, 0}, {"1e300", INT64_MAX, 1}};
+  static const struct { const char *number; double with; int order; } doubles[] = {
+      {"9223372036854775807", 9223372036854775808.0, -1}, {"-9223372036854775808", -9223372036854775808.0, 0},
+      {"9007199254740993", 9007199254740992.0, 1}, {"9007199254740992", 9007199254740992.0, 0}, {"2", 2.5, -1}, {"3", 2.5, 1},
+      {"-2", -2.5, 1}, {"-3", -2.5, -1}, {"0.1", 0.1, 0}, {"5", INFINITY, -1}, {"5", -INFINITY, 1}, {"5", NAN, -1}, {"5.5", NAN, -1}};
+  for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+    expect_order(integers[i].number, (tenon_value){.type = TENON_VALUE_INT, .i = integers[i].with}, integers[i].order);
+  for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
+    expect_order(doubles[i].number, (tenon_value){.type = TENON_VALUE_DOUBLE, .f = doubles[i].with}, doubles[i].order);
+}
+
 /* ---- Memory that runs out ---- */
 
 enum { FEW = 40, WIDTH = 24 };
@@ -441,6 +472,7 @@ int main(void) {
       cmocka_unit_test(index_files_are_checked),
       cmocka_unit_test(damaged_records_are_seen),
       cmocka_unit_test(malformed_metadata_is_told_apart),
+      cmocka_unit_test(numbers_compare_exactly),
       cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
  * Conditions on members of a JSON object, read from its text in one walk and without memory for it:
  * rows are many, their metadata is small. What is no JSON object is told apart from what does not match.
  */
+#include <math.h>
+
 #include "base/float.h"
 #include "faiss.h"
 
@@ -58,13 +60,15 @@ static bool take_word(scanner *s, const char *word) {
 
 static bool whole_number(const char *text, size_t size, int64_t *ret) {
   bool negative = size > 0 && *text == '-';
-  int64_t v = 0;
-  if (size - negative < 1 || size - negative > 18) return false;
+  int64_t v = 0;   /* negative, which reaches farther */
+  if (size - negative < 1 || size - negative > 19) return false;
   for (size_t i = negative; i < size; i++) {
-    if (text[i] < '0' || text[i] > '9') return false;
-    v = v * 10 + (text[i] - '0');
+    if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(v, 10, &v) ||
+        __builtin_sub_overflow(v, text[i] - '0', &v))
+      return false;
   }
-  *ret = negative ? -v : v;
+  if (!negative && v == INT64_MIN) return false;
+  *ret = negative ? v : -v;
   return true;
 }
 
@@ -188,7 +192,28 @@ static const char *plain_text(const json_value *v, char room[UNESCAPED], char **
 
 /* ---- Comparing ---- */
 
-static int order_of(long double a, long double b) { return (a > b) - (a < b); }
+static int order_of_integers(int64_t a, int64_t b) { return (a > b) - (a < b); }
+
+/* NaN equals itself and is greater than every number. */
+static int order_of_doubles(double a, double b) {
+  if (isnan(a) || isnan(b)) return !!isnan(a) - !!isnan(b);
+  return (a > b) - (a < b);
+}
+
+/* Exact: a double does not hold every integer. */
+static int order_of_mixed(int64_t a, double b) {
+  const double limit = 9223372036854775808.0;
+  if (isnan(b) || b >= limit) return -1;
+  if (b < -limit) return 1;
+  int order = order_of_integers(a, (int64_t)b);
+  return order ? order : order_of_doubles(0, b - trunc(b));
+}
+
+static int order_of_numbers(const json_value *v, const tenon_value *with) {
+  if (with->type == TENON_VALUE_INT)
+    return v->type == V_INT ? order_of_integers(v->i, with->i) : -order_of_mixed(with->i, v->f);
+  return v->type == V_INT ? order_of_mixed(v->i, with->f) : order_of_doubles(v->f, with->f);
+}
 
 /* -1, 0, 1; 2: they do not compare. */
 static int compare(const json_value *v, const char *text, size_t size, const tenon_value *with) {
@@ -201,10 +226,8 @@ static int compare(const json_value *v, const char *text, size_t size, const ten
         return (order > 0) - (order < 0);
       }
     case V_INT: case V_DOUBLE:
-      if (!number) return 2;
-      return order_of(v->type == V_INT ? (long double)v->i : (long double)v->f,
-                      with->type == TENON_VALUE_INT ? (long double)with->i : (long double)with->f);
-    case V_BOOL: return with->type == TENON_VALUE_BOOL ? order_of(v->i, with->i) : 2;
+      return number ? order_of_numbers(v, with) : 2;
+    case V_BOOL: return with->type == TENON_VALUE_BOOL ? order_of_integers(v->i, with->i) : 2;
     default: return 2;
   }
 }
