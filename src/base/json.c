@@ -61,33 +61,50 @@ static tenon_status check_extent(const char *text, size_t size, tenon_error *err
   return TENON_OK;
 }
 
-/* The library quotes the text, where a secret may stand. */
-static void unquote(char *why) {
+/* The library quotes the text, where a secret may stand, and names its own flags. */
+static const char *reason(char *why) {
   char *near = strstr(why, " near '");
   if (near) *near = 0;
+  if (strstr(why, "JSON_ALLOW_NUL")) return "\\u0000 is not taken here";
+  return strcmp(why, "too big integer") == 0 || strcmp(why, "too big negative integer") == 0
+             ? "an integer that is too big for 64 bits"
+             : why;
 }
 
-static tenon_status parse(const char *text, size_t size, tenon_status code, tn_json **ret,
-                          tenon_error *err) {
+static tenon_status parse(const char *text, size_t size, size_t flags, tenon_status code,
+                          tn_json **ret, tenon_error *err) {
   tenon_status status = check_extent(text, size, err);
   if (status) return status;
+  /* the library may pass over it */
+  const char *nul = memchr(text, 0, size);
+  if (nul)
+    return tenon_fail(err, code, TENON_STAGE_DATA, NULL, "not JSON: byte %zu is NUL",
+                      (size_t)(nul - text) + 1);
   json_error_t why;
-  json_t *v = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-  if (!v) {
-    unquote(why.text);
+  json_t *v = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &why);
+  if (!v)
     return tenon_fail(err, code, TENON_STAGE_DATA, NULL, "not JSON: line %d, column %d: %s",
-                      why.line, why.column, why.text);
-  }
+                      why.line, why.column, reason(why.text));
   *ret = (tn_json *)(void *)v;
   return TENON_OK;
 }
 
 tenon_status tn_json_parse(const char *text, size_t size, tn_json **ret, tenon_error *err) {
-  return parse(text, size, TENON_CONFIG, ret, err);
+  return parse(text, size, 0, TENON_CONFIG, ret, err);
+}
+
+tenon_status tn_json_check(const char *text, size_t size, tn_json_type *ret, tenon_error *err) {
+  tn_json *v;
+  tenon_status status =
+      parse(text, size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, TENON_DATA, &v, err);
+  if (status) return status;
+  *ret = tn_json_type_of(v);
+  tn_json_free(v);
+  return TENON_OK;
 }
 
 tenon_status tn_json_parse_reply(const char *text, size_t size, tn_json **ret, tenon_error *err) {
-  tenon_status status = parse(text, size, TENON_DATA, ret, err);
+  tenon_status status = parse(text, size, 0, TENON_DATA, ret, err);
   if (status) tn_error_prefix(err, "a reply: ");
   return status;
 }

@@ -252,15 +252,13 @@ static tenon_status append_id(vector_rows *r, int64_t i, tenon_error *err) {
 }
 
 static tenon_status check_metadata(const vector_rows *r, piece text, tenon_error *err) {
-  tn_json *v;
+  tn_json_type type;
   tenon_error why = TENON_ERROR_INIT;
-  if (tn_json_parse(text.data, text.size, &v, &why))
+  if (tn_json_check(text.data, text.size, &type, &why))
     return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "metadata is a JSON object",
                       "row %lld: its metadata is %s", (long long)r->row + 1, why.message);
-  bool is_object = tn_json_type_of(v) == TN_JSON_OBJECT;
-  tn_json_free(v);
-  return is_object ? TENON_OK
-                   : bad_row(r, err, "metadata is a JSON object", "its metadata is no JSON object");
+  if (type == TN_JSON_OBJECT) return TENON_OK;
+  return bad_row(r, err, "metadata is a JSON object", "its metadata is no JSON object");
 }
 
 static tenon_status append_text(vector_rows *r, int column, int64_t i, tenon_error *err) {

@@ -197,6 +197,36 @@ static void answer(const char *input, char *text, size_t room) {
   tn_str_release(&out);
 }
 
+static void a_nul_is_seen_wherever_it_stands(void **state) {
+  (void)state;
+  static const char text[] = "{\"a\":[1,2.5],\"b\":\"x\",\"c\":true}";
+  for (size_t at = 0; at <= sizeof text - 1; at++) {
+    char with[sizeof text];
+    tn_json *v;
+    tn_json_type type;
+    memcpy(with, text, at);
+    with[at] = 0;
+    memcpy(with + at + 1, text + at, sizeof text - 1 - at);
+    assert_int_equal(tn_json_parse(with, sizeof with, &v, NULL), TENON_CONFIG);
+    assert_int_equal(tn_json_check(with, sizeof with, &type, NULL), TENON_DATA);
+  }
+}
+
+static void texts_that_are_kept_are_checked(void **state) {
+  (void)state;
+  static const char *const good[] = {"{\"a\":123456789012345678901234567890}", "{\"a\":\"\\u0000\"}", "{}"},
+                    *const bad[] = {"{\"a\":1,\"a\":2}", "{\"a\":1e400}", "{\"a\":01}", "{\"a\":1} x", "{\"a\":\"\xff\"}"};
+  tn_json_type type;
+  tn_json *v;
+  tenon_error err = TENON_ERROR_INIT;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    assert_true(tn_json_check(good[i], strlen(good[i]), &type, NULL) == TENON_OK && type == TN_JSON_OBJECT);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    assert_int_equal(tn_json_check(bad[i], strlen(bad[i]), &type, NULL), TENON_DATA);
+  assert_int_equal(tn_json_parse(good[1], strlen(good[1]), &v, &err), TENON_CONFIG);
+  assert_null(strstr(err.message, "JSON_"));
+}
+
 static void hostile_replies(void **state) {
   (void)state;
   tn_run_cases("json", 85, answer);
@@ -239,6 +269,8 @@ int main(void) {
       cmocka_unit_test(what_grows_has_limits),
       cmocka_unit_test(absent_values_are_null),
       cmocka_unit_test(messages_keep_texts_to_themselves),
+      cmocka_unit_test(a_nul_is_seen_wherever_it_stands),
+      cmocka_unit_test(texts_that_are_kept_are_checked),
       cmocka_unit_test(hostile_replies),
       cmocka_unit_test(writes),
   };

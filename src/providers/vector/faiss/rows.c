@@ -41,10 +41,22 @@ static bool append_vector(tn_column *c, const tn_faiss_version *v, int64_t row) 
   return tn_append_list(c);
 }
 
+static bool is_text(const char *data, uint32_t size) {
+  return !data || tn_utf8_valid(data, size, NULL);
+}
+
+/* What was written was checked: if it is not so now, the file is damaged. */
+static bool is_sound(const tn_faiss_record *r) {
+  return is_text(r->id, r->id_size) && !memchr(r->id, 0, r->id_size) &&
+         is_text(r->document, r->document_size) && is_text(r->metadata, r->metadata_size) &&
+         tn_faiss_matches(r->metadata, r->metadata_size, NULL, 0) == 1;
+}
+
 tenon_status tn_faiss_append_rest(tn_builder *b, int64_t at, uint32_t with,
                                   const tn_faiss_version *v, int64_t row, const tn_faiss_record *r,
                                   tenon_error *err) {
   bool done = true;
+  if (!is_sound(r)) return tn_faiss_damaged(v, row, err);
   if (with & TENON_WITH_DOCUMENT)
     done = append_text(tn_builder_column(b, at++), r->document, r->document_size);
   if (done && with & TENON_WITH_METADATA)
