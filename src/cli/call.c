@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json_text.h"
-#include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/select.h"
 
 enum { MAX_INPUT = 16 << 20 };
@@ -37,32 +34,16 @@ static const char *const examples[] = {
 
 /* ---- The input ---- */
 
-static tenon_status read_stdin(tn_str *ret, tenon_error *err) {
-  enum { AT_A_TIME = 64 << 10 };
-  for (;;) {
-    if (!tn_str_reserve(ret, AT_A_TIME))
-      return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, NULL, "the input is longer than %d MiB", MAX_INPUT >> 20);
-    ssize_t n = read(STDIN_FILENO, ret->data + ret->size, AT_A_TIME);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "stdin");
-    if (n == 0) return TENON_OK;
-    ret->size += (size_t)n;
-    ret->data[ret->size] = 0;
-  }
-}
-
-static tenon_status take_input(const char *input, tn_str *ret, tenon_error *err) {
+static tenon_status take_input(const tn_cli *cli, const char *input, tn_str *ret, tenon_error *err) {
+  tn_cli_input in;
   if (!input) return tn_str_puts(ret, "{}") ? TENON_OK : tn_no_memory(err);
-  if (strcmp(input, "-") == 0) return read_stdin(ret, err);
-  if (*input != '@') return tn_str_puts(ret, input) ? TENON_OK : tn_no_memory(err);
-  char *text;
-  size_t size;
-  tenon_status status = tn_read_file(input + 1, MAX_INPUT, &text, &size, err);
+  bool is_stdin = strcmp(input, "-") == 0;
+  if (*input != '@' && !is_stdin) return tn_str_puts(ret, input) ? TENON_OK : tn_no_memory(err);
+  tenon_status status = tn_cli_input_open(cli, is_stdin ? input : input + 1, &in, err);
   if (status) return status;
-  bool ok = tn_str_add(ret, text, size);
-  tn_wipe(text, size);
-  tn_free(text);
-  return ok ? TENON_OK : tn_no_memory(err);
+  status = tn_cli_input_all(&in, ret, err);
+  tn_cli_input_close(&in);
+  return status;
 }
 
 /* key=text, or key:=JSON */
@@ -141,8 +122,8 @@ static tenon_status call(tn_cli *cli, const call_arguments *a, const tn_str *inp
 static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   const call_arguments *a = arguments;
   tn_str input;
-  tn_str_init(&input, MAX_INPUT + (64 << 10));
-  tenon_status status = take_input(a->input, &input, err);
+  tn_str_init(&input, MAX_INPUT);
+  tenon_status status = take_input(cli, a->input, &input, err);
   if (!status) status = add_members(&a->members, &input, err);
   if (!status) status = call(cli, a, &input, err);
   tn_wipe(input.data, input.size);

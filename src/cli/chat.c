@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/ctx.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/float.h"
-#include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/select.h"
 #include "cli/spent.h"
 #include "cli/text.h"
@@ -82,18 +79,13 @@ static void release_question(question *q) {
   tn_str_release(&q->message);
 }
 
-static tenon_status read_stdin(tn_cli *cli, tn_str *ret, tenon_error *err) {
-  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-  char part[8192];
-  for (;;) {
-    tenon_status status = tn_ctx_wait(cli->ctx, &input, 1, -1, err);
-    if (status) return status;
-    ssize_t n = read(STDIN_FILENO, part, sizeof part);
-    if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading the message");
-    if (n == 0) return TENON_OK;
-    if (!tn_str_add(ret, part, (size_t)n))
-      return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "shorten it", "the message has more than %d bytes", MAX_MESSAGE);
-  }
+static tenon_status read_stdin(const tn_cli *cli, tn_str *ret, tenon_error *err) {
+  tn_cli_input in;
+  tenon_status status = tn_cli_input_open(cli, "-", &in, err);
+  if (status) return status;
+  status = tn_cli_input_all(&in, ret, err);
+  tn_cli_input_close(&in);
+  return status;
 }
 
 static tenon_status take_message(tn_cli *cli, const char *text, question *q, tenon_error *err) {

@@ -37,7 +37,7 @@ typedef struct tn_cli_order {
   size_t count;
 } tn_cli_order;
 
-enum { TN_CLI_MAX_SETTINGS = 64, TN_CLI_MAX_AGAIN = 16, TN_CLI_MAX_TEXT = 64 * 1024 };
+enum { TN_CLI_MAX_SETTINGS = 64, TN_CLI_MAX_AGAIN = 256, TN_CLI_MAX_TEXT = 64 * 1024 };
 
 typedef struct tn_cli_again {
   const char *items[TN_CLI_MAX_AGAIN];

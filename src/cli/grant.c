@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/ctx.h"
 #include "base/error.h"
-#include "cli/cli.h"
+#include "cli/input.h"
 
 typedef struct grant_arguments {
   tn_cli_common common;
@@ -27,22 +24,13 @@ static const char *const examples[] = {
 };
 
 /* Cancelled and timed like all else: a person may never type it. */
-static tenon_status read_piece(tn_cli *cli, char *to, size_t room, size_t *ret_size, tenon_error *err) {
-  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-  tenon_status status = tn_ctx_wait(cli->ctx, &input, 1, -1, err);
-  if (status) return status;
-  ssize_t n = read(STDIN_FILENO, to, room);
-  if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading the refresh token");
-  *ret_size = (size_t)n;
-  return TENON_OK;
-}
-
 /* All of stdin without the newline at its end. */
 static tenon_status read_token(tn_cli *cli, char *ret, size_t room, tenon_error *err) {
+  tn_cli_input in;
   size_t size = 0, n = 1;
-  tenon_status status = TENON_OK;
+  tenon_status status = tn_cli_input_open(cli, "-", &in, err);
   while (!status && n > 0 && size + 1 < room) {
-    status = read_piece(cli, ret + size, room - 1 - size, &n, err);
+    status = tn_cli_input_read(&in, ret + size, room - 1 - size, &n, err);
     if (!status) size += n;
   }
   if (status) return status;

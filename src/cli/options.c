@@ -279,7 +279,10 @@ static tenon_status add_setting(parse *p, const tn_cli_option *o, const char *va
 
 static tenon_status add_again(parse *p, const tn_cli_option *o, const char *value) {
   tn_cli_again *again = (void *)(p->arguments + o->offset);
-  if (again->count == TN_CLI_MAX_AGAIN) return refuse(p, NULL, "there are too many --%s", o->name);
+  if (again->count == TN_CLI_MAX_AGAIN)
+    return tenon_fail(p->err, TENON_LIMITED, TENON_STAGE_CONFIG,
+                      "give fewer at once, or a file of them where the option takes one",
+                      "--%s can be given %d times at most", o->name, TN_CLI_MAX_AGAIN);
   again->items[again->count++] = value;
   return TENON_OK;
 }

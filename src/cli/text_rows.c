@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/text_rows.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "arrow/build.h"
-#include "base/ctx.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "cli/input.h"
 #include "core/stream.h"
 
 enum { AT_ONCE = 1024, MAX_LINE = 4 << 20, READ_SIZE = 64 << 10 };
@@ -27,19 +26,18 @@ typedef struct text_rows {
 /* ---- Lines of stdin ---- */
 
 static tenon_status read_more(text_rows *t, tenon_error *err) {
-  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  tn_cli_input in = {.ctx = t->ctx, .name = "stdin", .fd = STDIN_FILENO};
   char part[READ_SIZE];
-  tenon_status status = tn_ctx_wait(t->ctx, &input, 1, -1, err);
+  size_t n;
+  tenon_status status = tn_cli_input_read(&in, part, sizeof part, &n, err);
   if (status) return status;
-  ssize_t n = read(STDIN_FILENO, part, sizeof part);
-  if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading texts");
   t->ended = n == 0;
   if (t->from) {
     memmove(t->pending.data, t->pending.data + t->from, t->pending.size - t->from);
     t->pending.size -= t->from;
     t->from = 0;
   }
-  if (n && !tn_str_add(&t->pending, part, (size_t)n))
+  if (n && !tn_str_add(&t->pending, part, n))
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "split it", "a line of stdin has more than %d bytes", MAX_LINE);
   return TENON_OK;
 }

@@ -1,39 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/vector_lines.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "arrow/build.h"
 #include "base/error.h"
-#include "base/json.h"
-#include "base/mem.h"
+#include "base/json_text.h"
+#include "cli/input.h"
 #include "core/stream.h"
 
 enum { ID, VECTOR, DOCUMENT, METADATA, COLUMNS };
-enum { BATCH_BYTES = 8 << 20, READ_SIZE = 1 << 16 };
+enum { BATCH_BYTES = 8 << 20, MAX_LINE = TN_JSON_MAX_SIZE };
 
 static const char *const names[COLUMNS] = {"id", "vector", "document", "metadata"};
 
 typedef struct lines {
-  FILE *in;              /* stdin is not ours to close */
-  const char *name;
+  tn_cli_input in;
   int64_t number;
   bool with_vectors;
   tn_str line, text;
   tn_builder *out;
 } lines;
 
+/* Pipes of any name, too: a shell's <(…) is one. */
 bool tn_cli_is_lines(const char *path) {
   static const char *const extensions[] = {".jsonl", ".ndjson"};
+  struct stat st;
   size_t size = strlen(path);
-  if (strcmp(path, "-") == 0) return true;
+  if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/dev/fd/", 8) == 0)
+    return true;
   for (int i = 0; i < 2; i++) {
     size_t n = strlen(extensions[i]);
-    if (size > n && strcmp(path + size - n, extensions[i]) == 0) return true;
+    if (size > n && strcasecmp(path + size - n, extensions[i]) == 0) return true;
   }
-  return false;
+  return stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
 }
 
 static tenon_status bad_line(const lines *l, tenon_error *err, const char *what) {
@@ -41,25 +44,21 @@ static tenon_status bad_line(const lines *l, tenon_error *err, const char *what)
                     l->with_vectors ? "write each row as {\"id\": \"a\", \"vector\": [0.1, 0.2], "
                                       "\"document\": \"…\", \"metadata\": {}}"
                                     : "write each row as {\"id\": \"a\", \"document\": \"…\", \"metadata\": {}}",
-                    "%s: line %lld: %s", l->name, (long long)l->number, what);
+                    "%s: line %lld: %s", l->in.name, (long long)l->number, what);
 }
 
 /* ---- Lines ---- */
 
-/* *ret_there is false at the end. */
 static tenon_status next_line(lines *l, bool *ret_there, tenon_error *err) {
-  char piece[READ_SIZE];
-  tn_str_clear(&l->line);
-  *ret_there = false;
+  static const char mark[] = "\xEF\xBB\xBF";
   l->number++;
-  while (fgets(piece, sizeof piece, l->in)) {
-    *ret_there = true;
-    size_t size = strlen(piece);
-    if (!tn_str_add(&l->line, piece, size)) return bad_line(l, err, "it is longer than 16 MiB");
-    if (size && piece[size - 1] == '\n') return TENON_OK;
-  }
-  if (!ferror(l->in)) return TENON_OK;
-  return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", l->name);
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tn_cli_input_line(&l->in, &l->line, ret_there, &why);
+  if (status == TENON_LIMITED) return bad_line(l, err, "it is longer than 16 MiB");
+  if (status) return tn_pass_error(&why, err);
+  if (l->number == 1 && l->line.size >= 3 && memcmp(l->line.data, mark, 3) == 0)
+    memset(l->line.data, ' ', 3);
+  return TENON_OK;
 }
 
 static bool is_blank(const tn_str *line) {
@@ -68,102 +67,95 @@ static bool is_blank(const tn_str *line) {
 
 /* ---- Values ---- */
 
-static void write_value(tn_json_writer *w, const tn_json *v) {
-  void *cursor = NULL;
-  const char *key;
-  const tn_json *member;
-  switch (tn_json_type_of(v)) {
-    case TN_JSON_NULL: tn_json_put_null(w); break;
-    case TN_JSON_BOOL: tn_json_put_bool(w, tn_json_bool(v)); break;
-    case TN_JSON_INTEGER: tn_json_put_integer(w, tn_json_integer(v)); break;
-    case TN_JSON_NUMBER: tn_json_put_number(w, tn_json_number(v)); break;
-    case TN_JSON_STRING: tn_json_put_string(w, tn_json_string(v)); break;
-    case TN_JSON_ARRAY:
-      tn_json_open(w, '[');
-      for (size_t i = 0; i < tn_json_count(v); i++) write_value(w, tn_json_at(v, i));
-      tn_json_close(w);
-      break;
-    case TN_JSON_OBJECT:
-      tn_json_open(w, '{');
-      while (tn_json_next(v, &cursor, &key, &member)) {
-        tn_json_key(w, key);
-        write_value(w, member);
-      }
-      tn_json_close(w);
-      break;
-  }
-}
+static bool is_null(tn_json_text v) { return tn_json_text_type(v) == TN_JSON_NULL; }
 
 /* Without vectors the columns behind them move up. */
-static tn_column *column_of(const lines *l, int column) {
+static tn_column *column_at(const lines *l, int column) {
   return tn_builder_column(l->out, column - (column > VECTOR && !l->with_vectors));
 }
 
-static bool is_null(const tn_json *v) { return !v || tn_json_type_of(v) == TN_JSON_NULL; }
-
-static tenon_status append_text(lines *l, int column, const tn_json *v, tenon_error *err) {
-  tn_column *to = column_of(l, column);
-  if (!is_null(v) && !tn_json_string(v))
-    return bad_line(l, err, column == ID ? "its id is not text" : "its document is not text");
-  return tn_append_text(to, is_null(v) ? NULL : tn_json_string(v)) ? TENON_OK
-                                                                   : tn_append_failed(err);
-}
-
-static tenon_status append_metadata(lines *l, const tn_json *v, tenon_error *err) {
-  tn_column *to = column_of(l, METADATA);
-  tn_json_writer w;
-  if (is_null(v)) return tn_append_null(to) ? TENON_OK : tn_append_failed(err);
-  if (tn_json_type_of(v) != TN_JSON_OBJECT) return bad_line(l, err, "its metadata is no object");
+/* What a string says, NUL characters among it. */
+static tenon_status append_string(lines *l, int column, tn_json_text v, tenon_error *err) {
   tn_str_clear(&l->text);
-  tn_json_writer_init(&w, &l->text);
-  write_value(&w, v);
-  if (l->text.failed) return bad_line(l, err, "its metadata is too large");
-  return tn_append_bytes(to, tn_str_text(&l->text), (int64_t)l->text.size) ? TENON_OK
-                                                                           : tn_append_failed(err);
+  if (!tn_json_text_unquote(v, &l->text)) return bad_line(l, err, "a text in it is too long");
+  return tn_append_bytes(column_at(l, column), tn_str_text(&l->text),
+                         (int64_t)l->text.size)
+             ? TENON_OK
+             : tn_append_failed(err);
 }
 
-static tenon_status append_vector(lines *l, const tn_json *v, tenon_error *err) {
-  tn_column *to = column_of(l, VECTOR);
-  if (is_null(v) || tn_json_type_of(v) != TN_JSON_ARRAY)
-    return bad_line(l, err, "its vector is no array");
-  for (size_t i = 0; i < tn_json_count(v); i++) {
-    const tn_json *n = tn_json_at(v, i);
-    tn_json_type type = tn_json_type_of(n);
+/* As it is written. */
+static tenon_status append_plain(lines *l, int column, tn_json_text v, tenon_error *err) {
+  return tn_append_bytes(column_at(l, column), v.data, (int64_t)v.size)
+             ? TENON_OK
+             : tn_append_failed(err);
+}
+
+static tenon_status append_value(lines *l, int column, tn_json_text v, tenon_error *err) {
+  static const char *const wrong[COLUMNS] = {[ID] = "its id is neither text nor an integer",
+                                             [DOCUMENT] = "its document is not text",
+                                             [METADATA] = "its metadata is no object"};
+  static const tn_json_type also[COLUMNS] = {[ID] = TN_JSON_INTEGER, [DOCUMENT] = TN_JSON_STRING,
+                                             [METADATA] = TN_JSON_OBJECT};
+  if (is_null(v))
+    return tn_append_null(column_at(l, column)) ? TENON_OK : tn_append_failed(err);
+  tn_json_type type = tn_json_text_type(v);
+  if (type == TN_JSON_STRING) return append_string(l, column, v, err);
+  return type == also[column] ? append_plain(l, column, v, err) : bad_line(l, err, wrong[column]);
+}
+
+static tenon_status append_vector(lines *l, tn_json_text v, tenon_error *err) {
+  tn_column *to = column_at(l, VECTOR);
+  tn_json_text item;
+  if (tn_json_text_type(v) != TN_JSON_ARRAY) return bad_line(l, err, "its vector is no array");
+  for (const char *cursor = NULL; tn_json_text_next(v, &cursor, NULL, &item);) {
+    double n;
+    tn_json_type type = tn_json_text_type(item);
     if (type != TN_JSON_INTEGER && type != TN_JSON_NUMBER)
       return bad_line(l, err, "its vector has something that is no number");
-    if (!tn_append_f64(&to->children[0], tn_json_number(n))) return tn_append_failed(err);
+    if (!tn_json_text_number(item, &n))
+      return bad_line(l, err, "its vector has a number that is too large");
+    if (!tn_append_f64(&to->children[0], n)) return tn_append_failed(err);
   }
   return tn_append_list(to) ? TENON_OK : tn_append_failed(err);
 }
 
-static tenon_status check_members(const lines *l, const tn_json *row, tenon_error *err) {
-  void *cursor = NULL;
-  const char *key;
-  const tn_json *member;
+/* -1: there is no place for it. */
+static int column_of(const lines *l, tn_json_text key) {
+  for (int i = 0; i < COLUMNS; i++)
+    if ((i != VECTOR || l->with_vectors) && tn_json_text_is(key, names[i], strlen(names[i]))) return i;
+  return -1;
+}
+
+static tenon_status take_members(const lines *l, tn_json_text row, tn_json_text ret[COLUMNS],
+                                 tenon_error *err) {
+  tn_json_text key, value;
   char what[160];
-  if (tn_json_type_of(row) != TN_JSON_OBJECT) return bad_line(l, err, "it is no JSON object");
-  while (tn_json_next(row, &cursor, &key, &member)) {
-    int i = 0;
-    while (i < COLUMNS && strcmp(key, names[i]) != 0) i++;
-    if (i < COLUMNS && (i != VECTOR || l->with_vectors)) continue;
-    snprintf(what, sizeof what, "there is no place for its member %.80s", key);
+  if (tn_json_text_type(row) != TN_JSON_OBJECT) return bad_line(l, err, "it is no JSON object");
+  for (const char *cursor = NULL; tn_json_text_next(row, &cursor, &key, &value);) {
+    int i = column_of(l, key);
+    if (i >= 0 && !ret[i].data) {
+      ret[i] = value;
+      continue;
+    }
+    int shown = key.size > 80 ? 80 : (int)key.size;
+    snprintf(what, sizeof what, i < 0 ? "there is no place for its member %.*s"
+                                      : "its member %.*s is there twice", shown, key.data);
     return bad_line(l, err, what);
   }
   return TENON_OK;
 }
 
 static tenon_status append_line(lines *l, tenon_error *err) {
-  tn_json *row;
+  tn_json_text row, values[COLUMNS] = {{NULL, 0}};
   tenon_error why = TENON_ERROR_INIT;
-  if (tn_json_parse(tn_str_text(&l->line), l->line.size, &row, &why))
+  if (tn_json_text_check(tn_str_text(&l->line), l->line.size, &row, &why))
     return bad_line(l, err, why.message);
-  tenon_status status = check_members(l, row, err);
-  if (!status) status = append_text(l, ID, tn_json_get(row, names[ID]), err);
-  if (!status && l->with_vectors) status = append_vector(l, tn_json_get(row, names[VECTOR]), err);
-  if (!status) status = append_text(l, DOCUMENT, tn_json_get(row, names[DOCUMENT]), err);
-  if (!status) status = append_metadata(l, tn_json_get(row, names[METADATA]), err);
-  tn_json_free(row);
-  return status;
+  tenon_status status = take_members(l, row, values, err);
+  if (!status) status = append_value(l, ID, values[ID], err);
+  if (!status && l->with_vectors) status = append_vector(l, values[VECTOR], err);
+  if (!status) status = append_value(l, DOCUMENT, values[DOCUMENT], err);
+  return status ? status : append_value(l, METADATA, values[METADATA], err);
 }
 
 /* ---- The stream ---- */
@@ -188,7 +180,7 @@ static tenon_status next_rows(void *self, struct ArrowArray *ret, tenon_error *e
 
 static void close_lines(void *self) {
   lines *l = self;
-  if (l->in && l->in != stdin) fclose(l->in);
+  tn_cli_input_close(&l->in);
   tn_builder_free(l->out);
   tn_str_release(&l->line);
   tn_str_release(&l->text);
@@ -208,11 +200,7 @@ static tenon_status make_schema(const lines *l, struct ArrowSchema *ret, tenon_e
   return status;
 }
 
-static tenon_status prepare(lines *l, const char *path, struct ArrowSchema *ret,
-                            tenon_error *err) {
-  bool is_stdin = strcmp(path, "-") == 0;
-  l->in = is_stdin ? stdin : fopen(path, "re");
-  if (!l->in) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", path);
+static tenon_status prepare(lines *l, struct ArrowSchema *ret, tenon_error *err) {
   tenon_status status = make_schema(l, ret, err);
   if (status) return status;
   status = tn_builder_new(ret, &l->out, err);
@@ -220,16 +208,17 @@ static tenon_status prepare(lines *l, const char *path, struct ArrowSchema *ret,
   return status;
 }
 
-tenon_status tn_cli_vector_lines(const char *path, bool with_vectors, struct ArrowArrayStream *ret,
-                                 tenon_error *err) {
+tenon_status tn_cli_vector_lines(const tn_cli *cli, const char *path, bool with_vectors,
+                                 struct ArrowArrayStream *ret, tenon_error *err) {
   lines *l = tn_alloc(sizeof *l);
   tenon_stream out = {.struct_size = sizeof out, .next = next_rows, .close = close_lines};
   if (!l) return tn_no_memory(err);
-  l->name = path;
+  l->in.fd = -1;
   l->with_vectors = with_vectors;
-  tn_str_init(&l->line, TN_JSON_MAX_SIZE);
-  tn_str_init(&l->text, TN_JSON_MAX_SIZE);
-  tenon_status status = prepare(l, path, &out.schema, err);
+  tn_str_init(&l->line, MAX_LINE);
+  tn_str_init(&l->text, MAX_LINE);
+  tenon_status status = tn_cli_input_open(cli, path, &l->in, err);
+  if (!status) status = prepare(l, &out.schema, err);
   if (status) {
     close_lines(l);
     return status;

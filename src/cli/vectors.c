@@ -2,11 +2,12 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/float.h"
+#include "base/json_text.h"
 #include "cli/rows.h"
 #include "cli/select.h"
 #include "cli/spent.h"
 #include "cli/text.h"
+#include "cli/vector_input.h"
 #include "cli/vector_lines.h"
 #include "core/target.h"
 
@@ -31,7 +32,8 @@ static const tn_cli_option options[] = {
      .help = "upsert: rows with the columns id, vector and perhaps document and metadata: a file "
              "(Parquet, JSONL …, - for JSONL from stdin) or a table"},
     {TN_AGAIN(vectors_arguments, vectors), .name = "vector", .value = "NUMBERS",
-     .help = "query: the vector to look for, as '[0.1, 0.2, …]'; again for more"},
+     .help = "query: the vector to look for, as '[0.1, 0.2, …]', @FILE with one or more (each in "
+             "brackets or on a line), - for stdin; again for more"},
     {TN_AGAIN(vectors_arguments, texts), .name = "text", .value = "TEXT",
      .help = "query: the text to look for, with --embed; again for more"},
     {TN_TEXT(vectors_arguments, embed), .name = "embed", .value = "TARGET",
@@ -41,7 +43,8 @@ static const tn_cli_option options[] = {
     {TN_AGAIN(vectors_arguments, where), .name = "where", .letter = 'w', .value = "COND",
      .help = "rows whose metadata meets this: 'lang = ''en'' and year >= 2020'; again for more"},
     {TN_AGAIN(vectors_arguments, ids), .name = "id", .value = "ID",
-     .help = "get, delete: the row with this id; again for more"},
+     .help = "get, delete: the row with this id, @FILE with ids, one a line, - for stdin; again for "
+             "more"},
     {TN_TEXT(vectors_arguments, source), .name = "source", .value = "TEXT",
      .help = "delete: the rows whose metadata has this `source`"},
     {TN_NUMBER(vectors_arguments, limit), .name = "limit", .letter = 'n', .value = "N",
@@ -100,57 +103,16 @@ static tenon_status take_where(tn_cli *cli, const vectors_arguments *a, conditio
   return status;
 }
 
-static tenon_status bad_vector(tenon_error *err, const char *text) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                    "write the numbers as '[0.1, 0.2, 0.3]'", "--vector cannot be \"%.80s\"", text);
-}
-
-/* Appends the numbers of "[1, 2]" or "1,2" at *ret + *count. */
-static tenon_status add_vector(const char *text, float *to, size_t room, size_t *count,
-                               tenon_error *err) {
-  static const char between[] = " ,\t\n";
-  const char *at = text + strspn(text, " [");
-  *count = 0;
-  while (*at && *at != ']') {
-    size_t size = strcspn(at, " ,\t\n]");
-    if (*count == room || !tn_parse_f32(at, size, &to[(*count)++])) return bad_vector(err, text);
-    at += size;
-    at += strspn(at, between);
-  }
-  return *count ? TENON_OK : bad_vector(err, text);
-}
-
-static tenon_status take_vectors(tn_cli *cli, const vectors_arguments *a, float **ret,
-                                 size_t *ret_dimension, tenon_error *err) {
-  if (!a->vectors.count) return refuse(err, "give --vector '[0.1, …]', or --text with --embed", "no vector is given");
-  float *all = tn_arena_alloc(&cli->arena,
-                              a->vectors.count * TENON_MAX_DIMENSION * sizeof *all);
-  size_t dimension = 0, count;
-  if (!all) return tn_no_memory(err);
-  for (size_t i = 0; i < a->vectors.count; i++) {
-    tenon_status status =
-        add_vector(a->vectors.items[i], all + i * dimension, TENON_MAX_DIMENSION, &count, err);
-    if (status) return status;
-    if (i && count != dimension)
-      return refuse(err, "give vectors of one length", "the vectors have different lengths");
-    dimension = count;
-  }
-  *ret = all;
-  *ret_dimension = dimension;
-  return TENON_OK;
-}
-
 /* ---- Answers ---- */
 
-/* Metadata is JSON already; what is not sound JSON stays text. */
+/* Metadata is JSON already; what a damaged file has instead stays text. */
 static tenon_status json_metadata(tn_cli_rows *rows, size_t c, tn_document *j, tenon_error *err) {
   const char *data;
   size_t size;
-  tn_json *parsed;
+  tn_json_text checked;
   tenon_status status = tn_cli_rows_text(rows, c, &data, &size, err);
-  if (status || !data || tn_json_parse(data, size, &parsed, NULL))
+  if (status || !data || tn_json_text_check(data, size, &checked, NULL))
     return status ? status : tn_cli_rows_json(rows, c, "metadata", j, err);
-  tn_json_free(parsed);
   tn_document_raw(j, "metadata", data);
   return TENON_OK;
 }
@@ -214,8 +176,9 @@ static tenon_status answer_rows(tn_cli *cli, const char *key, struct ArrowArrayS
 
 static void answer_collection(tn_cli *cli, const tenon_collection *c, const char *what) {
   if (!cli->common->json) {
-    tn_cli_note(cli, "%s: %d numbers a vector, %s, %lld rows", what, (int)c->dimension,
-                metrics[c->metric], (long long)c->count);
+    tn_cli_note(cli, "%s: %d number%s a vector, %s, %lld row%s", what, (int)c->dimension,
+                c->dimension == 1 ? "" : "s", metrics[c->metric], (long long)c->count,
+                c->count == 1 ? "" : "s");
     return;
   }
   tn_document *j = tn_cli_result(cli);
@@ -245,9 +208,12 @@ static tenon_status create(tn_cli *cli, const vectors_arguments *a, tenon_sessio
                            tenon_error *err) {
   tenon_vectors_create req = {.struct_size = sizeof req, .if_absent = a->if_absent};
   tenon_collection made;
-  if (a->dimension < 1 || a->dimension > TENON_MAX_DIMENSION)
+  if (a->dimension < 0)
     return refuse(err, "give --dimension, the length of the vectors that will be kept, 1 to 65536",
                   "the collection's dimension is not said");
+  if (a->dimension < 1 || a->dimension > TENON_MAX_DIMENSION)
+    return refuse(err, "give the length of the vectors that will be kept",
+                  "a collection's dimension is 1 to 65536");
   req.dimension = (int32_t)a->dimension;
   while (a->metric && strcmp(metrics[req.metric], a->metric) != 0) req.metric++;
   tenon_status status = tenon_create_collection(cli->ctx, s, &req, &made, err);
@@ -279,9 +245,10 @@ static void answer_upserted(tn_cli *cli, const tenon_vectors_upserted *done) {
     tn_document_count(j, "inserted", done->inserted);
     return;
   }
-  if (done->inserted < 0) tn_cli_note(cli, "%lld rows", (long long)done->rows);
+  const char *plural = done->rows == 1 ? "" : "s";
+  if (done->inserted < 0) tn_cli_note(cli, "%lld row%s", (long long)done->rows, plural);
   else
-    tn_cli_note(cli, "%lld rows, %lld of them new", (long long)done->rows,
+    tn_cli_note(cli, "%lld row%s, %lld new", (long long)done->rows, plural,
                 (long long)done->inserted);
 }
 
@@ -290,7 +257,7 @@ static tenon_status open_from(tn_cli *cli, const char *from, bool with_vectors, 
                               tenon_session **ret_session, tenon_error *err) {
   tenon_session *session;
   *ret_session = NULL;
-  if (tn_cli_is_lines(from)) return tn_cli_vector_lines(from, with_vectors, ret, err);
+  if (tn_cli_is_lines(from)) return tn_cli_vector_lines(cli, from, with_vectors, ret, err);
   tenon_status status = tenon_open(cli->ctx, cli->tenon, from, NULL, 0, &session, err);
   if (status) return status;
   status = tenon_read_table(cli->ctx, session, NULL, ret, NULL, err);
@@ -338,24 +305,31 @@ static tenon_status get(tn_cli *cli, const vectors_arguments *a, tenon_session *
   struct ArrowArrayStream stream;
   tenon_vectors_get req = TENON_VECTORS_GET_INIT;
   condition c;
+  tn_cli_ids ids;
   tenon_status status = take_where(cli, a, &c, err);
+  if (!status) status = tn_cli_take_ids(cli, &a->ids, &ids, err);
   if (status) return status;
-  if (a->ids.count) req.ids = a->ids.items;
-  req.id_count = a->ids.count;
+  req.ids = ids.items;
+  req.id_count = ids.count;
   req.filters = c.filters;
   req.filter_count = c.count;
   req.limit = a->limit;
   if (a->with_vectors) req.with |= TENON_WITH_VECTOR;
   status = tenon_get_vectors(cli->ctx, s, &req, &stream, err);
+  tn_cli_ids_release(&ids);
   return status ? status : answer_rows(cli, "rows", &stream, err);
 }
 
 /* What is looked for: given as numbers, or made of texts. */
 typedef struct sought {
-  float *vectors;
-  size_t count, dimension;
-  tenon_embeddings embedded;       /* has the vectors of texts */
+  tn_cli_numbers numbers;
+  tenon_embeddings embedded;
 } sought;
+
+static void sought_release(sought *v) {
+  tn_cli_numbers_release(&v->numbers);
+  tenon_embeddings_release(&v->embedded);
+}
 
 static tenon_status embed_sought(tn_cli *cli, const vectors_arguments *a, sought *ret, tenon_error *err) {
   const tenon_embed req = {.struct_size = sizeof req, .texts = a->texts.items, .count = a->texts.count};
@@ -367,17 +341,15 @@ static tenon_status embed_sought(tn_cli *cli, const vectors_arguments *a, sought
   if (status) return status;
   status = tenon_embed_texts(cli->ctx, models, &req, &ret->embedded, err);
   tenon_close(models);
-  if (status) return status;
-  ret->vectors = ret->embedded.vectors;
-  ret->count = ret->embedded.count;
-  ret->dimension = (size_t)ret->embedded.dimension;
-  tn_cli_spent(cli, &ret->embedded.usage, NULL);
-  return TENON_OK;
+  if (!status) tn_cli_spent(cli, &ret->embedded.usage, NULL);
+  return status;
 }
 
 static tenon_status seek(tn_cli *cli, const vectors_arguments *a, sought *ret, tenon_error *err) {
-  *ret = (sought){.count = a->vectors.count, .embedded = {.struct_size = sizeof ret->embedded}};
-  return a->texts.count ? embed_sought(cli, a, ret, err) : take_vectors(cli, a, &ret->vectors, &ret->dimension, err);
+  *ret = (sought){.embedded = {.struct_size = sizeof ret->embedded}};
+  if (a->texts.count) return embed_sought(cli, a, ret, err);
+  if (a->embed) return refuse(err, "give --text, or leave --embed out", "--embed is given without --text");
+  return tn_cli_take_vectors(cli, &a->vectors, &ret->numbers, err);
 }
 
 static tenon_status query(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
@@ -391,15 +363,15 @@ static tenon_status query(tn_cli *cli, const vectors_arguments *a, tenon_session
   tenon_status status = take_where(cli, a, &c, err);
   if (!status) status = seek(cli, a, &v, err);
   if (status) return status;
-  req.vectors = v.vectors;
-  req.query_count = v.count;
-  req.dimension = (int32_t)v.dimension;
+  req.vectors = a->texts.count ? v.embedded.vectors : v.numbers.items;
+  req.query_count = a->texts.count ? v.embedded.count : v.numbers.count;
+  req.dimension = a->texts.count ? v.embedded.dimension : (int32_t)v.numbers.dimension;
   if (a->nearest >= 0) req.nearest = (int32_t)a->nearest;
   req.filters = c.filters;
   req.filter_count = c.count;
   if (a->with_vectors) req.with |= TENON_WITH_VECTOR;
   status = tenon_query_vectors(cli->ctx, s, &req, &stream, err);
-  tenon_embeddings_release(&v.embedded);
+  sought_release(&v);
   return status ? status : answer_rows(cli, "rows", &stream, err);
 }
 
@@ -408,13 +380,16 @@ static tenon_status remove_rows(tn_cli *cli, const vectors_arguments *a, tenon_s
   tenon_vectors_deleted done;
   tenon_vectors_delete req = {.struct_size = sizeof req, .source = a->source};
   condition c;
+  tn_cli_ids ids;
   tenon_status status = take_where(cli, a, &c, err);
+  if (!status) status = tn_cli_take_ids(cli, &a->ids, &ids, err);
   if (status) return status;
-  if (a->ids.count) req.ids = a->ids.items;
-  req.id_count = a->ids.count;
+  req.ids = ids.items;
+  req.id_count = ids.count;
   req.filters = c.filters;
   req.filter_count = c.count;
   status = tenon_delete_vectors(cli->ctx, s, &req, &done, err);
+  tn_cli_ids_release(&ids);
   if (!status) answer_number(cli, "deleted", done.count);
   return status;
 }
@@ -454,6 +429,7 @@ static const struct {
 } owners[] = {
     {"dimension", CREATE}, {"metric", CREATE},       {"if-absent", CREATE},
     {"from", UPSERT},      {"vector", QUERY},        {"nearest", QUERY},
+    {"text", QUERY},       {"embed", UPSERT | QUERY},
     {"id", GET | DELETE},  {"source", DELETE},       {"where", QUERY | GET | COUNT | DELETE},
     {"limit", GET},        {"vectors", QUERY | GET},
 };

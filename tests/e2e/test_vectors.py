@@ -198,7 +198,7 @@ def test_lines_from_stdin(notes):
 @pytest.mark.parametrize("line, said", [
     ('{"id":"a"}', "line 2: its vector is no array"), ('{"id":"a","vector":[1,"2",3]}', "no number"),
     ('{"vector":[1,2,3]}', "row 2: its id is NULL"), ('{"id":"a","vector":[1,2]}', "has 2 numbers"),
-    ('{"id":"a","vector":[1,2,3],"text":"x"}', "member text"), ('{"id":"a","vector":[1,2,3]', "line 2: not JSON"),
+    ('{"id":"a","vector":[1,2,3],"text":"x"}', 'member "text"'), ('{"id":"a","vector":[1,2,3]', "line 2: not JSON"),
     ('{"id":"a","vector":[0,0,0]}', "all zeros"), ('{"id":"a","vector":[1e39,0,0]}', "not finite"),
     ('{"id":"a","vector":[1,2,3],"metadata":[1]}', "metadata is no object"), ('[1]', "no JSON object"),
     ('{"id":"","vector":[1,2,3]}', "row 2")])

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tenon vectors` as people and programs use it: names, options, what is read and what is written."""
 import json
+import os
+import signal
+import subprocess
+import time
 
 import pytest
 
-from command import answer, tenon
+from command import TENON, answer, environment, tenon
 
 
 def vectors(*words, **more):
@@ -57,11 +61,12 @@ def test_an_action_with_a_point_is_one_name(tmp_path):
 
 # --- Options ---------------------------------------------------------------------------------------------------------
 
-OWN = {"create": {"-d", "--metric", "--if-absent"}, "list": set(), "upsert": {"--from"}, "drop": set(),
-       "query": {"--vector", "-k", "--where", "--vectors"}, "get": {"--id", "--where", "-n", "--vectors"},
+OWN = {"create": {"-d", "--metric", "--if-absent"}, "list": set(), "upsert": {"--from", "--embed"}, "drop": set(),
+       "query": {"--vector", "-k", "--where", "--vectors", "--text", "--embed"}, "get": {"--id", "--where", "-n", "--vectors"},
        "count": {"--where"}, "delete": {"--id", "--source", "--where"}}
 VALUES = {"-d": ["2"], "--metric": ["l2"], "--if-absent": [], "--from": ["-"], "--vector": ["[1,2]"], "-k": ["1"],
-          "--where": ["n=1"], "--vectors": [], "--id": ["a"], "-n": ["0"], "--source": ["x"]}
+          "--where": ["n=1"], "--vectors": [], "--id": ["a"], "-n": ["0"], "--source": ["x"], "--text": ["x"],
+          "--embed": ["x"]}
 
 
 @pytest.mark.parametrize("action", OWN)
@@ -73,6 +78,7 @@ def test_options_of_other_actions_are_refused(keep, action):
         owner = error["message"].split("option of ")[1].split(" and ")[0].split(",")[0]
         assert option in OWN[owner]
     assert vectors("count", keep) == {"count": 3}
+    assert "--embed" in vectors("query", keep, "--embed", "gpt", "--vector", "[1,2]", ok=False)["message"]
 
 
 # --- Conditions ------------------------------------------------------------------------------------------------------
@@ -89,3 +95,160 @@ def test_long_integers_are_compared_exactly(tmp_path):
                                 ("n <= -9223372036854775808", 1), ("n < 9223372036854775807", 3)):
         assert vectors("count", target, "--where", condition)["count"] == expected, condition
     assert [r["metadata"]["n"] for r in vectors("get", target)["rows"]] == numbers
+
+
+# --- Lines of JSON ---------------------------------------------------------------------------------------------------
+
+
+def upsert_text(target, text):
+    """The answer of upserting what stands on stdin."""
+    done = subprocess.run([TENON, "vectors", "upsert", target, "--from", "-", "--json"], env=environment(), capture_output=True,
+                          input=text if isinstance(text, bytes) else text.encode())
+    return json.loads(done.stdout)
+
+
+def test_what_lines_may_have(keep):
+    lines = ['\ufeff{"id": 7, "vector": [1, 2], "metadata": "{\\"k\\": 1}"}', '{"id":"u","document":"a\\u0000b","vector":[1e2,1]}\r',
+             '{"id":"w","vector":[12345678901234567890123,1],"metadata":{"n": 12345678901234567890, "m":1.50}}', "  ", '{"id":"v","vector":[0,1]}']
+    assert upsert_text(keep, "\n".join(lines))["result"] == {"rows": 4, "inserted": 4}
+    rows = {r["id"]: r for r in vectors("get", keep, "--vectors")["rows"]}
+    assert rows["7"]["metadata"] == {"k": 1} and rows["u"]["document"] == "a\0b"
+    assert rows["w"]["vector"][0] == pytest.approx(1.2345678901234568e22) and rows["w"]["metadata"]["n"] == 12345678901234567890
+    assert '{"n": 12345678901234567890, "m":1.50}' in tenon("vectors", "get", keep, "--id", "w").stdout, "as it was written"
+    assert vectors("count", keep, "--where", "k = 1") == {"count": 1}
+
+
+@pytest.mark.parametrize("line, said", [
+    (b'{"id":"z","vector":[1,2]}\0{"id":"y","vector":[1,2]}', "line 1"), (b'{"id":"z\0","vector":[1,2]}', "line 1"),
+    (b'{"id":"z","vector":[1,2],"id":"y"}', "twice"), (b'{"id":1.5,"vector":[1,2]}', "neither text nor an integer"),
+    (b'{"id":"z","vector":[1e400,2]}', "line 1"), (b'{"id":"z","vector":[1,2],"metadata":"[1]"}', "no JSON object"),
+    (b'{"id":"z","vector":[1,2],"metadata":{"a":1,"a":2}}', "duplicate"), (b'{"id":"z","vector":[1,2],"document":"\xff"}', "not UTF-8")])
+def test_lines_that_are_none(keep, line, said):
+    error = upsert_text(keep, line + b"\n")["error"]
+    assert error["code"] == "DATA" and said in error["message"] and error["remedy"]
+    assert "JSON_" not in error["message"], "an inside of the library"
+    assert vectors("count", keep) == {"count": 3}
+
+
+def test_names_of_files_of_lines(tmp_path, keep):
+    row = '{"id":"new","vector":[1,2]}\n'
+    (tmp_path / "x.JSONL").write_text(row)
+    assert vectors("upsert", keep, "--from", tmp_path / "x.JSONL")["rows"] == 1
+    shell = f"{TENON} vectors upsert {keep} --from <(cat {tmp_path}/x.JSONL) --json"
+    assert json.loads(subprocess.run(["bash", "-c", shell], capture_output=True, env=environment()).stdout)["result"]["rows"] == 1
+    with open(tmp_path / "x.JSONL") as file:
+        done = subprocess.run([TENON, "vectors", "upsert", keep, "--from", "/dev/stdin"], stdin=file, env=environment())
+        assert done.returncode == 0
+    (tmp_path / "folder.jsonl").mkdir()
+    error = vectors("upsert", keep, "--from", tmp_path / "folder.jsonl", ok=False)
+    assert error["code"] == "CONFIG" and error["remedy"]
+
+
+def test_a_nul_in_metadata_of_a_table(tmp_path, keep):
+    import pyarrow
+    import pyarrow.parquet
+    for metadata in ('{"a":1\0,"b":2}', '{"a":1}\0', '{"a":12345678901234567890123}'):
+        path = tmp_path / "nul.parquet"
+        table = pyarrow.table({"id": ["p"], "vector": pyarrow.array([[1.0, 2.0]], pyarrow.list_(pyarrow.float32())), "metadata": [metadata]})
+        pyarrow.parquet.write_table(table, path)
+        if "\0" in metadata:
+            error = vectors("upsert", keep, "--from", path, ok=False)
+            assert error["code"] == "DATA" and "row 1" in error["message"] and "NUL" in error["message"]
+        else:
+            assert vectors("upsert", keep, "--from", path)["inserted"] == 1
+    assert vectors("count", keep, "--where", "n >= 0") == {"count": 3}
+
+
+@pytest.mark.parametrize("damage", [b'{"source"\0 "x", "n": 0}', b'{"source": "\xff", "n": 0}'])
+def test_damaged_metadata_gives_no_broken_json(tmp_path, keep, damage):
+    path = next((tmp_path / "keep").glob("records-*"))
+    data = path.read_bytes()
+    sound = b'{"source": "x", "n": 0}'
+    assert data.count(sound) == 1
+    path.unlink()
+    path.write_bytes(data.replace(sound, damage[:len(sound)].ljust(len(sound))))
+    done = tenon("vectors", "get", keep, "--json")
+    document = json.loads(done.stdout)
+    assert document["ok"] is False and document["error"]["code"] == "DATA" and "restore" in document["error"]["remedy"]
+    assert done.returncode == document["error"]["exit"]
+
+
+# --- Vectors and ids on the command line ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["[1]junk", "1]2", "[[1,2]]", "[1,,2]", "[1,2", "1,2]", "[]", "[1,2,]", ",1,2", "[1,2] [3,4] x", "1;2"])
+def test_what_is_no_vector(keep, text):
+    error = vectors("query", keep, f"--vector={text}", ok=False)
+    assert error["code"] == "CONFIG" and text[:3] in error["message"] and error["remedy"]
+
+
+def nearest(target, *words, **more):
+    done = subprocess.run([TENON, "vectors", "query", target, "-k", "1", "--json", *words], env=environment(), capture_output=True, text=True, **more)
+    document = json.loads(done.stdout)
+    return [r["id"] for r in document["result"]["rows"]] if document["ok"] else document["error"]
+
+
+def test_vectors_from_files(tmp_path, keep):
+    path = tmp_path / "v.txt"
+    for text, found in (("[0,\n 1]\n[2, 1]\n", ["a", "c"]), ("0,1\r\n1 1\n\n2,1", ["a", "b", "c"]), ("[[0,1]]", None), ("", None), ("[1,1],\n[2,1]", ["b", "c"]),
+                        ("[1,1]\n[1,1,1]", None), ("[1,1]\0", None)):
+        path.write_text(text)
+        got = nearest(keep, f"--vector=@{path}")
+        assert got == found if found else got["code"] == "CONFIG" and got["remedy"], text
+        assert nearest(keep, "--vector=-", stdin=open(path)) == got or not found
+    assert nearest(keep, "--vector=[2,1]", f"--vector=@{tmp_path}/nothing")["code"] == "NOT_FOUND"
+
+
+def test_a_wide_vector_can_be_looked_for(tmp_path):
+    target, wide = f"faiss://{tmp_path}:wide", [i / 7 for i in range(65536)]
+    vectors("create", target, "-d", 65536, "--metric", "l2")
+    assert upsert_text(target, json.dumps({"id": "w", "vector": wide}))["result"]["rows"] == 1
+    (tmp_path / "v.json").write_text(json.dumps(wide))
+    assert vectors("query", target, "--vector", f"@{tmp_path}/v.json")["rows"][0] == {
+        "query": 0, "id": "w", "score": 0.0, "document": None, "metadata": None}
+
+
+def test_many_ids(tmp_path, keep):
+    many = [f"m{i}" for i in range(3000)]
+    vectors("upsert", keep, "--from", write_lines(tmp_path / "many.jsonl", [{"id": i, "vector": [1, 2]} for i in many]))
+    (tmp_path / "ids.txt").write_text("\r\n".join(many[:2000]) + "\n\n")
+    assert len(vectors("get", keep, "--id", f"@{tmp_path}/ids.txt", "--id", "a")["rows"]) == 2001
+    assert vectors("delete", keep, "--id", f"@{tmp_path}/ids.txt") == {"deleted": 2000}
+    done = subprocess.run([TENON, "vectors", "delete", keep, "--id", "-"], input="\n".join(many), env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1,000\n"), done
+    (tmp_path / "none.txt").write_text("")
+    assert vectors("delete", keep, "--id", f"@{tmp_path}/none.txt") == {"deleted": 0}
+    assert vectors("get", keep, "--id", f"@{tmp_path}/none.txt")["rows"] == []
+    assert vectors("get", keep, *["--id", "a"] * 200)["rows"][0]["id"] == "a"
+    error = vectors("get", keep, *["--id=a"] * 257, ok=False)
+    assert error["code"] == "LIMITED" and "256" in error["message"] and "file" in error["remedy"]
+    assert vectors("count", keep) == {"count": 3}
+
+
+def test_a_dimension_that_is_too_large_is_not_one_that_is_missing(tmp_path):
+    assert "65536" in vectors("create", f"faiss://{tmp_path}:x", "-d", 65537, ok=False)["message"]
+    assert "not said" in vectors("create", f"faiss://{tmp_path}:x", ok=False)["message"]
+
+
+# --- Waiting for stdin -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["vectors", "upsert", "TARGET", "--from", "-"], ["call", "api", "b", "--input", "-"],
+                                   ["vectors", "query", "TARGET", "--vector", "-"], ["vectors", "delete", "TARGET", "--id", "-"]])
+@pytest.mark.parametrize("end", ["timeout", signal.SIGINT, signal.SIGTERM])
+def test_nobody_waits_for_stdin_for_ever(tmp_path, keep, words, end):
+    (tmp_path / "tenon.yaml").write_text(
+        "connectors: {api: {kind: rest_api, base_url: 'http://127.0.0.1:9', endpoints: {b: {path: /b}}}}\n")
+    words = [keep if w == "TARGET" else w for w in words] + (["--timeout", "300ms"] if end == "timeout" else [])
+    reader, writer = os.pipe()
+    begin = time.monotonic()
+    child = subprocess.Popen([TENON, *words, "--json"], stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             env=environment(), cwd=tmp_path)
+    if end != "timeout":
+        while "poll" not in open(f"/proc/{child.pid}/wchan").read() and child.poll() is None and time.monotonic() - begin < 5:
+            time.sleep(0.01)
+        child.send_signal(end)
+    said = json.loads(child.communicate(timeout=20)[0])
+    os.close(reader), os.close(writer)
+    assert said["error"]["code"] == ("TIMEOUT" if end == "timeout" else "CANCELLED"), said
+    assert time.monotonic() - begin < 10
