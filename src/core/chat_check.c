@@ -85,7 +85,7 @@ static tenon_status check_part(tenon_role role, const tenon_part *p, size_t *byt
 
 static tenon_status check_message(const tenon_chat *c, size_t i, size_t *bytes, tenon_error *err) {
   const tenon_message *m = &c->messages[i];
-  if ((unsigned)m->role > TENON_TOOL) return refuse(err, NULL, "a message's role is none");
+  if ((unsigned)m->role > TENON_TOOL) return refuse(err, "take system, user, assistant or tool", "a message's role is none");
   if (m->role == TENON_SYSTEM && i && c->messages[i - 1].role != TENON_SYSTEM)
     return refuse(err, "put instructions first", "a system message stands behind others");
   if (!m->part_count || m->part_count > MAX_PARTS)

@@ -155,6 +155,8 @@ static tenon_status call_something(tenon_ctx *ctx, contract_state *c, tn_session
                             ? tn_vectors_list(ctx, s, NULL, &rows, err)
                         : contract_has(c->kind, "objects.list")
                             ? tn_objects_list(ctx, s, NULL, &rows, err)
+                        : contract_has(c->kind, "models.list")
+                            ? tn_models_list(ctx, s, NULL, &rows, err)
                             : call_action(ctx, c, s, &rows, err);
   if (!status) rows.release(&rows);
   return status;
@@ -316,7 +318,7 @@ static int run_kind(const contract_kind *k) {
   size_t n = 0;
   const contract_check *const all[] = {lifecycle_checks, contract_table_checks,
                                        contract_write_checks, contract_object_checks,
-                                       contract_vector_checks, contract_action_checks};
+                                       contract_vector_checks, contract_action_checks, contract_model_checks};
   tn_settings_init(&base_settings);
   if (!k->setup(&base_settings)) {
     tn_settings_release(&base_settings);

@@ -38,6 +38,9 @@ typedef struct contract_kind {
   /* actions: one that may be called, an input of it, where its answer has something, and an input that its schema
    * refuses at a place. */
   const char *action, *action_input, *action_member, *action_bad_input, *action_bad_place;
+
+  /* models: one that answers `hello`, one that says something and then no more, one for vectors. */
+  const char *chat_model, *endless_model, *embedding_model;
 } contract_kind;
 
 /* Runs all checks of all kinds; answers the number of failures. */
@@ -62,7 +65,7 @@ typedef struct contract_check {
 
 /* end with a zero row */
 extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[],
-    contract_vector_checks[], contract_action_checks[];
+    contract_vector_checks[], contract_action_checks[], contract_model_checks[];
 
 tn_session *contract_session(contract_state *);
 bool contract_has(const contract_kind *, const char *operation);

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -316,6 +318,57 @@ static const char *const s3_operations[] = {"tables.list", "tables.describe", "t
                                             "objects.stat", "objects.get", "objects.put", "objects.copy",
                                             "objects.remove", "objects.presign", NULL};
 
+/* ---- models: on a service that answers as its cases say ---- */
+
+static pid_t models_server;
+static char models_url[64];
+
+static void stop_models(void) {
+  if (models_server > 0) kill(models_server, SIGTERM), waitpid(models_server, NULL, 0);
+  models_server = 0;
+}
+
+static bool start_models(void) {
+  int ends[2];
+  char line[128] = "";
+  if (pipe(ends)) abort();
+  models_server = fork();
+  if (models_server == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    execlp("python3", "python3", "tests/servers/llm/server.py", (char *)NULL);
+    _exit(127);
+  }
+  close(ends[1]);
+  FILE *said = fdopen(ends[0], "r");
+  bool ready = said && fgets(line, sizeof line, said) && sscanf(line, "ready %63s", models_url) == 1;
+  if (said) fclose(said);
+  if (!ready) stop_models();
+  return ready;
+}
+
+static bool setup_models(tn_settings *s, const char *key, const char *path, const char *model) {
+  char url[80];
+  if (!start_models()) return false;
+  snprintf(url, sizeof url, "%s%s", models_url, path);
+  set(s, key, url);
+  set(s, "api_key", "sk-good");
+  set(s, "model", model);
+  return true;
+}
+
+static bool setup_ollama(tn_settings *s) { return setup_models(s, "url", "", "ollama-text"); }
+static bool setup_openai(tn_settings *s) { return setup_models(s, "base_url", "/v1", "openai-text"); }
+static bool setup_anthropic(tn_settings *s) { return setup_models(s, "base_url", "", "anthropic-text"); }
+
+static const char *const models_operations[] = {"models.list", "models.chat", "models.embed", NULL};
+static const char *const chat_operations[] = {"models.list", "models.chat", NULL};
+
+#define MODELS(kind, ops)                                                                          \
+  {.name = #kind, .provider = &tn_provider_##kind, .setup = setup_##kind, .teardown = stop_models, \
+   .operations = ops, .broken = (const char *const[]){"api_key", "canary-wrong", NULL},            \
+   .secret = "canary", .broken_code = TENON_UNAUTHENTICATED, .opens_lazily = true,                 \
+   .chat_model = #kind "-text", .endless_model = #kind "-hang", .embedding_model = "embedder"}
+
 int main(void) {
   if (tn_registry_new(&registry, NULL)) abort();
   contract_kind kinds[] = {
@@ -342,6 +395,9 @@ int main(void) {
        .teardown = drop_folder, .operations = faiss_operations,
        .broken = (const char *const[]){"path", "/nowhere/at/all", NULL}, .broken_code =
            TENON_NOT_FOUND},
+      MODELS(ollama, models_operations),
+      MODELS(openai, models_operations),
+      MODELS(anthropic, chat_operations),
       {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql,
        .teardown = drop_postgresql,
        .operations = postgresql_operations, .broken = (const char *const[]){"password",
