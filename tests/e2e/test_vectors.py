@@ -294,6 +294,31 @@ def test_damaged_files_are_errors(tmp_path, notes, which):
     assert error["code"] in ("DATA", "NOT_FOUND")
 
 
+def test_a_number_that_is_none_in_a_vectors_file_is_damage(tmp_path):
+    target = f"faiss://{tmp_path}:c"
+    vectors("create", target, "-d", 2, "--metric", "l2")
+    vectors("upsert", target, "--from", write_lines(tmp_path / "c.jsonl", [{"id": "a", "vector": [1, 2]}, {"id": "b", "vector": [1e38, 0]}]))
+    assert [r["id"] for r in vectors("query", target, "--vector", "[-3e38,0]")["rows"]] == ["a", "b"], "overflow is no damage"
+    path = index_of(tmp_path, "c")
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[:-16] + numpy.array([1, numpy.nan], "f4").tobytes() + data[-8:])
+    error = vectors("query", target, "--vector", "[1,2]", ok=False)
+    assert error["code"] == "DATA" and "not finite" in error["message"] and "restore" in error["remedy"]
+
+
+@pytest.mark.parametrize("metric", ["l2", "inner_product"])
+def test_tiny_numbers_are_found_the_same_way(tmp_path, metric):
+    target = f"faiss://{tmp_path}:c"
+    vectors("create", target, "-d", 1, "--metric", metric)
+    rows = (numpy.random.default_rng(3).standard_normal((2000, 1)) * 1e-18).astype("f4")
+    vectors("upsert", target, "--from", write_parquet(tmp_path / "rows.parquet", rows))
+    sweep = [[10.0 ** e] for e in range(-28, -16)]
+    assert found(target, sweep, 5) == found(target, sweep, 5, "--set", "first_pass=none")
+    assert found(target, sweep, 5, "--set", "blas=false") == found(target, sweep[:12], 5)
+    assert found(target, sweep[3:4], 5) == tuple(x[3:4] for x in found(target, sweep, 5))
+
+
 def test_a_manifest_may_not_lead_elsewhere(tmp_path, notes):
     (tmp_path / "notes" / "manifest").rename(tmp_path / "elsewhere")
     (tmp_path / "notes" / "manifest").symlink_to(tmp_path / "elsewhere")

@@ -98,7 +98,7 @@ typedef struct fixture {
 } fixture;
 
 /* What values look like: the shapes that bounds have to stand. */
-typedef enum shape { GAUSSIAN, CLUSTERS, EQUAL, HUGE_AND_TINY, SPARSE, ZEROS, SUBNORMAL, INTEGERS, SHAPES } shape;
+typedef enum shape { GAUSSIAN, CLUSTERS, EQUAL, HUGE_AND_TINY, SPARSE, ZEROS, SUBNORMAL, INTEGERS, TINY, SMALL, EVERY_MAGNITUDE, OVERFLOWING, SHAPES } shape;
 
 static float value_of(shape s, int32_t row, int32_t i) {
   double r = random_unit() + random_unit() + random_unit();
@@ -110,6 +110,10 @@ static float value_of(shape s, int32_t row, int32_t i) {
     case ZEROS: return row % 3 ? 0 : (float)r;
     case SUBNORMAL: return (float)(r * 1e-41);
     case INTEGERS: return (float)(int)(r * 2);
+    case TINY: return (float)(r * 1e-18);
+    case SMALL: return (float)(r * pow(10, -14 - row % 10));
+    case EVERY_MAGNITUDE: return (float)(r * pow(10, (row * 7 + row / 76) % 76 - 38));
+    case OVERFLOWING: return (float)(r * 1e19 * (row % 4 + 1));
     default: return (float)r;
   }
 }
@@ -179,12 +183,14 @@ static void every_search_gives_the_same(void **state) {
   (void)state;
   for (int s = 0; s < SHAPES; s++)
     for (int metric = TENON_INNER_PRODUCT; metric <= TENON_L2; metric++) {
-      fixture f = make_fixture((shape)s, (tenon_metric)metric, s % 2 ? 33 : 64);
-      for (size_t i = 0; i < sizeof all_kernels / sizeof *all_kernels; i++) {
-        const tn_faiss_kernels *k = tn_faiss_kernels_named(all_kernels[i]);
-        if (k && (i < 2 || s < 3)) search_every_way(&f, k, i == 0 ? 100 : 7, i % 2, s);
+      for (int narrow = 0; narrow <= (s > INTEGERS); narrow++) {
+        fixture f = make_fixture((shape)s, (tenon_metric)metric, narrow ? 1 : s % 2 ? 33 : 64);
+        for (size_t i = 0; i < sizeof all_kernels / sizeof *all_kernels; i++) {
+          const tn_faiss_kernels *k = tn_faiss_kernels_named(all_kernels[i]);
+          if (k && (i < 2 || s < 3)) search_every_way(&f, k, i == 0 ? 100 : 7, i % 2, s);
+        }
+        release_fixture(&f);
       }
-      release_fixture(&f);
     }
 }
 

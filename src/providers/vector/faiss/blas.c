@@ -87,7 +87,8 @@ static void measure(batch *b, int n) {
 static float bound_of(const batch *b, size_t query) {
   double unit = (b->search->version->dimension + 16) * (double)FLT_EPSILON;
   double q = (double)b->norms[query], x = (double)b->longest;
-  double bound = 2 * unit * q * x + (double)FLT_MIN * 1e6;
+  double bound = 2 * unit * q * x + (double)TN_FAISS_LEAST_BOUND;
+  if (isnan(tn_faiss_overflow(b->norms[query], b->longest))) return NAN;
   if (b->search->version->metric == TENON_L2) bound += unit * (q + x) * (q + x);
   return (float)(bound * (1 + 1e-4));
 }

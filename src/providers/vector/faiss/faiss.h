@@ -329,6 +329,18 @@ typedef struct tn_faiss_coded {
   float per_square;        /* L2: … (|q| + norm)² */
 } tn_faiss_coded;
 
+/* What every bound has on top: where numbers are so small that float32 holds them with fewer digits, or
+ * as 0, an error is no longer a part of what it is an error of. A code's sum is below 2^31, a sum has at
+ * most 2^16 products, each off by at most 2^-126. */
+#define TN_FAISS_LEAST_BOUND 0x1p-94F
+
+/* NaN where sums of products of vectors of these lengths may overflow on the way, else 0. A bound of NaN
+ * excludes no row, nor does the row exclude another. */
+static inline float tn_faiss_overflow(float q, float x) {
+  float both = q + x;
+  return 4 * both * both * 0;
+}
+
 /* u: stride values, zeros behind the dimension. */
 void tn_faiss_encode_query(const float *q, int32_t dimension, size_t stride, int16_t *u,
                            tn_faiss_coded *ret);

@@ -47,12 +47,28 @@ static tenon_status search_more(answers *a, tenon_error *err) {
   return TENON_OK;
 }
 
+/* Sums of finite numbers may overflow; other numbers are not written here. */
+static bool has_odd_number(const tn_faiss_version *v, int64_t row) {
+  const uint8_t *at = tn_faiss_row(v, row);
+  bool odd = false;
+  for (int32_t i = 0; i < v->dimension; i++, at += sizeof(float)) {
+    float x;
+    memcpy(&x, at, sizeof x);
+    odd |= !isfinite(x);
+  }
+  return odd;
+}
+
 static tenon_status append_hit(answers *a, tn_faiss_hit hit, tenon_error *err) {
   char room[TN_FAISS_ID_ROOM];
   tn_faiss_record r;
   float score = a->version->metric == TENON_L2 ? -hit.key : hit.key;
   if (!tn_faiss_texts(a->version, hit.row, room, &r))
     return tn_faiss_damaged(a->version, hit.row, err);
+  if (!isfinite(score) && has_odd_number(a->version, hit.row))
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "restore the collection from a copy, or delete the row",
+                      "%s: the vector of row %lld has a number that is not finite", a->version->name,
+                      (long long)hit.row);
   if (!tn_append_i32(tn_builder_column(a->out, 0), (int32_t)(a->first + a->query)) ||
       !tn_append_bytes(tn_builder_column(a->out, 1), r.id, r.id_size) ||
       !tn_append_fixed(tn_builder_column(a->out, 2), &score))

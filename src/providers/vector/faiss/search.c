@@ -5,7 +5,8 @@
  * A first pass reads the codes, a quarter of the memory. With x = s c + e of a row, and q = t u + f
  * of the vector looked for (both are rounded to integers c and u), the product q·x differs from
  * s t (u·c) by q·e + f·(s c), so by Cauchy and Schwarz by at most |q||e| + |f|(|x| + |e|). To this
- * comes what float32 arithmetic may be off. So the key of each row is known between a low and a high
+ * comes what float32 arithmetic may be off: a part of the lengths' product, and where numbers are so
+ * small that they lose digits, or so large that sums overflow, what faiss.h says. So the key of each row is known between a low and a high
  * end, and a row whose high end is below `nearest` low ends cannot be among the nearest. What is left,
  * some hundred rows as a rule, is compared by the float32 kernel.
  */
@@ -111,7 +112,8 @@ static void bound_block(const tn_faiss_coded *c, bool is_l2, const tn_faiss_stat
   for (size_t i = 0; i < n; i++) {
     const tn_faiss_stats s = stats[i];
     middles[i] = (float)sums[i] * (s.scale * c->t);
-    bounds[i] = c->per_error * s.error + c->per_norm * (s.norm + s.error);
+    bounds[i] = c->per_error * s.error + c->per_norm * (s.norm + s.error) + TN_FAISS_LEAST_BOUND +
+                tn_faiss_overflow(c->norm, s.norm);
   }
   for (size_t i = 0; is_l2 && i < n; i++) {
     float both = c->norm + stats[i].norm;

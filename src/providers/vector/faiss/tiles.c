@@ -60,7 +60,8 @@ static void take_stats(tiles *t, int64_t row, size_t n) {
 static void bound_block(tiles *t, const tn_faiss_coded *c, const int32_t *sums) {
   for (int i = 0; i < BLOCK; i++) {
     float middle = (float)sums[i] * (t->scales[i] * c->t);
-    float bound = c->per_error * t->errors[i] + c->per_norm * t->sizes[i];
+    float bound = c->per_error * t->errors[i] + c->per_norm * t->sizes[i] + TN_FAISS_LEAST_BOUND +
+                  tn_faiss_overflow(c->norm, t->norms[i]);
     t->lows[i] = middle - bound;
     t->highs[i] = middle + bound;
   }
