@@ -47,7 +47,10 @@ void expect_error(const contract_kind *k, const tenon_error *err, tenon_status c
   expect_no_secret(k, err->remedy);
 }
 
+const contract_kind *contract_now;
+
 tn_session *contract_session(contract_state *c) {
+  contract_now = c->kind;
   tn_session *s = NULL;
   tenon_error err = TENON_ERROR_INIT;
   if (tn_session_acquire(NULL, c->connector, &s, &err)) fail_msg("%s", err.message);

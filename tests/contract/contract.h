@@ -32,6 +32,8 @@ typedef struct contract_kind {
   int64_t row_count;
   const char *query;                     /* the same rows, in the system's own language */
   bool lists_unsorted;                   /* objects: the server of the fixture does not keep to bytewise order */
+  /* objects, of kinds that cannot put: how an object comes to be there; data NULL: it is no more. Sizes need not be listed then. */
+  void (*place)(const char *key, const void *data, size_t size);
   bool can_order;                        /* by any column, with a key to go on after */
   const char *statement;                 /* for execute: does something harmless */
 
@@ -68,6 +70,7 @@ extern const contract_check contract_table_checks[], contract_write_checks[], co
     contract_vector_checks[], contract_action_checks[], contract_model_checks[];
 
 tn_session *contract_session(contract_state *);
+extern const contract_kind *contract_now;   /* whose session was made last */
 bool contract_has(const contract_kind *, const char *operation);
 
 #endif

@@ -10,11 +10,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,6 +234,75 @@ static const char *const files_operations[] = {"tables.list", "tables.describe",
                                                "objects.list", "objects.stat",
                                                "objects.get", "objects.put", "objects.copy", "objects.remove", NULL};
 
+/* ---- http: the same files behind a web server ---- */
+
+static pid_t web_server;
+
+static int free_port(void) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof a;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &size)) abort();
+  close(fd);
+  return ntohs(a.sin_port);
+}
+
+static bool answers(int port) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                          .sin_port = htons((uint16_t)port)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  bool ok = connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
+  close(fd);
+  return ok;
+}
+
+static bool setup_http(tn_settings *s) {
+  tn_settings unused;
+  char port[8], url[64];
+  tn_settings_init(&unused);
+  bool made = setup_files(&unused);
+  tn_settings_release(&unused);
+  snprintf(port, sizeof port, "%d", free_port());
+  web_server = fork();
+  if (web_server == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) abort();
+    execlp("python3", "python3", "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", folder, NULL);
+    _exit(127);
+  }
+  for (int i = 0; i < 1000 && !answers(atoi(port)); i++) usleep(10000);
+  snprintf(url, sizeof url, "http://127.0.0.1:%s/", port);
+  set(s, "url", url);
+  return made;
+}
+
+static void drop_http(void) {
+  kill(web_server, SIGKILL);
+  waitpid(web_server, NULL, 0);
+  drop_folder();
+}
+
+/* A new file in place of the old one, as a person would put it there. */
+static void place_file(const char *key, const void *data, size_t size) {
+  char path[300], temporary[300];
+  snprintf(path, sizeof path, "%s", in_folder(key));
+  if (!data) {
+    unlink(path);
+    return;
+  }
+  for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    *slash = 0;
+    if (mkdir(path, 0755) && errno != EEXIST) abort();
+    *slash = '/';
+  }
+  snprintf(temporary, sizeof temporary, "%s", in_folder(".new"));
+  FILE *f = fopen(temporary, "wb");
+  if (!f || fwrite(data, 1, size, f) != size || fclose(f) || rename(temporary, path)) abort();
+}
+
+static const char *const http_operations[] = {"tables.list", "tables.describe", "tables.read",
+                                              "objects.list", "objects.stat", "objects.get", NULL};
+
 /* ---- faiss: vectors in a folder ---- */
 
 static bool setup_faiss(tn_settings *s) {
@@ -391,6 +466,12 @@ int main(void) {
        .broken = (const char *const[]){"secret_access_key", "canary-wrong", NULL}, .secret = "canary",
        .broken_code = TENON_UNAUTHENTICATED, .table = {.table = "items.csv"}, .key_column = "id",
        .row_count = ROWS, .opens_lazily = true, .lists_unsorted = getenv("TENON_S3_UNSORTED") != NULL},
+      {.name = "http", .provider = &tn_provider_http, .setup = setup_http, .teardown = drop_http,
+       .operations = http_operations, .place = place_file,
+       .broken = (const char *const[]){"url", "http://127.0.0.1:1/", "auth", "bearer", "token",
+                                       "canary-http", NULL}, .secret = "canary",
+       .broken_code = TENON_UNREACHABLE, .table = {.table = "items.csv"}, .key_column = "id",
+       .row_count = ROWS, .opens_lazily = true},
       {.name = "faiss", .provider = &tn_provider_faiss, .setup = setup_faiss,
        .teardown = drop_folder, .operations = faiss_operations,
        .broken = (const char *const[]){"path", "/nowhere/at/all", NULL}, .broken_code =
