@@ -164,10 +164,14 @@ class Connection:
             raise StopIteration
 
     def content(self):
-        lines = []
-        while (line := self.line()) != b".":
-            lines.append(line[1:] if line.startswith(b".") else line)
-        self.server.mails.append(b"\r\n".join(lines) + b"\r\n")
+        while not self.buffer.startswith(b".\r\n") and b"\r\n.\r\n" not in self.buffer[-100_000:]:
+            data = self.sock.recv(1 << 20)
+            if not data:
+                raise StopIteration
+            self.buffer += data
+        end = 0 if self.buffer.startswith(b".\r\n") else self.buffer.index(b"\r\n.\r\n") + 2
+        mail, self.buffer = self.buffer[:end], self.buffer[end + 3:]
+        self.server.mails.append((b"\n" + mail).replace(b"\n..", b"\n.")[1:])
         self.answer(b".", ".")
 
     def usual(self, verb):

@@ -63,7 +63,7 @@ CASES = {
     "all is well": ({}, None, None, ["accepted"] * 2),
     "says nothing": ({"greeting": hang}, "TIMEOUT", "tls", []),
     "one byte now and then": ({"greeting": drip}, "TIMEOUT", None, []),
-    "resets at once": ({"greeting": reset}, "UNREACHABLE", "query", []),
+    "resets at once": ({"greeting": reset}, "UNREACHABLE", None, []),
     "closes at once": ({"greeting": close}, "UNREACHABLE", "query", []),
     "takes nobody": ({"greeting": b"554 5.7.1 go away\r\n"}, "FORBIDDEN", "query", []),
     "is too busy": ({"greeting": b"421 4.3.2 too many connections\r\n"}, "UNREACHABLE", "query", []),
