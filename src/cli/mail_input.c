@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/mail_input.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "net/mail_address.h"
 
-enum { READ_SIZE = 1 << 16, MAX_LINE = TN_JSON_MAX_SIZE, MAX_MAIL_ARENA = 64 << 20 };
+enum { MAX_LINE = TN_JSON_MAX_SIZE, MAX_MAIL_ARENA = 64 << 20 };
 
 static tenon_status refuse(tenon_error *err, const char *remedy, const char *what, const char *which) {
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s \"%.200s\"", what, which);
@@ -38,36 +37,26 @@ static tenon_status take_mailboxes(const char *const *texts, size_t count, tn_ar
   return status;
 }
 
-static tenon_status read_stdin(tn_str *to, tenon_error *err) {
-  for (;;) {
-    if (!tn_str_reserve(to, READ_SIZE)) return tn_no_memory(err);
-    ssize_t n = read(STDIN_FILENO, to->data + to->size, READ_SIZE);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading stdin");
-    if (n == 0) return TENON_OK;
-    to->size += (size_t)n;
-  }
-}
-
 /* The content of a file, or of stdin, kept with a NUL behind it. */
-static tenon_status load(const char *path, tn_arena *arena, char **ret, size_t *ret_size, tenon_error *err) {
-  tn_str piped;
-  char *data = NULL;
-  size_t size = 0;
-  bool from_stdin = strcmp(path, "-") == 0;
-  tn_str_init(&piped, TENON_MAX_MAIL_SIZE);
-  tenon_status status = from_stdin ? read_stdin(&piped, err) : tn_read_file(path, TENON_MAX_MAIL_SIZE, &data, &size, err);
+static tenon_status load(const tn_cli *cli, const char *path, tn_arena *arena, char **ret, size_t *ret_size,
+                         tenon_error *err) {
+  tn_cli_input in;
+  tn_str data;
+  tenon_status status = tn_cli_input_open(cli, path, &in, err);
+  if (status) return status;
+  tn_str_init(&data, TENON_MAX_MAIL_SIZE);
+  status = tn_cli_input_all(&in, &data, err);
   if (!status) {
-    *ret = tn_arena_strndup(arena, from_stdin ? tn_str_text(&piped) : data, from_stdin ? piped.size : size);
-    *ret_size = from_stdin ? piped.size : size;
+    *ret = tn_arena_strndup(arena, tn_str_text(&data), data.size);
+    *ret_size = data.size;
     if (!*ret) status = tn_no_memory(err);
   }
-  tn_free(data);
-  tn_str_release(&piped);
+  tn_str_release(&data);
+  tn_cli_input_close(&in);
   return status;
 }
 
-static tenon_status take_text(const char *given, tn_arena *arena, const char **ret, tenon_error *err) {
+static tenon_status take_text(const tn_cli *cli, const char *given, tn_arena *arena, const char **ret, tenon_error *err) {
   char *text;
   size_t size;
   if (!given) return TENON_OK;
@@ -75,7 +64,7 @@ static tenon_status take_text(const char *given, tn_arena *arena, const char **r
     *ret = given + (given[0] == '@');
     return TENON_OK;
   }
-  tenon_status status = load(given + 1, arena, &text, &size, err);
+  tenon_status status = load(cli, given + 1, arena, &text, &size, err);
   if (status) return status;
   if (memchr(text, 0, size)) return refuse(err, "give text in UTF-8", "there is a NUL in", given + 1);
   *ret = text;
@@ -111,24 +100,26 @@ static tenon_status name_inlined(tenon_attachment *a, tn_arena *arena, tenon_err
   return TENON_OK;
 }
 
-static tenon_status take_file(const char *path, bool inlined, tn_arena *arena, tenon_attachment *ret, tenon_error *err) {
+static tenon_status take_file(const tn_cli *cli, const char *path, bool inlined, tn_arena *arena, tenon_attachment *ret,
+                              tenon_error *err) {
   const char *slash = strrchr(path, '/');
   char *data;
   size_t size;
-  tenon_status status = load(path, arena, &data, &size, err);
+  tenon_status status = load(cli, path, arena, &data, &size, err);
   if (status) return status;
   *ret = (tenon_attachment){.struct_size = sizeof *ret, .name = slash ? slash + 1 : path, .data = data, .size = size};
   return inlined ? name_inlined(ret, arena, err) : TENON_OK;
 }
 
-static tenon_status take_files(const tn_cli_mail_options *o, tn_arena *arena, tenon_mail *ret, tenon_error *err) {
+static tenon_status take_files(const tn_cli *cli, const tn_cli_mail_options *o, tn_arena *arena, tenon_mail *ret,
+                               tenon_error *err) {
   size_t count = o->attach.count + o->inlined.count;
   tenon_attachment *all = tn_arena_alloc(arena, (count + 1) * sizeof *all);
   tenon_status status = all ? TENON_OK : tn_no_memory(err);
   for (size_t i = 0; i < count && !status; i++) {
     bool inlined = i >= o->attach.count;
     const char *path = inlined ? o->inlined.items[i - o->attach.count] : o->attach.items[i];
-    status = take_file(path, inlined, arena, &all[i], err);
+    status = take_file(cli, path, inlined, arena, &all[i], err);
   }
   if (status) return status;
   ret->attachments = all;
@@ -136,17 +127,18 @@ static tenon_status take_files(const tn_cli_mail_options *o, tn_arena *arena, te
   return TENON_OK;
 }
 
-tenon_status tn_cli_mail_of_options(const tn_cli_mail_options *o, tn_arena *arena, tenon_mail *ret, tenon_error *err) {
+tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options *o, tn_arena *arena, tenon_mail *ret,
+                                    tenon_error *err) {
   tenon_mail m = {.struct_size = sizeof m, .subject = o->subject};
   tenon_status status = o->from ? take_mailbox(o->from, arena, &m.from, err) : TENON_OK;
   if (!status) status = take_mailboxes(o->to.items, o->to.count, arena, &m.to, err);
   if (!status) status = take_mailboxes(o->cc.items, o->cc.count, arena, &m.cc, err);
   if (!status) status = take_mailboxes(o->bcc.items, o->bcc.count, arena, &m.bcc, err);
   if (!status) status = take_mailboxes(o->reply_to.items, o->reply_to.count, arena, &m.reply_to, err);
-  if (!status) status = take_text(o->text, arena, &m.text, err);
-  if (!status) status = take_text(o->html, arena, &m.html, err);
+  if (!status) status = take_text(cli, o->text, arena, &m.text, err);
+  if (!status) status = take_text(cli, o->html, arena, &m.html, err);
   if (!status) status = take_headers(&o->headers, arena, &m, err);
-  if (!status) status = take_files(o, arena, &m, err);
+  if (!status) status = take_files(cli, o, arena, &m, err);
   if (!status) *ret = m;
   return status;
 }
@@ -156,22 +148,7 @@ tenon_status tn_cli_mail_of_options(const tn_cli_mail_options *o, tn_arena *aren
 static tenon_status bad_line(const tn_cli_mail_lines *l, tenon_error *err, const char *what) {
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
                     "write each mail as {\"to\": [\"ada@example.com\"], \"subject\": \"…\", \"text\": \"…\"}",
-                    "%s: line %lld: %s", l->name, (long long)l->number, what);
-}
-
-static tenon_status next_line(tn_cli_mail_lines *l, bool *ret_there, tenon_error *err) {
-  char piece[READ_SIZE];
-  tn_str_clear(&l->line);
-  *ret_there = false;
-  l->number++;
-  while (fgets(piece, sizeof piece, l->in)) {
-    *ret_there = true;
-    size_t size = strlen(piece);
-    if (!tn_str_add(&l->line, piece, size)) return bad_line(l, err, "it is longer than 16 MiB");
-    if (size && piece[size - 1] == '\n') return TENON_OK;
-  }
-  if (!ferror(l->in)) return TENON_OK;
-  return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", l->name);
+                    "%s: line %lld: %s", l->in.name, (long long)l->number, what);
 }
 
 /* Texts are kept in the line's arena: what was parsed goes before the mail does. */
@@ -304,8 +281,9 @@ tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_e
   tn_arena_release(&l->arena);
   tn_arena_init(&l->arena, MAX_MAIL_ARENA);
   do {
-    tenon_status status = next_line(l, &there, err);
+    tenon_status status = tn_cli_input_line(&l->in, &l->line, &there, err);
     if (status) return status;
+    l->number++;
     if (!there) return *ret = NULL, TENON_OK;
   } while (strspn(tn_str_text(&l->line), " \t\r\n") == l->line.size);
   if (tn_json_parse(l->line.data, l->line.size, &parsed, &why)) return bad_line(l, err, why.message);
@@ -315,18 +293,21 @@ tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_e
   return status;
 }
 
-tenon_status tn_cli_mail_lines_open(const char *path, const tenon_mail *base, tn_cli_mail_lines *ret, tenon_error *err) {
-  bool is_stdin = strcmp(path, "-") == 0;
-  FILE *in = is_stdin ? stdin : fopen(path, "re");
-  if (!in) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", path);
-  *ret = (tn_cli_mail_lines){.in = in, .name = is_stdin ? "stdin" : path, .is_stdin = is_stdin, .base = base};
-  tn_str_init(&ret->line, MAX_LINE);
-  tn_arena_init(&ret->arena, MAX_MAIL_ARENA);
+tenon_status tn_cli_mail_lines_open(const tn_cli *cli, const char *path, const tenon_mail *base, tn_cli_mail_lines *ret,
+                                    tenon_error *err) {
+  struct stat st;
+  tn_cli_mail_lines l = {.base = base};
+  tenon_status status = tn_cli_input_open(cli, path, &l.in, err);
+  if (status) return status;
+  l.waits = fstat(l.in.fd, &st) != 0 || !S_ISREG(st.st_mode);
+  tn_str_init(&l.line, MAX_LINE);
+  tn_arena_init(&l.arena, MAX_MAIL_ARENA);
+  *ret = l;
   return TENON_OK;
 }
 
 void tn_cli_mail_lines_close(tn_cli_mail_lines *l) {
-  if (!l->is_stdin) fclose(l->in);
+  tn_cli_input_close(&l->in);
   tn_str_release(&l->line);
   tn_arena_release(&l->arena);
 }

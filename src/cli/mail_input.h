@@ -3,9 +3,7 @@
 #ifndef TN_CLI_MAIL_INPUT_H
 #define TN_CLI_MAIL_INPUT_H
 
-#include <stdio.h>
-
-#include "cli/cli.h"
+#include "cli/input.h"
 
 typedef struct tn_cli_mail_options {
   const char *from, *subject, *text, *html;
@@ -13,7 +11,8 @@ typedef struct tn_cli_mail_options {
 } tn_cli_mail_options;
 
 /* What the options say, the content of files too, kept in the arena. A text @FILE is that file's. */
-tenon_status tn_cli_mail_of_options(const tn_cli_mail_options *, tn_arena *, tenon_mail *ret, tenon_error *err);
+tenon_status tn_cli_mail_of_options(const tn_cli *, const tn_cli_mail_options *, tn_arena *, tenon_mail *ret,
+                                    tenon_error *err);
 
 /*
  * Lines such as {"to":["Ada <ada@example.com>"],"subject":"…","text":"…"}, one mail each, blank ones
@@ -21,9 +20,8 @@ tenon_status tn_cli_mail_of_options(const tn_cli_mail_options *, tn_arena *, ten
  * text, html, id, headers {name: value}, attachments [{name, type, content_id, text or data (base64)}].
  */
 typedef struct tn_cli_mail_lines {
-  FILE *in;
-  const char *name;
-  bool is_stdin;
+  tn_cli_input in;
+  bool waits;          /* the next may be long in coming: it is no file */
   int64_t number;
   const tenon_mail *base;
   tenon_mail mail;
@@ -31,7 +29,8 @@ typedef struct tn_cli_mail_lines {
   tn_arena arena;      /* of the mail that was given last */
 } tn_cli_mail_lines;
 
-tenon_status tn_cli_mail_lines_open(const char *path, const tenon_mail *base, tn_cli_mail_lines *ret, tenon_error *err);
+tenon_status tn_cli_mail_lines_open(const tn_cli *, const char *path, const tenon_mail *base, tn_cli_mail_lines *ret,
+                                    tenon_error *err);
 void tn_cli_mail_lines_close(tn_cli_mail_lines *);
 /* tenon_send's next, with the lines as its argument. */
 tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_error *err);

@@ -171,7 +171,7 @@ static tenon_status send_through(tn_cli *cli, tenon_session *session, const teno
   outcomes o = {.cli = cli, .many = lines != NULL, .began_ms = tn_now_ms(), .first = TENON_ERROR_INIT,
                 .broken = TENON_ERROR_INIT, .progress = tn_cli_progress_start(cli)};
   const tenon_send request = {
-      .struct_size = sizeof request, .waits = lines && lines->is_stdin, .messages = mail, .message_count = lines ? 0 : 1,
+      .struct_size = sizeof request, .waits = lines && lines->waits, .messages = mail, .message_count = lines ? 0 : 1,
       .next = lines ? tn_cli_mail_lines_next : NULL, .arg = lines, .outcome = on_outcome, .outcome_arg = &o};
   tenon_status status = begin_outcomes(&o, err);
   if (status) return status;
@@ -222,8 +222,8 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   tenon_mail mail;
   tn_arena files;
   tn_arena_init(&files, 2 * (size_t)TENON_MAX_MAIL_SIZE);
-  tenon_status status = tn_cli_mail_of_options(&a->mail, &files, &mail, err);
-  if (!status && a->from_file) status = tn_cli_mail_lines_open(a->from_file, &mail, &lines, err);
+  tenon_status status = tn_cli_mail_of_options(cli, &a->mail, &files, &mail, err);
+  if (!status && a->from_file) status = tn_cli_mail_lines_open(cli, a->from_file, &mail, &lines, err);
   tn_cli_mail_lines *many = a->from_file && !status ? &lines : NULL;
   if (!status) status = a->dry_run ? show_mails(cli, &mail, many, err) : open_and_send(cli, &mail, many, err);
   if (many) tn_cli_mail_lines_close(many);

@@ -43,6 +43,9 @@ typedef struct contract_kind {
 
   /* models: one that answers `hello`, one that says something and then no more, one for vectors. */
   const char *chat_model, *endless_model, *embedding_model;
+
+  /* mail: recipients that are accepted, refused and put off. */
+  const char *mail_accepted, *mail_refused, *mail_deferred;
 } contract_kind;
 
 /* Runs all checks of all kinds; answers the number of failures. */
@@ -67,7 +70,7 @@ typedef struct contract_check {
 
 /* end with a zero row */
 extern const contract_check contract_table_checks[], contract_write_checks[], contract_object_checks[],
-    contract_vector_checks[], contract_action_checks[], contract_model_checks[];
+    contract_vector_checks[], contract_action_checks[], contract_model_checks[], contract_mail_checks[];
 
 tn_session *contract_session(contract_state *);
 extern const contract_kind *contract_now;   /* whose session was made last */

@@ -32,6 +32,7 @@
 #include "contract/contract.h"
 #include "contract/memory.h"
 #include "contract/memory_store.h"
+#include "contract/smtp_fixture.h"
 #include "core/connectors.h"
 #include "core/registry.h"
 #include "providers/list.h"
@@ -444,6 +445,20 @@ static const char *const chat_operations[] = {"models.list", "models.chat", NULL
    .secret = "canary", .broken_code = TENON_UNAUTHENTICATED, .opens_lazily = true,                 \
    .chat_model = #kind "-text", .endless_model = #kind "-hang", .embedding_model = "embedder"}
 
+/* ---- smtp: a mail server in this process ---- */
+
+static bool setup_smtp(tn_settings *s) {
+  char port[16];
+  snprintf(port, sizeof port, "%d", smtp_fixture_start());
+  set(s, "host", "127.0.0.1");
+  set(s, "port", port);
+  set(s, "username", "mailer");
+  set(s, "password", "canary-good");
+  return true;
+}
+
+static const char *const smtp_operations[] = {"mail.send", NULL};
+
 int main(void) {
   if (tn_registry_new(&registry, NULL)) abort();
   contract_kind kinds[] = {
@@ -479,6 +494,10 @@ int main(void) {
       MODELS(ollama, models_operations),
       MODELS(openai, models_operations),
       MODELS(anthropic, chat_operations),
+      {.name = "smtp", .provider = &tn_provider_smtp, .setup = setup_smtp, .teardown = smtp_fixture_stop,
+       .operations = smtp_operations, .broken = (const char *const[]){"password", "canary-wrong", NULL},
+       .secret = "canary", .broken_code = TENON_UNAUTHENTICATED, .mail_accepted = "ada@example.com",
+       .mail_refused = "refused@example.com", .mail_deferred = "deferred@example.com"},
       {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql,
        .teardown = drop_postgresql,
        .operations = postgresql_operations, .broken = (const char *const[]){"password",
