@@ -2,7 +2,9 @@
 """Mail through a real server: what arrives is what was written, and every recipient has an outcome."""
 import base64
 import json
+import pathlib
 import re
+import shlex
 
 import pytest
 
@@ -192,6 +194,21 @@ def test_a_line_that_is_no_mail_ends_the_sending(tenon, server):
 def test_dry_run_connects_to_nothing(tenon):
     done = tenon.run("send", "smtp://me@nowhere.invalid", "--from", "me@example.com", "--to", "a@example.com", "-s", "Hi", "-t", "x", "--dry-run")
     assert done.returncode == 0 and parse(done.stdout)["Subject"] == "Hi"
+
+
+def test_the_first_page_runs(tenon, server, tmp_path):
+    """docs/mail.md from its top, with this server for smtp.example.com."""
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs/mail.md").read_text()
+    yaml, commands, lines = re.findall(r"^```\w*\n(.*?)^```", page, re.M | re.S)[:3]
+    yaml = yaml.replace("host: smtp.example.com", f"host: localhost\n    ca: $FILE:{server.ca}").replace("port: 587", f"port: {server.port}")
+    (tmp_path / "tenon.yaml").write_text(yaml)
+    (tmp_path / "invitations.jsonl").write_text(lines.replace("\n", "") + "\n")
+    for command in commands.splitlines():
+        done = tenon.run(*shlex.split(command)[1:], cwd=tmp_path, env={"MAIL_PASSWORD": "secret-smtp"})
+        assert done.returncode == 0, done.stderr
+    (one, _), (many, data) = server.take()
+    assert one["from"] == "shop@example.com" and many["to"] == ["ada@example.com", "bo@example.com"]
+    assert parse(data)["List-Id"] == "<news.example.com>"
 
 
 # --- What is refused before anything travels ---------------------------------------------------------------------------
