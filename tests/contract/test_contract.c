@@ -32,6 +32,7 @@
 #include "contract/contract.h"
 #include "contract/memory.h"
 #include "contract/memory_store.h"
+#include "contract/rest_server.h"
 #include "contract/smtp_fixture.h"
 #include "core/connectors.h"
 #include "core/registry.h"
@@ -316,6 +317,24 @@ static const char *const faiss_operations[] = {"vectors.create", "vectors.list",
                                                "vectors.upsert", "vectors.get", "vectors.query",
                                                "vectors.remove", "vectors.count", NULL};
 
+/* ---- rest_api: pages and an action of an API on a thread ---- */
+
+static bool setup_rest(tn_settings *s) {
+  static char url[64];
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", rest_server_start());
+  set(s, "base_url", url);
+  set(s, "auth", "bearer");
+  set(s, "token", "canary-rest");
+  set(s, "endpoints",
+      "{\"items\":{\"path\":\"/items\",\"query\":{\"page\":\"{{page}}\"},\"records\":\"items\",\"pagination\":{\"style\":\"page\"},"
+      "\"columns\":{\"id\":\"int64\",\"n\":\"int32\",\"ratio\":\"float64\",\"price\":\"decimal(12,3)\",\"name\":\"text\",\"day\":\"date\","
+      "\"flag\":\"bool\",\"at\":\"timestamptz\",\"tags\":\"json\"}},"
+      "\"greet\":{\"path\":\"/greet\",\"query\":{\"name\":\"{{name}}\"},\"input\":{\"name\":{\"type\":\"string\",\"minLength\":1}}}}");
+  return true;
+}
+
+static const char *const rest_operations[] = {"tables.list", "tables.describe", "tables.read", "actions.list", "actions.call", NULL};
+
 /* ---- postgresql ---- */
 
 static bool run_psql(const char *url, const char *sql) {
@@ -498,6 +517,13 @@ int main(void) {
        .operations = smtp_operations, .broken = (const char *const[]){"password", "canary-wrong", NULL},
        .secret = "canary", .broken_code = TENON_UNAUTHENTICATED, .mail_accepted = "ada@example.com",
        .mail_refused = "refused@example.com", .mail_deferred = "deferred@example.com"},
+      {.name = "rest_api", .provider = &tn_provider_rest_api, .setup = setup_rest, .teardown = rest_server_stop,
+       .operations = rest_operations,
+       .broken = (const char *const[]){"token", "canary-wrong", NULL}, .secret = "canary",
+       .broken_code = TENON_UNAUTHENTICATED, .opens_lazily = true,
+       .table = {.table = "items"}, .key_column = "id", .row_count = REST_ROWS,
+       .action = "greet", .action_input = "{\"name\": \"Ada\"}", .action_member = "/greeting",
+       .action_bad_input = "{\"name\": \"\"}", .action_bad_place = "/name"},
       {.name = "postgresql", .provider = &tn_provider_postgresql, .setup = setup_postgresql,
        .teardown = drop_postgresql,
        .operations = postgresql_operations, .broken = (const char *const[]){"password",

@@ -8,29 +8,47 @@
 
 /* ---- list ---- */
 
+enum { MAX_LIST = 256 << 20 };
+
 static void release_list(tenon_actions *a) {
-  tn_free(a->self);
+  tn_arena *arena = a->self;
+  tn_arena_release(arena);
+  tn_free(arena);
   *a = (tenon_actions){0};
 }
 
-static tenon_action action_of(const tn_rest_endpoint *e) {
-  uint32_t flags = (e->read_only ? TENON_ACTION_READ_ONLY : 0) | (e->idempotent ? TENON_ACTION_IDEMPOTENT : 0);
-  return (tenon_action){.struct_size = sizeof(tenon_action), .flags = flags, .name = e->name, .title = e->title,
-                        .description = e->description, .input_schema = e->input_schema, .output_schema = e->output_schema};
+static const char *copy(tn_arena *arena, const char *text, bool *ok) {
+  const char *made = text ? tn_arena_strdup(arena, text) : NULL;
+  *ok = *ok && (!text || made);
+  return made;
 }
 
+static bool copy_action(tn_arena *arena, const tn_rest_endpoint *e, tenon_action *ret) {
+  bool ok = true;
+  uint32_t flags = (e->read_only ? TENON_ACTION_READ_ONLY : 0) | (e->idempotent ? TENON_ACTION_IDEMPOTENT : 0);
+  *ret = (tenon_action){.struct_size = sizeof *ret, .flags = flags, .name = copy(arena, e->name, &ok),
+                        .title = copy(arena, e->title, &ok), .description = copy(arena, e->description, &ok),
+                        .input_schema = copy(arena, e->input_schema, &ok), .output_schema = copy(arena, e->output_schema, &ok)};
+  return ok;
+}
+
+/* Texts are copied: what is listed may outlive its session. */
 static tenon_status list(tenon_ctx *ctx, void *session, const tenon_actions_list *request, tenon_actions *ret, tenon_error *err) {
   tn_rest *s = session;
   const tn_rest_endpoint *one = s->endpoints;
   tenon_status status = tn_rest_host->check(ctx, err);
   if (!status && request->name) status = tn_rest_find(s, request->name, &one, err);
-  if (status) return status;
+  tn_arena *arena = status ? NULL : tn_alloc(sizeof *arena);
+  if (!arena) return status ? status : tn_no_memory(err);
+  tn_arena_init(arena, MAX_LIST);
   size_t count = request->name ? 1 : s->endpoint_count;
-  tenon_action *items = tn_alloc_array(count, sizeof *items);
-  if (!items) return tn_no_memory(err);
-  for (size_t i = 0; i < count; i++) items[i] = action_of(&one[i]);
-  *ret = (tenon_actions){.struct_size = sizeof *ret, .items = items, .count = count, .self = items, .release = release_list};
-  return TENON_OK;
+  tenon_action *items = tn_arena_alloc(arena, count * sizeof *items);
+  tenon_actions all = {.struct_size = sizeof all, .items = items, .count = count, .self = arena, .release = release_list};
+  bool ok = items != NULL;
+  for (size_t i = 0; ok && i < count; i++) ok = copy_action(arena, &one[i], &items[i]);
+  if (ok) *ret = all;
+  else release_list(&all);
+  return ok ? TENON_OK : tn_no_memory(err);
 }
 
 /* ---- call ---- */

@@ -127,42 +127,58 @@ static tenon_status read_table(tenon_ctx *ctx, void *session, const tenon_read *
 
 /* ---- describe ---- */
 
-typedef struct description {
-  tenon_column columns[TN_REST_MAX_COLUMNS];
-  rows *rows;
-} description;
-
+/* Texts are copied: what is described may outlive its session. */
 static void release_table(tenon_table *t) {
-  description *d = t->self;
+  tn_arena *arena = t->self;
   tn_schema_release(&t->schema);
-  rows_close(d->rows);
-  tn_free(d);
+  tn_arena_release(arena);
+  tn_free(arena);
   *t = (tenon_table){0};
+}
+
+static tenon_status copy_columns(const rows *r, tn_arena *arena, tenon_table *t, tenon_error *err) {
+  tenon_column *columns = tn_arena_alloc(arena, r->column_count * sizeof *columns);
+  bool ok = columns != NULL;
+  for (size_t i = 0; ok && i < r->column_count; i++) {
+    columns[i] = (tenon_column){.name = tn_arena_strdup(arena, r->columns[i].name), .type = tn_arena_strdup(arena, r->columns[i].type),
+                                .nullable = true, .remark = r->inferred ? "by the first page; declare the columns to be sure" : NULL};
+    ok = columns[i].name && columns[i].type;
+  }
+  t->columns = columns;
+  t->column_count = r->column_count;
+  return ok ? TENON_OK : tn_no_memory(err);
+}
+
+static tenon_status fill_table(const rows *r, const tn_rest_endpoint *e, tn_arena *arena, tenon_table *t, tenon_error *err) {
+  const char *comment = e->description ? e->description : e->title;
+  *t = (tenon_table){.struct_size = sizeof *t, .name = tn_arena_strdup(arena, e->name), .kind = "endpoint",
+                     .comment = comment ? tn_arena_strdup(arena, comment) : NULL, .rows_estimate = -1, .bytes_estimate = -1,
+                     .self = arena, .release = release_table};
+  if (!t->name || (comment && !t->comment)) return tn_no_memory(err);
+  tenon_status status = copy_columns(r, arena, t, err);
+  return status ? status : tn_rest_schema(r->columns, r->column_count, &t->schema, err);
 }
 
 static tenon_status describe(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_table *ret, tenon_error *err) {
   const tn_rest_endpoint *e = NULL;
-  struct ArrowSchema schema = {0};
+  tenon_table t;
   rows *r = NULL;
   tenon_status status = find_table(session, request, &e, err);
   if (!status) status = rows_new(ctx, session, e, &r, err);
   if (status) return status;
   status = settle_columns(r, err);
-  if (!status) status = tn_rest_schema(r->columns, r->column_count, &schema, err);
-  description *d = status ? NULL : tn_alloc(sizeof *d);
-  if (!d) {
-    tn_schema_release(&schema);
-    rows_close(r);
-    return status ? status : tn_no_memory(err);
+  tn_arena *arena = status ? NULL : tn_alloc(sizeof *arena);
+  if (!status && !arena) status = tn_no_memory(err);
+  if (arena) tn_arena_init(arena, MAX_DESCRIPTION);
+  if (!status) status = fill_table(r, e, arena, &t, err);
+  rows_close(r);
+  if (!status) {
+    *ret = t;
+  } else if (arena) {
+    tn_arena_release(arena);
+    tn_free(arena);
   }
-  d->rows = r;
-  for (size_t i = 0; i < r->column_count; i++)
-    d->columns[i] = (tenon_column){.name = r->columns[i].name, .type = r->columns[i].type, .nullable = true,
-                                   .remark = r->inferred ? "by the first page; declare the columns to be sure" : NULL};
-  *ret = (tenon_table){.struct_size = sizeof *ret, .name = e->name, .kind = "endpoint", .comment = e->description ? e->description : e->title,
-                       .rows_estimate = -1, .bytes_estimate = -1, .columns = d->columns, .column_count = r->column_count,
-                       .schema = schema, .self = d, .release = release_table};
-  return TENON_OK;
+  return status;
 }
 
 /* ---- list ---- */
