@@ -123,6 +123,9 @@ static tenon_status call_checked(tenon_ctx *ctx, tn_session *s, const tenon_acti
 
 static tenon_status find_action(tenon_ctx *ctx, tn_session *s, const char *name, tenon_actions *ret, tenon_error *err) {
   const tenon_actions_list one = {.struct_size = sizeof one, .name = name};
+  if (!name || !*name)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write TARGET:ACTION, or give it as the second word; `tenon actions` lists them",
+                      "no action is named");
   if (!is_name(name))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "`tenon actions` lists them", "no action can have that name");
   tenon_status status = tn_actions_list(ctx, s, &one, ret, err);

@@ -349,6 +349,7 @@ static tenon_status look_at(tn_json_text record, tn_arena *arena, tn_rest_column
   tn_json_text name, value;
   size_t hint = 0;
   tenon_status status = TENON_OK;
+  if (tn_json_text_type(record) != TN_JSON_OBJECT) return TENON_OK;   /* its row will say so */
   for (const char *c = NULL; !status && tn_json_text_next(record, &c, &name, &value);) {
     size_t i = place_of(columns, *count, name, hint);
     if (i == *count) status = add_column(name, arena, columns, count, err);

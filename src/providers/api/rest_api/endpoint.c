@@ -390,21 +390,26 @@ static tenon_status read_endpoints(reader *r, tn_json_text all) {
   return status;
 }
 
+static void put_variables(const tenon_strings *v, tn_str *out) {
+  for (size_t i = 0; i + 1 < v->count; i += 2) {
+    if (out->size > 1) tn_str_putc(out, ',');
+    tn_json_quote(out, v->items[i], strlen(v->items[i]));
+    tn_str_putc(out, ':');
+    tn_json_quote(out, v->items[i + 1], strlen(v->items[i + 1]));
+  }
+}
+
 /* The connector's variables become a JSON object. */
 static tenon_status fix_variables(tn_rest *s, tenon_error *err) {
-  const tenon_strings *v = &s->config->variables;
   tn_str text;
   tn_str_init(&text, 1 << 20);
   tn_str_putc(&text, '{');
-  for (size_t i = 0; i + 1 < v->count; i += 2) {
-    if (i) tn_str_putc(&text, ',');
-    tn_json_quote(&text, v->items[i], strlen(v->items[i]));
-    tn_str_putc(&text, ':');
-    tn_json_quote(&text, v->items[i + 1], strlen(v->items[i + 1]));
-  }
+  put_variables(&s->config->variables, &text);
+  put_variables(&s->config->secrets, &text);
   tn_str_putc(&text, '}');
   const char *copy = text.failed ? NULL : tn_arena_strndup(&s->arena, text.data, text.size);
   s->fixed = (tn_json_text){copy, text.size};
+  tn_wipe(text.data, text.size);
   tn_str_release(&text);
   return copy ? TENON_OK : tn_no_memory(err);
 }

@@ -326,7 +326,7 @@ static size_t params_size(const char *at) {
   return n;
 }
 
-static tenon_status take_link(const char *header, tn_str *ret, tenon_error *err) {
+tenon_status tn_rest_next_link(const char *header, tn_str *ret, tenon_error *err) {
   while (header && (header = strchr(header, '<'))) {
     const char *end = strchr(++header, '>');
     if (!end) return TENON_OK;
@@ -362,7 +362,7 @@ static tenon_status take_json(const tn_rest_endpoint *e, tn_rest_reply *r, tenon
 
 static tenon_status take_reply(message *m, tenon_http_reply *reply, tn_rest_reply *r, tenon_error *err) {
   tenon_status status = reply->status >= 300 ? take_refusal(m->session, reply, err) : TENON_OK;
-  if (!status) status = take_link(tn_rest_host->http->header(reply->exchange, "link"), &r->link, err);
+  if (!status) status = tn_rest_next_link(tn_rest_host->http->header(reply->exchange, "link"), &r->link, err);
   if (!status) status = tn_http_text(reply, (size_t)m->session->config->max_reply, &r->text, err);
   if (!status) status = take_json(m->endpoint, r, err);
   return status;

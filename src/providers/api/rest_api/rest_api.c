@@ -35,6 +35,8 @@ static const tenon_param params[] = {
      .help = "sent with every request, such as Accept or an API's version"},
     {TENON_MAP(tn_rest_config, variables), .key = "variables", .label = "Variables",
      .help = "fixed values of variables in templates, as owner=acme"},
+    {TENON_MAP(tn_rest_config, secrets), .key = "secrets", .label = "Secret variables", .flags = TENON_SECRET,
+     .help = "the same for what nobody is to see, as a key that stands in a body: pin=$ENV:PIN"},
     {TENON_STRING(tn_rest_config, test_endpoint), .key = "test_endpoint", .label = "Endpoint to test", .flags = TENON_ADVANCED,
      .help = "called by `tenon test`; it has to change nothing and to need no input. Else the base URL is asked for"},
     {TENON_NUMBER(tn_rest_config, requests_per_second), .key = "requests_per_second", .label = "Requests a second",

@@ -29,7 +29,7 @@ extern const tenon_host *tn_rest_host;
 typedef struct tn_rest_config {
   uint64_t set;
   const char *base_url, *auth, *username, *password, *token, *api_key, *api_key_header, *api_key_query, *endpoints, *test_endpoint;
-  tenon_strings headers, variables;
+  tenon_strings headers, variables, secrets;
   double requests_per_second, requests_per_minute;
   int64_t max_reply;
   tenon_blob certificate, key;
@@ -122,6 +122,8 @@ tenon_status tn_rest_send(tenon_ctx *, tn_rest *, const tn_rest_endpoint *, cons
 tenon_status tn_rest_probe(tenon_ctx *, tn_rest *, int32_t *ret_status, tenon_error *err);
 /* Input may be empty (data NULL). */
 tn_rest_scope tn_rest_scope_of(const tn_rest *, const tn_rest_endpoint *, tn_json_text page, tn_json_text input);
+/* Appends where rel=next of a Link header points, if there is one (RFC 8288). */
+tenon_status tn_rest_next_link(const char *header, tn_str *ret, tenon_error *err);
 /* Where a reference in a reply points, if that is the base URL's origin; else FORBIDDEN. */
 tenon_status tn_rest_resolve(const tn_rest *, const char *from, const char *reference, tn_str *ret, tenon_error *err);
 
