@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "tenon/provider.h"
 
 static tenon_status refuse(tenon_error *err, const char *remedy, const char *where, const char *why) {
@@ -100,19 +101,10 @@ static tenon_status missing(const tn_rest_piece *p, const char *where, tenon_err
 
 /* ---- Values by position ---- */
 
-static bool is_unreserved(unsigned char c) {
-  return is_letter((char)c) || is_digit((char)c) || c == '-' || c == '.' || c == '~';
-}
-
-static bool put_percent(tn_str *out, const char *text, size_t size, bool is_form) {
-  static const char hex[] = "0123456789ABCDEF";
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    const char code[3] = {'%', hex[c >> 4], hex[c & 15]};
-    if (is_unreserved(c)) tn_str_putc(out, (char)c);
-    else if (c == ' ' && is_form) tn_str_putc(out, '+');
-    else tn_str_add(out, code, 3);
-  }
+static bool put_form(tn_str *out, const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (text[i] == ' ') tn_str_putc(out, '+');
+    else tn_percent_encode(out, text + i, 1, false);
   return !out->failed;
 }
 
@@ -171,8 +163,8 @@ static const char *unfit(tn_rest_position position, const char *text, size_t siz
 
 static bool put_escaped(tn_rest_position position, const char *text, size_t size, tn_str *out) {
   switch (position) {
-    case TN_REST_PATH: case TN_REST_QUERY: return put_percent(out, text, size, false);
-    case TN_REST_FORM: return put_percent(out, text, size, true);
+    case TN_REST_PATH: case TN_REST_QUERY: return tn_percent_encode(out, text, size, false);
+    case TN_REST_FORM: return put_form(out, text, size);
     case TN_REST_XML: return put_xml(out, text, size);
     default: return tn_str_add(out, text, size);
   }
@@ -245,8 +237,8 @@ static tenon_status render_plain(const char *text, size_t size, tn_rest_position
 
 static bool is_path_char(const char *text, size_t size, size_t i) {
   unsigned char c = (unsigned char)text[i];
-  if (c == '%') return i + 2 < size && strchr("0123456789abcdefABCDEF", text[i + 1]) && strchr("0123456789abcdefABCDEF", text[i + 2]);
-  return is_unreserved(c) || (c && strchr("/!$&'()*+,;=:@", c));
+  if (c == '%') return i + 2 < size && tn_hex_digit(text[i + 1]) >= 0 && tn_hex_digit(text[i + 2]) >= 0;
+  return tn_is_unreserved(c) || (c && strchr("/!$&'()*+,;=:@", c));
 }
 
 static tenon_status check_path_text(const tn_rest_piece *p, const char *where, tenon_error *err) {
