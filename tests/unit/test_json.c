@@ -55,6 +55,9 @@ static void refuses(void **state) {
     if (parse(bad[i], &v) != TENON_CONFIG) fail_msg("%s", bad[i]);
     assert_ptr_equal(v, (tn_json *)1);
   }
+  tn_json *none = NULL;
+  assert_int_equal(tn_json_parse("0\0", 2, &none, NULL), TENON_CONFIG);
+  assert_int_equal(tn_json_parse("[\0]", 3, &none, NULL), TENON_CONFIG);
   tenon_error err = TENON_ERROR_INIT;
   tn_json *v;
   assert_int_equal(tn_json_parse("{\n \"a\": x}", 10, &v, &err), TENON_CONFIG);

@@ -88,8 +88,10 @@ static bool take_exponent(digits *d, const char *text, size_t size) {
   if (!size || size >= sizeof power || strchr(" \t\n\v\f\r", *text)) return false;
   memcpy(power, text, size);
   power[size] = 0;
-  d->exponent += strtoll(power, &stop, 10);
-  return !*stop && d->exponent <= 100000 && d->exponent >= -100000;
+  long long n = strtoll(power, &stop, 10);
+  if (*stop || n > 100000 || n < -100000) return false;   /* no column holds such a number */
+  d->exponent += n;
+  return true;
 }
 
 /* -12.50e3: digits, point, exponent. False: it is no number, or has more digits than any column holds. */
