@@ -435,6 +435,64 @@ static void kinds_survive_without_memory(void **state) {
   a_kind_survives_without_memory("ollama", "url", "", ollama_reply);
 }
 
+/* ---- Answers with bytes that were changed ---- */
+
+static uint64_t next_random(uint64_t *seed) {
+  *seed ^= *seed << 13;
+  *seed ^= *seed >> 7;
+  return *seed ^= *seed << 17;
+}
+
+/* A few bytes of the body become others, go, or are there twice. */
+static size_t change(const char *reply, char *ret, uint64_t *seed) {
+  static const char strange[] = "\"\\{}[],:\n\r\0\x80\377019-e.untf";
+  size_t head = (size_t)(strstr(reply, "\r\n\r\n") + 4 - reply), size = strlen(reply);
+  memcpy(ret, reply, size);
+  for (uint64_t n = next_random(seed) % 4 + 1; n > 0; n--) {
+    size_t at = head + (size_t)(next_random(seed) % (size - head)), length = (size_t)(next_random(seed) % 20) + 1;
+    if (at + length > size) length = size - at;
+    switch (next_random(seed) % 4) {
+      case 0: memmove(ret + at, ret + at + length, size - at - length), size -= length; break;
+      case 1: memmove(ret + at + length, ret + at, size - at), size += length; break;
+      case 2: size = at + 1; break;
+      default: ret[at] = strange[next_random(seed) % (sizeof strange - 1)]; break;
+    }
+  }
+  return size;
+}
+
+static int try_changed(const char *kind, const char *key, const char *path, const char *reply, uint64_t *seed) {
+  static char changed[8192];
+  http_fixture *f = http_fixture_new();
+  tenon_error err = TENON_ERROR_INIT;
+  tn_session *s = NULL;
+  size_t size = change(reply, changed, seed);
+  f->closes = true;
+  for (int i = 0; i < 3; i++) http_fixture_reply_bytes(f, changed, size);
+  tn_connector *c = connector_of(kind, key, http_fixture_url(f, path));
+  assert_int_equal(tn_session_acquire(NULL, c, &s, &err), TENON_OK);
+  tenon_status status = converse(s, &err);
+  assert_int_equal(status, err.code);
+  if (status) assert_true(err.message[0] && err.remedy[0] && err.stage && tn_utf8_valid(err.message, strlen(err.message), NULL));
+  tn_session_release(s);
+  tn_connector_free(c);
+  http_fixture_free(f);
+  return status != TENON_OK;
+}
+
+static void changed_answers_are_errors_or_answers(void **state) {
+  enum { TIMES = 40 };
+  uint64_t seed = UINT64_C(0x9E3779B97F4A7C15);
+  int failed = 0;
+  (void)state;
+  for (int i = 0; i < TIMES; i++) {
+    failed += try_changed("openai", "base_url", "/v1", openai_reply, &seed);
+    failed += try_changed("anthropic", "base_url", "", anthropic_reply, &seed);
+    failed += try_changed("ollama", "url", "", ollama_reply, &seed);
+  }
+  assert_true(failed > TIMES && failed < 3 * TIMES);
+}
+
 /* ---- Prices: at the vendor's own address alone, of models of the table alone ---- */
 
 static int64_t cost_of(const char *url, const char *model, tenon_usage usage) {
@@ -475,6 +533,7 @@ int main(void) {
       cmocka_unit_test(texts_go_in_requests_that_fit),
       cmocka_unit_test(vectors_that_are_not_as_promised_are_refused),
       cmocka_unit_test(kinds_survive_without_memory),
+      cmocka_unit_test(changed_answers_are_errors_or_answers),
       cmocka_unit_test(a_price_is_known_or_it_is_not),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
