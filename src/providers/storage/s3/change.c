@@ -6,7 +6,7 @@
 
 #include "base/base64.h"
 #include "net/xml.h"
-#include "s3.h"
+#include "keys.h"
 
 enum { MAX_PATH = 8 << 10, MAX_REPLY = 1 << 20, KEYS_A_REQUEST = 1000, MAX_BODY = 16 << 20 };
 
@@ -140,11 +140,12 @@ tenon_status tn_s3_presign(tenon_ctx *ctx, void *session, const tenon_presign *r
                            tenon_error *err) {
   tn_s3 *s = session;
   tn_str path, query;
-  (void)ctx;
-  if (s->is_anonymous)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set access_key_id and secret_access_key",
-                      "nothing can be signed without keys");
+  tn_s3_identity *identity = NULL;
   tenon_status status = tn_s3_check_key(&request->key, err);
+  if (!status) status = tn_s3_identity_take(ctx, s, &identity, err);
+  if (!status && !identity)
+    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set access_key_id and secret_access_key",
+                        "nothing can be signed without keys");
   if (status) return status;
   tn_str_init(&path, MAX_PATH);
   tn_str_init(&query, MAX_PATH);
@@ -152,12 +153,13 @@ tenon_status tn_s3_presign(tenon_ctx *ctx, void *session, const tenon_presign *r
   const tn_sigv4_request r = {.method = request->for_put ? "PUT" : "GET", .host = s->host,
                               .path = tn_str_text(&path), .payload_hash = TN_SIGV4_UNSIGNED};
   int64_t expires_s = (request->expires_ms + 999) / 1000;
-  if (!status) status = tn_sigv4_presign(&s->signer, time(NULL), expires_s, &r, &query, err);
+  if (!status) status = tn_sigv4_presign(&identity->signer, time(NULL), expires_s, &r, &query, err);
   if (!status) {
     int n = snprintf(ret->url, sizeof ret->url, "%s://%s%s?%s", s->scheme, s->host, tn_str_text(&path), tn_str_text(&query));
     if (n < 0 || (size_t)n >= sizeof ret->url)
       status = tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "use a shorter key", "the URL is longer than %zu bytes", sizeof ret->url - 1);
   }
+  tn_s3_identity_drop(identity);
   tn_str_release(&path);
   tn_str_release(&query);
   return status;

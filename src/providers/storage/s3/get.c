@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "retry.h"
 #include "s3.h"
@@ -53,12 +52,6 @@ struct getting {
   char *to;                  /* where the reader waits */
   size_t room, given;
 };
-
-static int64_t now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static part *part_at(getting *g, int i) { return &g->parts[(g->first + i) % MAX_PARTS]; }
 
@@ -167,7 +160,7 @@ static tenon_status ask(part *p, tenon_error *err) {
   p->has_ended = p->is_paused = false;
   p->status = TENON_OK;
   tn_str_clear(&p->refusal);
-  tenon_status status = tn_s3_prepare(g->s, &r, &p->prepared, err);
+  tenon_status status = tn_s3_prepare(g->ctx, g->s, &r, &p->prepared, err);
   if (status) return status;
   status = tn_s3_host->http->begin(g->lane, &p->prepared.http, &events, &p->exchange, err);
   if (status) tn_s3_prepared_release(&p->prepared);
@@ -252,9 +245,9 @@ static void let_others_come(getting *g) {
 static tenon_status await_first(getting *g, tenon_error *err) {
   tenon_status status = TENON_OK;
   while (!status && !first_has_news(g)) {
-    int64_t began = now_us();
+    int64_t began = tn_s3_now_us();
     status = tn_s3_host->http->run(g->lane, others_rest(g) ? TURN_MS : -1, NULL, err);
-    g->waited_us += now_us() - began;
+    g->waited_us += tn_s3_now_us() - began;
     if (g->waited_us >= 1000 * TURN_MS) let_others_come(g);
   }
   return status;

@@ -94,7 +94,7 @@ static tenon_status ask(asking *a, tenon_error *err) {
   tn_s3_page_free(a->page);
   a->page = NULL;
   tenon_status status = tn_s3_page_new(l->s, &a->page, err);
-  if (!status) status = tn_s3_prepare(l->s, &request, &a->prepared, err);
+  if (!status) status = tn_s3_prepare(l->ctx, l->s, &request, &a->prepared, err);
   if (status) return status;
   a->prepared.http.read_size = READ_SIZE;
   status = tn_s3_host->http->begin(l->lane, &a->prepared.http, &events, &a->exchange, err);
@@ -261,7 +261,7 @@ static tenon_status take_key(const tenon_key_bytes *from, tn_s3_key *ret, tenon_
 static bool lists_in_order(const tn_s3 *s) {
   const char *how = s->config->parallel_listing, *bucket = s->config->bucket;
   size_t size = strlen(bucket);
-  if (strcmp(how, "auto") != 0) return strcmp(how, "yes") == 0;
+  if (strcmp(how, "auto") != 0) return tn_s3_is_yes(how);
   return !s->config->endpoint && !(size > 6 && strcmp(bucket + size - 6, "--x-s3") == 0);
 }
 

@@ -149,7 +149,7 @@ static tenon_status send_part(slot *s, tenon_error *err) {
   tn_s3_header(&r, "x-amz-checksum-crc32c", s->part->checksum);
   s->has_ended = false;
   tn_str_clear(&s->refusal);
-  tenon_status status = tn_s3_prepare(p->s, &r, &s->prepared, err);
+  tenon_status status = tn_s3_prepare(p->ctx, p->s, &r, &s->prepared, err);
   if (status) return status;
   status = tn_s3_host->http->begin(p->lane, &s->prepared.http, &events, &s->exchange, err);
   if (status) tn_s3_prepared_release(&s->prepared);

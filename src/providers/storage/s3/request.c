@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "s3.h"
+#include "keys.h"
 
 enum { MAX_URL = 16 << 10 };
 
@@ -39,19 +39,20 @@ static void add(tn_s3_prepared *p, const char *name, const char *value) {
   p->headers[p->http.header_count++] = (tenon_http_header){name, value};
 }
 
-static tenon_status sign(tn_s3 *s, const tn_s3_request *r, const char *path, tn_s3_prepared *p, tenon_error *err) {
+static tenon_status sign(tenon_ctx *ctx, tn_s3 *s, const tn_s3_request *r, const char *path, tn_s3_prepared *p, tenon_error *err) {
   const char *hash = r->payload_hash ? r->payload_hash : r->data ? TN_SIGV4_UNSIGNED : TN_SIGV4_EMPTY;
   tn_sigv4_request request = {.method = r->method, .host = s->host, .path = path,
                               .query = r->query, .headers = r->headers,
                               .query_count = r->query_count, .header_count = r->header_count,
                               .payload_hash = hash};
-  if (s->is_anonymous) return TENON_OK;
-  tenon_status status = tn_sigv4_sign(&s->signer, time(NULL), &request, &p->signature, err);
+  tenon_status status = tn_s3_identity_take(ctx, s, &p->identity, err);
+  if (status || !p->identity) return status;
+  status = tn_sigv4_sign(&p->identity->signer, time(NULL), &request, &p->signature, err);
   if (status) return status;
   add(p, "authorization", p->signature.authorization);
   add(p, "x-amz-date", p->signature.date);
   add(p, "x-amz-content-sha256", hash);
-  if (s->signer.credentials.session_token) add(p, "x-amz-security-token", s->signer.credentials.session_token);
+  if (p->identity->keys.session_token) add(p, "x-amz-security-token", p->identity->keys.session_token);
   return TENON_OK;
 }
 
@@ -61,7 +62,7 @@ static bool spell_url(const tn_s3 *s, const tn_s3_request *r, const char *path, 
   return tn_str_putc(url, '?') && tn_sigv4_encode_query(url, r->query, r->query_count);
 }
 
-tenon_status tn_s3_prepare(tn_s3 *s, const tn_s3_request *r, tn_s3_prepared *ret, tenon_error *err) {
+tenon_status tn_s3_prepare(tenon_ctx *ctx, tn_s3 *s, const tn_s3_request *r, tn_s3_prepared *ret, tenon_error *err) {
   tn_str path;
   *ret = (tn_s3_prepared){.http = TENON_HTTP_REQUEST_INIT};
   tn_str_init(&ret->url, MAX_URL);
@@ -70,7 +71,7 @@ tenon_status tn_s3_prepare(tn_s3 *s, const tn_s3_request *r, tn_s3_prepared *ret
   if (!status && !tn_s3_path(s, r->key, &path)) status = tn_no_memory(err);
   if (!status && !spell_url(s, r, tn_str_text(&path), &ret->url)) status = tn_no_memory(err);
   for (size_t i = 0; i < r->header_count; i++) add(ret, r->headers[i].name, r->headers[i].value);
-  if (!status) status = sign(s, r, tn_str_text(&path), ret, err);
+  if (!status) status = sign(ctx, s, r, tn_str_text(&path), ret, err);
   tn_str_release(&path);
   if (status) {
     tn_s3_prepared_release(ret);
@@ -88,6 +89,8 @@ tenon_status tn_s3_prepare(tn_s3 *s, const tn_s3_request *r, tn_s3_prepared *ret
 void tn_s3_prepared_release(tn_s3_prepared *p) {
   tn_str_release(&p->url);
   tn_wipe(&p->signature, sizeof p->signature);
+  tn_s3_identity_drop(p->identity);
+  p->identity = NULL;
 }
 
 /* ---- Sending ---- */
@@ -119,7 +122,7 @@ static tenon_status take_refusal(tn_s3 *s, tn_s3_reply *reply, tenon_error *err)
 
 /* `copy` of the request's structs would leave pointers behind: the reply is filled in place. */
 tenon_status tn_s3_send(tenon_ctx *ctx, tn_s3 *s, const tn_s3_request *r, tn_s3_reply *ret, tenon_error *err) {
-  tenon_status status = tn_s3_prepare(s, r, &ret->prepared, err);
+  tenon_status status = tn_s3_prepare(ctx, s, r, &ret->prepared, err);
   if (status) return status;
   status = tn_s3_host->http->send(ctx, s->http, &ret->prepared.http, &ret->http, err);
   if (status) {

@@ -2,19 +2,22 @@
 /* Amazon S3 and all that speak its protocol: objects in a bucket. */
 #include "s3.h"
 
+#include "keys.h"
+
 #include <stdio.h>
 #include <string.h>
 
 const tenon_host *tn_s3_host;
 
-static const char *const auto_yes_no[] = {"auto", "yes", "no", NULL};
+static const char *const auto_yes_no[] = {"auto", "yes", "no", "true", "false", NULL};
 
-static const char *const credentials[] = {"given", "environment", NULL};
+static const char *const credentials[] = {"given", "environment", "profile", "instance", NULL};
 
 static const tenon_param params[] = {
     {TENON_ENUM(tn_s3_config, credentials), .key = "credentials", .label = "Credentials", .default_value = "given",
      .choices = credentials,
-     .help = "given: the keys below, or none for what is public; environment: those that are not given come from AWS_… variables"},
+     .help = "given: the keys below, or none for what is public; environment: those that are not given come from AWS_… variables; "
+             "profile: of a profile in ~/.aws; instance: of the role of the machine or container that this runs on"},
     {TENON_STRING(tn_s3_config, bucket), .key = "bucket", .label = "Bucket", .flags = TENON_REQUIRED,
      .help = "the bucket whose objects these are"},
     {TENON_STRING(tn_s3_config, region), .key = "region", .label = "Region", .env = "AWS_REGION",
@@ -27,6 +30,21 @@ static const tenon_param params[] = {
      .aliases = "aws_secret_access_key"},
     {TENON_STRING(tn_s3_config, session_token), .key = "session_token", .label = "Session token", .flags = TENON_SECRET,
      .env = "AWS_SESSION_TOKEN", .ambient = "credentials=environment", .help = "of temporary credentials", .aliases = "aws_session_token"},
+    {TENON_STRING(tn_s3_config, profile), .key = "profile", .label = "Profile", .when = "credentials=profile", .env = "AWS_PROFILE",
+     .ambient = "credentials=profile", .help = "whose keys and region are taken; default without it"},
+    {TENON_PATH(tn_s3_config, credentials_file), .key = "credentials_file", .label = "Credentials file", .when = "credentials=profile",
+     .flags = TENON_LOCAL | TENON_ADVANCED, .env = "AWS_SHARED_CREDENTIALS_FILE", .ambient = "credentials=profile",
+     .help = "instead of ~/.aws/credentials"},
+    {TENON_PATH(tn_s3_config, config_file), .key = "config_file", .label = "Config file", .when = "credentials=profile",
+     .flags = TENON_LOCAL | TENON_ADVANCED, .env = "AWS_CONFIG_FILE", .ambient = "credentials=profile", .help = "instead of ~/.aws/config"},
+    {TENON_PATH(tn_s3_config, home), .key = "home", .label = "Home folder", .when = "credentials=profile",
+     .flags = TENON_LOCAL | TENON_ADVANCED, .env = "HOME", .ambient = "credentials=profile", .help = "where .aws is"},
+    {TENON_STRING(tn_s3_config, metadata_endpoint), .key = "metadata_endpoint", .label = "Metadata service", .when = "credentials=instance",
+     .flags = TENON_ADVANCED, .env = "AWS_EC2_METADATA_SERVICE_ENDPOINT", .ambient = "credentials=instance",
+     .help = "instead of http://169.254.169.254, and http://169.254.170.2 in containers"},
+    {TENON_STRING(tn_s3_config, container_path), .key = "container_path", .label = "Container's path", .when = "credentials=instance",
+     .flags = TENON_ADVANCED, .env = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", .ambient = "credentials=instance",
+     .help = "where a container's keys are at the metadata service"},
     {TENON_STRING(tn_s3_config, endpoint), .key = "endpoint", .label = "Endpoint", .env = "AWS_ENDPOINT_URL",
      .help = "another service than Amazon's: https://minio.example.com:9000", .aliases = "endpoint_url"},
     {TENON_ENUM(tn_s3_config, path_style), .key = "path_style", .label = "Path style", .flags = TENON_ADVANCED,
@@ -86,9 +104,11 @@ static tenon_status take_endpoint(tn_s3 *s, const char *endpoint, tenon_error *e
   return TENON_OK;
 }
 
+bool tn_s3_is_yes(const char *choice) { return strcmp(choice, "yes") == 0 || strcmp(choice, "true") == 0; }
+
 /* Certificates of s3.REGION.amazonaws.com cover one label alone, so names with dots stay in the path. */
 static bool wants_path_style(const tn_s3_config *c) {
-  if (strcmp(c->path_style, "auto") != 0) return strcmp(c->path_style, "yes") == 0;
+  if (strcmp(c->path_style, "auto") != 0) return tn_s3_is_yes(c->path_style);
   return c->endpoint || strchr(c->bucket, '.') || strchr(c->bucket, '_');
 }
 
@@ -98,11 +118,19 @@ static void put_bucket_before(tn_s3 *s) {
   snprintf(s->host, sizeof s->host, "%.63s.%.250s", s->config->bucket, host);
 }
 
+static const char *region_of(const tn_s3 *s) {
+  return s->config->region && *s->config->region ? s->config->region : s->profile_region;
+}
+
+static bool has_region(const tn_s3 *s) { return *region_of(s) != 0; }
+
+void tn_s3_set_region(tn_s3 *s) { snprintf(s->region, sizeof s->region, "%s", has_region(s) ? region_of(s) : "us-east-1"); }
+
 static tenon_status locate(tn_s3 *s, tenon_error *err) {
   const tn_s3_config *c = s->config;
   tenon_status status = check_bucket(c->bucket, err);
   if (status) return status;
-  snprintf(s->region, sizeof s->region, "%s", c->region && *c->region ? c->region : "us-east-1");
+  tn_s3_set_region(s);
   s->is_path_style = wants_path_style(c);
   if (c->endpoint && *c->endpoint) {
     status = take_endpoint(s, c->endpoint, err);
@@ -116,20 +144,12 @@ static tenon_status locate(tn_s3 *s, tenon_error *err) {
 
 /* ---- Opening ---- */
 
-static tenon_status take_keys(tn_s3 *s, tenon_error *err) {
-  const tn_s3_config *c = s->config;
-  bool id = c->access_key_id && *c->access_key_id, secret = c->secret_access_key && *c->secret_access_key;
-  if (id != secret)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give both, or none for what is public",
-                      "%s is given without %s", id ? "access_key_id" : "secret_access_key",
-                      id ? "secret_access_key" : "access_key_id");
-  if (!id && strcmp(c->credentials, "environment") == 0)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or credentials=given",
-                      "the environment has no keys");
-  s->is_anonymous = !id;
-  const tn_sigv4_credentials keys = {.access_key_id = c->access_key_id, .secret_access_key = c->secret_access_key,
-                                     .session_token = c->session_token && *c->session_token ? c->session_token : NULL};
-  return id ? tn_sigv4_init(&s->signer, &keys, s->region, "s3", TN_SIGV4_S3, err) : TENON_OK;
+static void free_session(void *session) {
+  tn_s3 *s = session;
+  tn_s3_host->http->free_client(s->http);
+  tn_s3_identity_drop(s->identity);
+  pthread_mutex_destroy(&s->lock);
+  tn_free(s);
 }
 
 /* A session that can make requests; none is made. */
@@ -137,24 +157,18 @@ static tenon_status make_session(tenon_ctx *ctx, const void *config, tn_s3 **ret
   tn_s3 *s = tn_alloc(sizeof *s);
   if (!s) return tn_no_memory(err);
   s->config = config;
-  tenon_status status = locate(s, err);
-  if (!status) status = take_keys(s, err);
+  pthread_mutex_init(&s->lock, NULL);
+  tenon_status status = tn_s3_identify(s, err);
+  if (!status) status = locate(s, err);
   if (!status) status = tn_http_client(ctx, tn_s3_host, &s->config->reach, &s->http, err);
   if (status) {
-    if (!s->is_anonymous && s->signer.service) tn_sigv4_release(&s->signer);
-    tn_free(s);
+    free_session(s);
     return status;
   }
   *ret = s;
   return TENON_OK;
 }
 
-static void close_session(void *session) {
-  tn_s3 *s = session;
-  tn_s3_host->http->free_client(s->http);
-  if (!s->is_anonymous) tn_sigv4_release(&s->signer);
-  tn_free(s);
-}
 
 /* Amazon says where a bucket is to anybody, in the reply to HEAD. */
 static tenon_status discover_region(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
@@ -177,7 +191,7 @@ static tenon_status discover_region(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) 
 
 static tenon_status settle_region(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
   char before[sizeof s->region], found[sizeof s->region];
-  if (s->config->endpoint || (s->config->region && *s->config->region)) return TENON_OK;
+  if (s->config->endpoint || has_region(s)) return TENON_OK;
   snprintf(before, sizeof before, "%s", s->region);
   tenon_status status = discover_region(ctx, s, err);
   if (status || strcmp(before, s->region) == 0) return status;
@@ -198,7 +212,7 @@ static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider,
   if (status) return status;
   status = settle_region(ctx, s, err);
   if (status) {
-    close_session(s);
+    free_session(s);
     return status;
   }
   *ret = s;
@@ -238,7 +252,7 @@ static tenon_status walk(tenon_ctx *ctx, tn_s3 *s, tenon_test *t, tenon_error *e
   tenon_status status = tn_http_base_parse("endpoint", url, &base, err);
   if (!status) status = tn_http_test_reach(ctx, tn_s3_host, &s->config->reach, &base, t, err);
   if (!status)
-    status = tn_http_test_ask(ctx, tn_s3_host, &s->config->reach, &base, t, s->is_anonymous ? "as nobody" : "the keys are good",
+    status = tn_http_test_ask(ctx, tn_s3_host, &s->config->reach, &base, t, !s->identity && !s->is_renewable ? "as nobody" : "the keys are good",
                               ask, &q, err);
   if (status) return status;
   tn_s3_host->step_end(t, TENON_PASSED, NULL, strcmp(q.count, "0") ? "the bucket can be listed" : "the bucket can be listed, and is empty");
@@ -258,7 +272,7 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const v
     tn_s3_host->fact(ret, "region", "%s", s->region);
     tn_s3_host->fact(ret, "endpoint", "%s://%s", s->scheme, s->host);
   }
-  close_session(s);
+  free_session(s);
   return status;
 }
 
@@ -295,6 +309,6 @@ const tenon_provider tn_provider_s3 = {
     .parse_url = parse_url,
     .test = test,
     .open = open_session,
-    .close = close_session,
+    .close = free_session,
     .objects = &objects,
 };

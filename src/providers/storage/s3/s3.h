@@ -4,6 +4,7 @@
  * Source: Amazon S3 API reference, 2006-03-01.
  *
  *   s3.c        parameters, URLs, opening, the test; the provider itself
+ *   keys.c      who signs them: keys given, of a profile (profile.c), of the machine (instance.c)
  *   request.c   requests made, signed and sent
  *   refusal.c   what the service's errors mean
  *   stat.c      what is known of one object; conditions tried out before they are relied on
@@ -38,21 +39,26 @@ enum {
 typedef struct tn_s3_config {
   uint64_t set;
   const char *bucket, *region, *access_key_id, *secret_access_key, *session_token, *endpoint;
-  const char *credentials, *path_style, *parallel_listing;
+  const char *credentials, *profile, *credentials_file, *config_file, *home, *metadata_endpoint, *container_path;
+  const char *path_style, *parallel_listing;
   tn_http_params reach;
   int64_t connections;
   tn_file_params files;
 } tn_s3_config;
 
+typedef struct tn_s3_identity tn_s3_identity;   /* keys.h */
+
 /* Shared by threads: nothing in it changes after open but what is atomic or locked. */
 typedef struct tn_s3 {
   const tn_s3_config *config;
   tenon_http *http;
-  tn_sigv4 signer;
-  bool is_anonymous, is_path_style;
+  pthread_mutex_t lock;      /* of identity, next_renewal_s, is_renewing, where it is_renewable; else they do not change */
+  tn_s3_identity *identity;  /* who signs; NULL: nobody does, or nobody yet */
+  int64_t next_renewal_s;
+  bool is_renewable, is_renewing, is_path_style;
   const char *scheme;
   char host[320];            /* with the port, where it is not the scheme's own */
-  char region[64];
+  char region[64], profile_region[64];
   atomic_int conditions;     /* tn_s3_conditions */
 } tn_s3;
 
@@ -76,13 +82,14 @@ typedef struct tn_s3_prepared {
   tenon_http_request http;
   tenon_http_header headers[TN_S3_MAX_HEADERS + 4];
   tn_sigv4_signed signature;
+  tn_s3_identity *identity;
   tn_str url;
 } tn_s3_prepared;
 
 void tn_s3_query(tn_s3_request *, const char *name, const char *value);
 void tn_s3_header(tn_s3_request *, const char *name, const char *value);   /* lower case */
 
-tenon_status tn_s3_prepare(tn_s3 *, const tn_s3_request *, tn_s3_prepared *ret, tenon_error *);
+tenon_status tn_s3_prepare(tenon_ctx *, tn_s3 *, const tn_s3_request *, tn_s3_prepared *ret, tenon_error *);
 void tn_s3_prepared_release(tn_s3_prepared *);
 
 /* An answered request; refusals are failures. */
@@ -101,6 +108,12 @@ const char *tn_s3_header_of(const tn_s3_reply *, const char *name);
 tenon_status tn_s3_check_key(const tenon_key_bytes *, tenon_error *);
 /* The path of a URL: /bucket/key, encoded. */
 bool tn_s3_path(const tn_s3 *, const tenon_key_bytes *key, tn_str *path);
+
+/* ---- s3.c ---- */
+
+bool tn_s3_is_yes(const char *choice);
+/* Of the parameters, else of the profile, else where Amazon begins. */
+void tn_s3_set_region(tn_s3 *);
 
 /* ---- refusal.c ---- */
 
