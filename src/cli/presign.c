@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base/error.h"
 #include "cli/object.h"
 #include "cli/select.h"
 
@@ -25,10 +28,15 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   tenon_presigned url = {.struct_size = sizeof url};
   tenon_status status = tn_cli_object_open_one(cli, a->common.operands[0], &o, err);
   if (status) return status;
+  if (a->expires_ms == 0) {
+    tn_cli_object_close(&o);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a time such as 10m", "--expires 0: the URL would never be good");
+  }
   const tenon_presign request = {.struct_size = sizeof request, .key = o.key, .for_put = a->put,
                                  .expires_ms = a->expires_ms > 0 ? a->expires_ms : 3600 * 1000};
   status = tenon_presign_object(cli->ctx, o.session, &request, &url, err);
-  if (!status) tn_cli_answer_text(cli, url.url);
+  if (!status && cli->common->json) tn_document_text(tn_cli_result(cli), "url", url.url);
+  else if (!status) printf("%s\n", url.url);
   tn_cli_object_close(&o);
   return status;
 }

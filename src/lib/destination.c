@@ -87,6 +87,9 @@ static tenon_status find_object(tn_destination *d, tenon_ctx *ctx, tenon *t, con
   const tenon_provider *kind;
   tenon_status status = tn_lib_kind_of_object(t, to, &kind, err);
   if (status) return status;
+  if (tn_provider_has(kind, "objects.get") && !tn_provider_has(kind, "objects.put"))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "copy to a file or to a storage that can be written",
+                      "the kind %s only reads", kind->kind);
   if (!tn_provider_has(kind, "objects.put"))
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
                       "copy to a file or object, such as rows.parquet; writing into tables comes with a later version",

@@ -261,10 +261,12 @@ tenon_read tn_lib_read(const tenon_session *s, const tenon_read *request) {
 
 static tenon_status need_table(const tenon_session *s, const tenon_read *read, tenon_error *err) {
   if (read->query || read->name.table) return TENON_OK;
+  bool is_url = s->target.form == TN_TARGET_URL;
   return tenon_fail(
       err, TENON_CONFIG, TENON_STAGE_CONFIG,
       holds_objects(s)
-          ? "name a file in it, or a pattern: TARGET:2024/'*.csv'; `tenon ls TARGET` lists them"
+          ? (is_url ? "name a file or a pattern at the end of the URL: '…/2024/*.csv'; `tenon ls TARGET` lists them"
+                    : "name a file in it, or a pattern: TARGET:2024/'*.csv'; `tenon ls TARGET` lists them")
           : "name a table behind the target, TARGET:schema.table; `tenon ls TARGET` lists them",
       "no table is named");
 }

@@ -197,6 +197,12 @@ def test_a_server_that_packs_on_the_fly_is_asked_not_to(nginx):
     assert result("stat", nginx + "packed/x.csv")["size"] == 16
 
 
+def test_what_it_cannot_do_is_said(nginx):
+    error = bad("copy", nginx + "x.csv", nginx + "y.csv")
+    assert (error["code"], "http only reads" in error["message"]) == ("UNSUPPORTED", True)
+    assert "end of the URL" in bad("read", nginx)["remedy"]
+
+
 def test_no_index_page(nginx):
     assert bad("ls", nginx + "none/", "--objects")["code"] == "FORBIDDEN"
     assert good("get", nginx + "none/x.csv", "-") == FILES["x.csv"]
@@ -324,6 +330,15 @@ class Odd(http.server.BaseHTTPRequestHandler):
     def stored_gz(self):
         self.reply(body=BODY, Content_Encoding="gzip")
 
+    def no_end(self):
+        """What comes could be all, or a part."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + (b"" if self.command == "HEAD" else BODY))
+        self.close_connection = True
+
+    def long_number(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n" + (b"" if self.command == "HEAD" else BODY))
+        self.close_connection = True
+
     def weak(self):
         self.parts(BODY, ETag='W/"1"')
 
@@ -409,7 +424,7 @@ def test_the_same_bytes_whatever_its_habits(odd, name, offset, length):
 
 @pytest.mark.parametrize("name, code", [("breaks_without", "UNREACHABLE"), ("breaks_and_changes", "CONFLICT"), ("other_range", "DATA"),
                                         ("range_without_words", "DATA"), ("many_ranges", "DATA"), ("packed", "DATA"), ("round", "DATA"),
-                                        ("to_a_file", "DATA"), ("nothing", "NOT_FOUND")])
+                                        ("to_a_file", "DATA"), ("nothing", "NOT_FOUND"), ("no_end", "DATA"), ("long_number", "DATA")])
 def test_what_is_not_sure_is_an_error(odd, tmp_path, name, code):
     offset = 1 if "range" in name else 0
     assert bad("get", odd[1] + name, tmp_path / "out", "--offset", offset)["code"] == code

@@ -86,6 +86,7 @@ static tenon_status take_reply(getting *g, tenon_error *err) {
     return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "name a file in it; `tenon ls --objects` lists what is there",
                       "%.*s is a folder", (int)g->key.size, g->key.data);
   tenon_status result = tn_web_check_coding(&g->reply, &g->key, err);
+  if (!result) result = tn_web_check_end(&g->reply, &g->key, err);
   if (result) return result;
   tenon_object object;
   tn_web_version version;

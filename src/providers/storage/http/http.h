@@ -100,6 +100,8 @@ void tn_web_describe(const tn_web_reply *, tenon_object *ret, tn_web_version *re
 bool tn_web_same(const tn_web_version *, const tn_web_version *);
 /* If-Match or If-Unmodified-Since; false: nothing can be asked. */
 bool tn_web_ask_same(tn_web_reply *, const tn_web_version *);
+/* DATA if a body that broke off could not be told from a whole one. */
+tenon_status tn_web_check_end(const tn_web_reply *, const tenon_key_bytes *key, tenon_error *);
 /* DATA if the bytes are others than those that are stored: packed on their way, though that was not asked for. */
 tenon_status tn_web_check_coding(const tn_web_reply *, const tenon_key_bytes *key, tenon_error *);
 /* Whether a folder was answered instead: the redirect from NAME to NAME/. */

@@ -84,6 +84,16 @@ bool tn_web_ask_same(tn_web_reply *r, const tn_web_version *v) {
 
 /* ---- What could be taken for the object ---- */
 
+/* Neither a length nor chunks, nor TLS, which has an end of its own: what broke off looks whole. */
+tenon_status tn_web_check_end(const tn_web_reply *r, const tenon_key_bytes *key, tenon_error *err) {
+  const char *length = tn_web_header_of(r, "content-length"), *url = r->http.url ? r->http.url : tn_str_text(&r->url);
+  int64_t size;
+  bool said = length ? take_number(&length, &size) && !*length : tn_web_header_of(r, "transfer-encoding") != NULL;
+  if (said || (!length && strncasecmp(url, "https:", 6) == 0)) return TENON_OK;
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "have the server send Content-Length, or ask by https",
+                    "the reply to %.*s does not say where it ends", (int)key->size, key->data);
+}
+
 static bool ends_with(const tenon_key_bytes *key, const char *end) {
   size_t n = strlen(end);
   return key->size >= n && strncasecmp(key->data + key->size - n, end, n) == 0;
