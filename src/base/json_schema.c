@@ -14,12 +14,12 @@
 /* A way down from the root, kept on the stack of the walk. */
 typedef struct place {
   const struct place *up;
-  tn_json_text key;        /* data NULL: an element */
+  tn_json_text key; /* data NULL: an element */
   size_t index;
 } place;
 
 typedef struct judge {
-  tenon_error *err;        /* NULL: only whether, not why */
+  tenon_error *err; /* NULL: only whether, not why */
   tenon_status code;
   const char *what;
 } judge;
@@ -55,8 +55,8 @@ static bool fail(const judge *j, const place *p, const char *format, ...) {
   va_end(args);
   tn_str_init(&where, 400);
   put_place(&where, p);
-  tenon_fail(j->err, j->code, j->code == TENON_CONFIG ? TENON_STAGE_CONFIG : TENON_STAGE_DATA, NULL, "%s%s%s: %s", j->what,
-             where.size ? " at " : "", tn_str_text(&where), why);
+  tenon_fail(j->err, j->code, j->code == TENON_CONFIG ? TENON_STAGE_CONFIG : TENON_STAGE_DATA, NULL,
+             "%s%s%s: %s", j->what, where.size ? " at " : "", tn_str_text(&where), why);
   tn_str_release(&where);
   return false;
 }
@@ -81,7 +81,8 @@ static bool is_type(tn_json_text name, tn_json_text value) {
     case TN_JSON_STRING: return tn_json_text_is(name, "string", 6);
     case TN_JSON_ARRAY: return tn_json_text_is(name, "array", 5);
     case TN_JSON_OBJECT: return tn_json_text_is(name, "object", 6);
-    case TN_JSON_INTEGER: return tn_json_text_is(name, "integer", 7) || tn_json_text_is(name, "number", 6);
+    case TN_JSON_INTEGER:
+      return tn_json_text_is(name, "integer", 7) || tn_json_text_is(name, "number", 6);
     default:
       if (tn_json_text_is(name, "number", 6)) return true;
       return tn_json_text_is(name, "integer", 7) && tn_json_text_number(value, &v) && v <= floor(v);
@@ -109,7 +110,8 @@ static bool check_type(const judge *j, tn_json_text rule, const subject *s) {
   tn_str names;
   tn_str_init(&names, 200);
   join_types(rule, &names);
-  fail(j, s->at, "%s is expected, not %s", tn_str_text(&names), tn_json_type_name(tn_json_text_type(s->value)));
+  fail(j, s->at, "%s is expected, not %s", tn_str_text(&names),
+       tn_json_type_name(tn_json_text_type(s->value)));
   tn_str_release(&names);
   return false;
 }
@@ -118,12 +120,14 @@ static bool check_enum(const judge *j, tn_json_text rule, const subject *s) {
   tn_json_text one;
   for (const char *c = NULL; tn_json_text_next(rule, &c, NULL, &one);)
     if (tn_json_text_equal(one, s->value)) return true;
-  return fail(j, s->at, "it is none of %.*s%s", rule.size > 300 ? 300 : (int)rule.size, rule.data, rule.size > 300 ? "…" : "");
+  return fail(j, s->at, "it is none of %.*s%s", rule.size > 300 ? 300 : (int)rule.size, rule.data,
+              rule.size > 300 ? "…" : "");
 }
 
 static bool check_const(const judge *j, tn_json_text rule, const subject *s) {
   return tn_json_text_equal(rule, s->value) ||
-         fail(j, s->at, "it is not %.*s%s", rule.size > 300 ? 300 : (int)rule.size, rule.data, rule.size > 300 ? "…" : "");
+         fail(j, s->at, "it is not %.*s%s", rule.size > 300 ? 300 : (int)rule.size, rule.data,
+              rule.size > 300 ? "…" : "");
 }
 
 static bool check_properties(const judge *j, tn_json_text rule, const subject *s) {
@@ -184,17 +188,20 @@ static size_t count_met(tn_json_text rule, const subject *s) {
   const judge quiet = {.err = NULL};
   tn_json_text schema;
   size_t n = 0;
-  for (const char *c = NULL; tn_json_text_next(rule, &c, NULL, &schema);) n += meets(&quiet, schema, s->value, s->at);
+  for (const char *c = NULL; tn_json_text_next(rule, &c, NULL, &schema);)
+    n += meets(&quiet, schema, s->value, s->at);
   return n;
 }
 
 static bool check_any(const judge *j, tn_json_text rule, const subject *s) {
-  return count_met(rule, s) > 0 || fail(j, s->at, "it meets none of the %zu schemas of anyOf", tn_json_text_count(rule));
+  return count_met(rule, s) > 0 ||
+         fail(j, s->at, "it meets none of the %zu schemas of anyOf", tn_json_text_count(rule));
 }
 
 static bool check_one(const judge *j, tn_json_text rule, const subject *s) {
   size_t n = count_met(rule, s);
-  return n == 1 || fail(j, s->at, "it meets %zu of the %zu schemas of oneOf, not exactly one", n, tn_json_text_count(rule));
+  return n == 1 || fail(j, s->at, "it meets %zu of the %zu schemas of oneOf, not exactly one", n,
+                        tn_json_text_count(rule));
 }
 
 static bool check_all(const judge *j, tn_json_text rule, const subject *s) {
@@ -213,19 +220,22 @@ static int64_t length_of(tn_json_text t) {
     if (((unsigned char)t.data[i] & 0xC0) == 0x80) continue;
     n++;
     if (t.data[i] != '\\') continue;
-    bool is_high = t.data[i + 1] == 'u' && (t.data[i + 2] == 'd' || t.data[i + 2] == 'D') && strchr("89abAB", t.data[i + 3]);
+    bool is_high = t.data[i + 1] == 'u' && (t.data[i + 2] == 'd' || t.data[i + 2] == 'D') &&
+                   strchr("89abAB", t.data[i + 3]);
     i += t.data[i + 1] != 'u' ? 1 : is_high ? 11 : 5;
   }
   return n;
 }
 
-static bool sized(const judge *j, tn_json_text rule, const subject *s, tn_json_type type, bool is_max, const char *unit) {
+static bool sized(const judge *j, tn_json_text rule, const subject *s, tn_json_type type,
+                  bool is_max, const char *unit) {
   int64_t limit = 0;
   if (tn_json_text_type(s->value) != type) return true;
   tn_json_text_integer(rule, &limit);
   int64_t n = type == TN_JSON_STRING ? length_of(s->value) : (int64_t)tn_json_text_count(s->value);
   if (is_max ? n <= limit : n >= limit) return true;
-  return fail(j, s->at, "it has %lld %s, %s than %lld", (long long)n, unit, is_max ? "more" : "fewer", (long long)limit);
+  return fail(j, s->at, "it has %lld %s, %s than %lld", (long long)n, unit,
+              is_max ? "more" : "fewer", (long long)limit);
 }
 
 static bool check_min_length(const judge *j, tn_json_text rule, const subject *s) {
@@ -290,12 +300,22 @@ static bool check_below(const judge *j, tn_json_text rule, const subject *s) {
 /* ---- The keywords ---- */
 
 /* What a keyword's own value has to be. */
-typedef enum shape { ANYTHING, TYPES, VALUES, NAMES, COUNT, NUMBER, SCHEMA, SCHEMAS, MEMBERS } shape;
+typedef enum shape {
+  ANYTHING,
+  TYPES,
+  VALUES,
+  NAMES,
+  COUNT,
+  NUMBER,
+  SCHEMA,
+  SCHEMAS,
+  MEMBERS
+} shape;
 
 typedef struct keyword {
   const char *name;
   shape shape;
-  check_fn check;          /* NULL: it describes and has no effect */
+  check_fn check; /* NULL: it describes and has no effect */
 } keyword;
 
 static const keyword keywords[] = {
@@ -344,7 +364,8 @@ static const keyword *find_keyword(tn_json_text name) {
 static bool meets(const judge *j, tn_json_text schema, tn_json_text value, const place *at) {
   const subject s = {schema, value, at};
   tn_json_text name, rule;
-  if (tn_json_text_type(schema) == TN_JSON_BOOL) return *schema.data == 't' || fail(j, at, "nothing is allowed here");
+  if (tn_json_text_type(schema) == TN_JSON_BOOL)
+    return *schema.data == 't' || fail(j, at, "nothing is allowed here");
   for (const char *c = NULL; tn_json_text_next(schema, &c, &name, &rule);) {
     const keyword *k = find_keyword(name);
     if (k && k->check && !k->check(j, rule, &s)) return false;
@@ -352,8 +373,8 @@ static bool meets(const judge *j, tn_json_text schema, tn_json_text value, const
   return true;
 }
 
-tenon_status tn_json_schema_validate(tn_json_text schema, tn_json_text value, tenon_status code, const char *what,
-                                     tenon_error *err) {
+tenon_status tn_json_schema_validate(tn_json_text schema, tn_json_text value, tenon_status code,
+                                     const char *what, tenon_error *err) {
   tenon_error unheard = TENON_ERROR_INIT;
   const judge j = {.err = err ? err : &unheard, .code = code, .what = what};
   return meets(&j, schema, value, NULL) ? TENON_OK : code;
@@ -364,7 +385,8 @@ tenon_status tn_json_schema_validate(tn_json_text schema, tn_json_text value, te
 static bool sound(const judge *j, tn_json_text schema, const place *at);
 
 static bool is_type_name(tn_json_text t) {
-  static const char *const names[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
+  static const char *const names[] = {"null",   "boolean", "integer", "number",
+                                      "string", "array",   "object"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (tn_json_text_is(t, names[i], strlen(names[i]))) return true;
   return false;
@@ -402,17 +424,22 @@ static bool each_sound(const judge *j, tn_json_text of, const place *at) {
 static bool has_shape(const judge *j, shape wanted, tn_json_text v, const place *at) {
   switch (wanted) {
     case TYPES:
-      return is_type_name(v) || (tn_json_text_count(v) && all_are(v, is_type_name)) || fail(j, at, "it is no type of JSON");
-    case VALUES: return (tn_json_text_type(v) == TN_JSON_ARRAY && tn_json_text_count(v)) || fail(j, at, "a list of values is expected");
+      return is_type_name(v) || (tn_json_text_count(v) && all_are(v, is_type_name)) ||
+             fail(j, at, "it is no type of JSON");
+    case VALUES:
+      return (tn_json_text_type(v) == TN_JSON_ARRAY && tn_json_text_count(v)) ||
+             fail(j, at, "a list of values is expected");
     case NAMES: return all_are(v, is_string) || fail(j, at, "a list of names is expected");
     case COUNT: return is_count(v) || fail(j, at, "a number of 0 or more is expected");
     case NUMBER: return is_finite(v) || fail(j, at, "a number is expected");
     case SCHEMA: return sound(j, v, at);
     case SCHEMAS:
-      if (tn_json_text_type(v) != TN_JSON_ARRAY || !tn_json_text_count(v)) return fail(j, at, "a list of schemas is expected");
+      if (tn_json_text_type(v) != TN_JSON_ARRAY || !tn_json_text_count(v))
+        return fail(j, at, "a list of schemas is expected");
       return each_sound(j, v, at);
     case MEMBERS:
-      if (tn_json_text_type(v) != TN_JSON_OBJECT) return fail(j, at, "schemas by names are expected");
+      if (tn_json_text_type(v) != TN_JSON_OBJECT)
+        return fail(j, at, "schemas by names are expected");
       return each_sound(j, v, at);
     default: return true;
   }
@@ -421,17 +448,22 @@ static bool has_shape(const judge *j, shape wanted, tn_json_text v, const place 
 static bool sound(const judge *j, tn_json_text schema, const place *at) {
   tn_json_text name, rule;
   if (tn_json_text_type(schema) == TN_JSON_BOOL) return true;
-  if (tn_json_text_type(schema) != TN_JSON_OBJECT) return fail(j, at, "a schema is an object, true or false");
+  if (tn_json_text_type(schema) != TN_JSON_OBJECT)
+    return fail(j, at, "a schema is an object, true or false");
   for (const char *c = NULL; tn_json_text_next(schema, &c, &name, &rule);) {
     const place below = {at, name, 0};
     const keyword *k = find_keyword(name);
-    if (!k) return fail(j, &below, "this keyword is not one that is checked, so the schema would mean more than is done");
+    if (!k)
+      return fail(
+          j, &below,
+          "this keyword is not one that is checked, so the schema would mean more than is done");
     if (!has_shape(j, k->shape, rule, &below)) return false;
   }
   return true;
 }
 
-tenon_status tn_json_schema_check(const char *text, size_t size, tn_json_text *ret, tenon_error *err) {
+tenon_status tn_json_schema_check(const char *text, size_t size, tn_json_text *ret,
+                                  tenon_error *err) {
   tenon_error unheard = TENON_ERROR_INIT;
   const judge j = {.err = err ? err : &unheard, .code = TENON_CONFIG, .what = "the schema"};
   tn_json_text schema;

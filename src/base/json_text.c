@@ -138,11 +138,13 @@ static bool check_value(scan *s) {
   }
 }
 
-tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret, tenon_error *err) {
+tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret,
+                                tenon_error *err) {
   scan s = {.at = data, .end = data + size};
   size_t bad;
   if (!tn_utf8_valid(data, size, &bad))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "byte %zu of the JSON is not UTF-8", bad + 1);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "byte %zu of the JSON is not UTF-8",
+                      bad + 1);
   const char *first = skip_blanks(data, s.end);
   bool ok = check_value(&s);
   const char *last = s.at;
@@ -151,8 +153,10 @@ tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret
     return TENON_OK;
   }
   if (s.too_deep)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "JSON is nested deeper than %d", TN_JSON_MAX_DEPTH);
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "not JSON, at byte %zu of %zu", (size_t)(s.at - data) + 1, size);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "JSON is nested deeper than %d",
+                      TN_JSON_MAX_DEPTH);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "not JSON, at byte %zu of %zu",
+                    (size_t)(s.at - data) + 1, size);
 }
 
 /* ---- Walking what was checked ---- */
@@ -187,7 +191,8 @@ tn_json_type tn_json_text_type(tn_json_text t) {
     case '{': return TN_JSON_OBJECT;
     case '[': return TN_JSON_ARRAY;
     case '"': return TN_JSON_STRING;
-    case 't': case 'f': return TN_JSON_BOOL;
+    case 't':
+    case 'f': return TN_JSON_BOOL;
     case 'n': return TN_JSON_NULL;
     default: break;
   }
@@ -198,12 +203,15 @@ tn_json_type tn_json_text_type(tn_json_text t) {
 
 const char *tn_json_type_name(tn_json_type type) {
   static const char *const names[] = {
-      [TN_JSON_NULL] = "null", [TN_JSON_BOOL] = "a boolean", [TN_JSON_INTEGER] = "an integer", [TN_JSON_NUMBER] = "a number",
-      [TN_JSON_STRING] = "a string", [TN_JSON_ARRAY] = "an array", [TN_JSON_OBJECT] = "an object"};
+      [TN_JSON_NULL] = "null",          [TN_JSON_BOOL] = "a boolean",
+      [TN_JSON_INTEGER] = "an integer", [TN_JSON_NUMBER] = "a number",
+      [TN_JSON_STRING] = "a string",    [TN_JSON_ARRAY] = "an array",
+      [TN_JSON_OBJECT] = "an object"};
   return names[type];
 }
 
-bool tn_json_text_next(tn_json_text t, const char **cursor, tn_json_text *ret_key, tn_json_text *ret_value) {
+bool tn_json_text_next(tn_json_text t, const char **cursor, tn_json_text *ret_key,
+                       tn_json_text *ret_value) {
   if (!t.data || (*t.data != '{' && *t.data != '[')) return false;
   const char *end = t.data + t.size - 1, *at = skip_blanks(*cursor ? *cursor : t.data + 1, end);
   tn_json_text key = {NULL, 0};
@@ -272,7 +280,8 @@ bool tn_json_text_is(tn_json_text string, const char *text, size_t size) {
     return string.size == size + 2 && memcmp(string.data + 1, text, size) == 0;
   tn_str said;
   tn_str_init(&said, string.size + 1);
-  bool is = tn_json_text_unquote(string, &said) && said.size == size && memcmp(tn_str_text(&said), text, size) == 0;
+  bool is = tn_json_text_unquote(string, &said) && said.size == size &&
+            memcmp(tn_str_text(&said), text, size) == 0;
   tn_str_release(&said);
   return is;
 }
@@ -399,8 +408,10 @@ bool tn_json_text_equal(tn_json_text a, tn_json_text b) {
     case TN_JSON_NUMBER: return numbers_equal(a, b);
     case TN_JSON_STRING: return strings_equal(a, b);
     case TN_JSON_BOOL: return *a.data == *b.data;
-    case TN_JSON_ARRAY: return tn_json_text_count(a) == tn_json_text_count(b) && elements_equal(a, b);
-    case TN_JSON_OBJECT: return tn_json_text_count(a) == tn_json_text_count(b) && members_equal(a, b);
+    case TN_JSON_ARRAY:
+      return tn_json_text_count(a) == tn_json_text_count(b) && elements_equal(a, b);
+    case TN_JSON_OBJECT:
+      return tn_json_text_count(a) == tn_json_text_count(b) && members_equal(a, b);
     default: return true;
   }
 }

@@ -12,8 +12,11 @@
 #include "base/json_schema.h"
 #include "contract/contract.h"
 
-static tenon_status call(tn_session *s, const char *action, const char *input, tenon_action_result *ret, tenon_error *err) {
-  const tenon_action_call req = {.struct_size = sizeof req, .action = action, .input = input,
+static tenon_status call(tn_session *s, const char *action, const char *input,
+                         tenon_action_result *ret, tenon_error *err) {
+  const tenon_action_call req = {.struct_size = sizeof req,
+                                 .action = action,
+                                 .input = input,
                                  .input_size = input ? strlen(input) : 0};
   return tn_actions_call(NULL, s, &req, ret, err);
 }
@@ -29,7 +32,8 @@ static void listed_actions_have_sound_schemas(void **state) {
   for (size_t i = 0; i < all.count; i++) {
     const tenon_action *a = &all.items[i];
     tn_json_text schema, type;
-    if (tn_json_schema_check(a->input_schema, strlen(a->input_schema), &schema, &err)) fail_msg("%s", err.message);
+    if (tn_json_schema_check(a->input_schema, strlen(a->input_schema), &schema, &err))
+      fail_msg("%s", err.message);
     assert_true(tn_json_text_get(schema, "type", 4, &type));
     assert_true(tn_json_text_is(type, "object", 6));
     if (i) assert_true(strcmp(all.items[i - 1].name, a->name) < 0);
@@ -65,7 +69,8 @@ static void a_call_answers_json(void **state) {
   if (call(s, c->kind->action, c->kind->action_input, &r, &err)) fail_msg("%s", err.message);
   assert_int_equal(tn_json_text_check(r.output, r.output_size, &output, &err), TENON_OK);
   assert_int_equal(strlen(r.output), r.output_size);
-  if (!tn_json_text_find(output, c->kind->action_member, &member)) fail_msg("no %s in %s", c->kind->action_member, r.output);
+  if (!tn_json_text_find(output, c->kind->action_member, &member))
+    fail_msg("no %s in %s", c->kind->action_member, r.output);
   r.release(&r);
   tn_session_release(s);
 }
@@ -73,8 +78,14 @@ static void a_call_answers_json(void **state) {
 static void what_the_schema_refuses_is_not_done(void **state) {
   contract_state *c = *state;
   tn_session *s = contract_session(c);
-  const char *const bad[] = {c->kind->action_bad_input, "{\"contract_no_such_member\": 1}", "[]", "\"text\"", "{\"a\":1,\"a\":2}",
-                             "{\"a\"", "", "{\"a\": \"\xFF\"}"};
+  const char *const bad[] = {c->kind->action_bad_input,
+                             "{\"contract_no_such_member\": 1}",
+                             "[]",
+                             "\"text\"",
+                             "{\"a\":1,\"a\":2}",
+                             "{\"a\"",
+                             "",
+                             "{\"a\": \"\xFF\"}"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     tenon_action_result r = {.output = "untouched"};
     tenon_error err = TENON_ERROR_INIT;
@@ -82,7 +93,8 @@ static void what_the_schema_refuses_is_not_done(void **state) {
     expect_error(c->kind, &err, TENON_CONFIG);
     assert_true(err.remedy[0]);
     assert_string_equal(r.output, "untouched");
-    if (i == 0 && !strstr(err.message, c->kind->action_bad_place)) fail_msg("%s is not in: %s", c->kind->action_bad_place, err.message);
+    if (i == 0 && !strstr(err.message, c->kind->action_bad_place))
+      fail_msg("%s is not in: %s", c->kind->action_bad_place, err.message);
   }
   tn_session_release(s);
 }
@@ -103,7 +115,9 @@ static void an_action_that_is_not_there_is_not_found(void **state) {
 static void an_ended_context_ends_calls_of_actions(void **state) {
   contract_state *c = *state;
   tn_session *s = contract_session(c);
-  const tenon_action_call req = {.struct_size = sizeof req, .action = c->kind->action, .input = c->kind->action_input,
+  const tenon_action_call req = {.struct_size = sizeof req,
+                                 .action = c->kind->action,
+                                 .input = c->kind->action_input,
                                  .input_size = strlen(c->kind->action_input)};
   tenon_action_result r;
   tenon_ctx *ctx;
@@ -120,7 +134,10 @@ const contract_check contract_action_checks[] = {
     {"listed actions have sound schemas", "actions.list", listed_actions_have_sound_schemas, NULL},
     {"one action is listed by its name", "actions.list", one_action_is_listed_by_its_name, NULL},
     {"a call answers JSON", "actions.call", a_call_answers_json, NULL},
-    {"what the schema refuses is not done", "actions.call", what_the_schema_refuses_is_not_done, NULL},
-    {"an action that is not there is not found", "actions.call", an_action_that_is_not_there_is_not_found, NULL},
-    {"an ended context ends calls of actions", "actions.call", an_ended_context_ends_calls_of_actions, NULL},
+    {"what the schema refuses is not done", "actions.call", what_the_schema_refuses_is_not_done,
+     NULL},
+    {"an action that is not there is not found", "actions.call",
+     an_action_that_is_not_there_is_not_found, NULL},
+    {"an ended context ends calls of actions", "actions.call",
+     an_ended_context_ends_calls_of_actions, NULL},
     {0}};

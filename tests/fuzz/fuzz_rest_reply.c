@@ -28,7 +28,8 @@ static void resolve(const tn_rest *s, const char *reference) {
     must(strncasecmp(url.data, origin, sizeof origin - 1) == 0);
     must(!*rest || strchr("/?:", *rest));
     if (*rest == ':') must(strncmp(rest, ":443", 4) == 0 && (!rest[4] || strchr("/?", rest[4])));
-    for (const char *c = url.data; *c; c++) must((unsigned char)*c > ' ' && (unsigned char)*c < 0x7F);
+    for (const char *c = url.data; *c; c++)
+      must((unsigned char)*c > ' ' && (unsigned char)*c < 0x7F);
   } else {
     must(err.code && *err.message);
   }
@@ -43,7 +44,8 @@ static void follow(const tn_rest *s, const char *line) {
   resolve(s, line);
 }
 
-static void append(const tn_rest_column *columns, size_t count, bool inferred, tn_json_text records) {
+static void append(const tn_rest_column *columns, size_t count, bool inferred,
+                   tn_json_text records) {
   struct ArrowSchema schema;
   struct ArrowArray batch = {0};
   tn_builder *b;
@@ -63,8 +65,9 @@ static void append(const tn_rest_column *columns, size_t count, bool inferred, t
 }
 
 static void take_page(tn_json_text page) {
-  static const char *const types[] = {"int64", "int16", "decimal(9,2)", "decimal(38,0)", "float64", "bool", "date", "time", "timestamp",
-                                      "timestamptz", "epoch", "epoch_ms", "text", "json"};
+  static const char *const types[] = {
+      "int64", "int16",     "decimal(9,2)", "decimal(38,0)", "float64",  "bool", "date",
+      "time",  "timestamp", "timestamptz",  "epoch",         "epoch_ms", "text", "json"};
   tn_arena arena;
   tn_rest_column *columns;
   size_t count;

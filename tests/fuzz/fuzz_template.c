@@ -31,7 +31,8 @@ static void check_path(const char *template, size_t size, const tn_str *out) {
   must(!strstr(out->data, "/../") && !strstr(out->data, "/./"));
 }
 
-static void render(const char *template, size_t size, tn_rest_position position, const tn_rest_scope *scope) {
+static void render(const char *template, size_t size, tn_rest_position position,
+                   const tn_rest_scope *scope) {
   tenon_error err = TENON_ERROR_INIT;
   bool absent = false;
   tn_str out;
@@ -42,7 +43,8 @@ static void render(const char *template, size_t size, tn_rest_position position,
   if (status) must(err.code == status && *err.message && out.size == 0);
   else if (sound && !absent && position == TN_REST_PATH) check_path(template, size, &out);
   else if (sound && !absent && position == TN_REST_HEADER) must(!has_line_break(&out));
-  else if (sound && !absent && position == TN_REST_QUERY) must(!out.data || !strpbrk(out.data, "&=# \r\n"));
+  else if (sound && !absent && position == TN_REST_QUERY)
+    must(!out.data || !strpbrk(out.data, "&=# \r\n"));
   tn_str_release(&out);
 }
 
@@ -51,14 +53,17 @@ static void render_json(const char *template, size_t size, const tn_rest_scope *
   tn_json_text json, made;
   tenon_error err = TENON_ERROR_INIT;
   tn_str out;
-  if (tn_json_text_check(template, size, &json, NULL) || tn_rest_walk_json(json, "it", NULL, NULL, &err)) return;
+  if (tn_json_text_check(template, size, &json, NULL) ||
+      tn_rest_walk_json(json, "it", NULL, NULL, &err))
+    return;
   tn_str_init(&out, 4 << 20);
   tn_error_init(&err);
   if (!tn_rest_render_json(json, scope, "it", &out, &err)) {
     must(!out.failed);
     tenon_status status = tn_json_text_check(out.data, out.size, &made, NULL);
     must(!status || status == TENON_LIMITED);
-    if (!status && tn_json_text_type(json) == TN_JSON_OBJECT) must(tn_json_text_count(made) <= tn_json_text_count(json));
+    if (!status && tn_json_text_type(json) == TN_JSON_OBJECT)
+      must(tn_json_text_count(made) <= tn_json_text_count(json));
   } else {
     must(err.code && *err.message && out.size == 0);
   }

@@ -23,8 +23,10 @@ static int setup(void **state) {
   (void)state;
   tn_settings_init(&settings);
   if (tn_registry_new(&registry, NULL) || tn_registry_add(registry, &memory_kind, NULL) ||
-      tn_registry_find(registry, "memory", &p, NULL) || tn_settings_set(&settings, "store", "actions", NULL) ||
-      tn_config_new(p, &settings, &config, NULL) || tn_connector_new("memory", config, &connector, NULL))
+      tn_registry_find(registry, "memory", &p, NULL) ||
+      tn_settings_set(&settings, "store", "actions", NULL) ||
+      tn_config_new(p, &settings, &config, NULL) ||
+      tn_connector_new("memory", config, &connector, NULL))
     return -1;
   tn_settings_release(&settings);
   return 0;
@@ -41,7 +43,9 @@ static int teardown(void **state) {
 static tenon_status call(const char *action, const char *input, tenon_error *err) {
   tn_session *s;
   tenon_action_result r = {0};
-  const tenon_action_call req = {.struct_size = sizeof req, .action = action, .input = input,
+  const tenon_action_call req = {.struct_size = sizeof req,
+                                 .action = action,
+                                 .input = input,
                                  .input_size = input ? strlen(input) : 0};
   assert_int_equal(tn_session_acquire(NULL, connector, &s, NULL), TENON_OK);
   tenon_status status = tn_actions_call(NULL, s, &req, &r, err);
@@ -66,7 +70,8 @@ static void a_broken_promise_says_that_it_was_done(void **state) {
   (void)state;
   memory_calls = 1;
   assert_int_equal(call("lie", NULL, &err), TENON_DATA);
-  assert_string_equal(err.message, "lie was done, but the output at /n: integer is expected, not a string");
+  assert_string_equal(err.message,
+                      "lie was done, but the output at /n: integer is expected, not a string");
   assert_int_equal(memory_calls, 2);
 }
 
@@ -76,9 +81,11 @@ static void wrong_inputs_name_their_place(void **state) {
       {"{\"name\": 7}", "the input at /name: string is expected, not an integer"},
       {"{\"name\": \"\"}", "the input at /name: it has 0 characters, fewer than 1"},
       {"{\"name\": \"a\", \"times\": 4}", "the input at /times: it is more than 3"},
-      {"{\"name\": \"a\", \"times\": 1.5}", "the input at /times: integer is expected, not a number"},
+      {"{\"name\": \"a\", \"times\": 1.5}",
+       "the input at /times: integer is expected, not a number"},
       {"{\"name\": \"a\", \"tims\": 1}", "the input at /tims: there is no such member"},
-      {"{\"name\": \"a\", \"times\": 99999999999999999999}", "the input of greet: not JSON: line 1, column 43: an integer that is too big for 64 bits"},
+      {"{\"name\": \"a\", \"times\": 99999999999999999999}",
+       "the input of greet: not JSON: line 1, column 43: an integer that is too big for 64 bits"},
   };
   (void)state;
   memory_calls = 0;

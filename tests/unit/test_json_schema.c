@@ -21,9 +21,12 @@
 static void judge(const char *schema, const char *value, char *text, size_t room) {
   tn_json_text s, v;
   tenon_error err = TENON_ERROR_INIT;
-  if (tn_json_schema_check(schema, strlen(schema), &s, &err)) snprintf(text, room, "error: %s", err.message);
-  else if (tn_json_text_check(value, strlen(value), &v, &err)) snprintf(text, room, "error: the value: %s", err.message);
-  else if (tn_json_schema_validate(s, v, TENON_DATA, "it", &err)) snprintf(text, room, "no: %s", err.message);
+  if (tn_json_schema_check(schema, strlen(schema), &s, &err))
+    snprintf(text, room, "error: %s", err.message);
+  else if (tn_json_text_check(value, strlen(value), &v, &err))
+    snprintf(text, room, "error: the value: %s", err.message);
+  else if (tn_json_schema_validate(s, v, TENON_DATA, "it", &err))
+    snprintf(text, room, "no: %s", err.message);
   else snprintf(text, room, "yes");
 }
 

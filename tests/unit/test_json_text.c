@@ -23,12 +23,15 @@ static tn_json_text checked(const char *text) {
 }
 
 static void is(tn_json_text t, const char *text) {
-  if (t.size != strlen(text) || memcmp(t.data, text, t.size) != 0) fail_msg("%.*s instead of %s", (int)t.size, t.data, text);
+  if (t.size != strlen(text) || memcmp(t.data, text, t.size) != 0)
+    fail_msg("%.*s instead of %s", (int)t.size, t.data, text);
 }
 
 static void walks(void **state) {
   (void)state;
-  tn_json_text t = checked(" { \"a\" : [ 1 , \"x,]}\\\"\" , {} ] , \"b\\u0063\" : -1.5e3 , \"\" : null } "), key, value;
+  tn_json_text t = checked(
+                   " { \"a\" : [ 1 , \"x,]}\\\"\" , {} ] , \"b\\u0063\" : -1.5e3 , \"\" : null } "),
+               key, value;
   const char *c = NULL;
   assert_int_equal(tn_json_text_count(t), 3);
   assert_true(tn_json_text_next(t, &c, &key, &value));
@@ -56,10 +59,21 @@ static void walks(void **state) {
 static void finds_by_paths(void **state) {
   static const char *const cases[][2] = {
       {"", "{\"data\":{\"items\":[10,{\"x\":null}],\"a.b\":1,\"a/b\":2,\"~\":3,\"\":4,\"01\":5}}"},
-      {"/data/items/0", "10"}, {"data.items.1.x", "null"}, {"data.items", "[10,{\"x\":null}]"}, {"/data/a.b", "1"},
-      {"/data/a~1b", "2"},     {"/data/~0", "3"},          {"/data/", "4"},                     {"/data/01", "5"},
-      {"/data/items/2", NULL}, {"/data/items/-", NULL},    {"/data/items/01", NULL},            {"/data/items/x", NULL},
-      {"/nothing", NULL},      {"data.items.0.x", NULL},   {"/data/items/99999999999", NULL}};
+      {"/data/items/0", "10"},
+      {"data.items.1.x", "null"},
+      {"data.items", "[10,{\"x\":null}]"},
+      {"/data/a.b", "1"},
+      {"/data/a~1b", "2"},
+      {"/data/~0", "3"},
+      {"/data/", "4"},
+      {"/data/01", "5"},
+      {"/data/items/2", NULL},
+      {"/data/items/-", NULL},
+      {"/data/items/01", NULL},
+      {"/data/items/x", NULL},
+      {"/nothing", NULL},
+      {"data.items.0.x", NULL},
+      {"/data/items/99999999999", NULL}};
   tn_json_text t = checked(cases[0][1]), found;
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -73,7 +87,8 @@ static void strings_say_what_they_say(void **state) {
   tn_str s;
   (void)state;
   tn_str_init(&s, 1000);
-  assert_true(tn_json_text_unquote(checked("\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\\u0000é\""), &s));
+  assert_true(tn_json_text_unquote(
+      checked("\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\\u0000é\""), &s));
   assert_int_equal(s.size, 18);
   assert_memory_equal(s.data, "a\"\\/\b\f\n\r\t\xC3\xA9\xF0\x9F\x98\x80\0\xC3\xA9", 18);
   tn_str_release(&s);
@@ -90,7 +105,8 @@ static void numbers_keep_their_digits(void **state) {
   assert_false(tn_json_text_integer(checked("9223372036854775808"), &n));
   assert_false(tn_json_text_integer(checked("1.0"), &n));
   assert_false(tn_json_text_integer(checked("\"1\""), &n));
-  assert_true(tn_json_text_number(checked("9223372036854775808"), &f) && f == 9223372036854775808.0);
+  assert_true(tn_json_text_number(checked("9223372036854775808"), &f) &&
+              f == 9223372036854775808.0);
   assert_int_equal(tn_json_text_type(checked("1e2")), TN_JSON_NUMBER);
   assert_int_equal(tn_json_text_type(checked("-0")), TN_JSON_INTEGER);
 }
@@ -107,7 +123,8 @@ static void agree(const char *text, size_t size) {
   tn_json *parsed = NULL;
   tn_json_text t;
   tenon_error err = TENON_ERROR_INIT;
-  bool other = tn_json_parse(text, size, &parsed, &err) == TENON_OK, ours = tn_json_text_check(text, size, &t, NULL) == TENON_OK;
+  bool other = tn_json_parse(text, size, &parsed, &err) == TENON_OK,
+       ours = tn_json_text_check(text, size, &t, NULL) == TENON_OK;
   tn_json_free(parsed);
   if (other != ours && !(ours && (is_known_difference(err.message) || err.code == TENON_LIMITED)))
     fail_msg("%.*s: %s", (int)size, text, other ? "only the other takes it" : err.message);
@@ -116,7 +133,8 @@ static void agree(const char *text, size_t size) {
 /* Texts with a character left out, doubled or put in somewhere. */
 static void readers_agree(void **state) {
   static const char *const seeds[] = {
-      "{\"a\":[1,-2.5e+3,true,false,null,\"x\\u00e9\\ud83d\\ude00\\n\"],\"b\":{}}", "[[],[[]],{\"\":0}]", "\"\xF0\x9F\x98\x80\"", "-0.0E-7", " [ ] "};
+      "{\"a\":[1,-2.5e+3,true,false,null,\"x\\u00e9\\ud83d\\ude00\\n\"],\"b\":{}}",
+      "[[],[[]],{\"\":0}]", "\"\xF0\x9F\x98\x80\"", "-0.0E-7", " [ ] "};
   static const char more[] = "{}[]:,\"\\0123456789.eE+-tfnu /\x01\x7F\xC3\xA9";
   (void)state;
   for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++) {
@@ -164,14 +182,19 @@ static void depth_is_bounded(void **state) {
   for (int depth = TN_JSON_MAX_DEPTH; depth <= TN_JSON_MAX_DEPTH + 1; depth++) {
     memset(text, '[', (size_t)depth);
     memset(text + depth, ']', (size_t)depth);
-    assert_int_equal(tn_json_text_check(text, 2 * (size_t)depth, &t, NULL), depth > TN_JSON_MAX_DEPTH ? TENON_LIMITED : TENON_OK);
+    assert_int_equal(tn_json_text_check(text, 2 * (size_t)depth, &t, NULL),
+                     depth > TN_JSON_MAX_DEPTH ? TENON_LIMITED : TENON_OK);
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(walks),          cmocka_unit_test(finds_by_paths), cmocka_unit_test(strings_say_what_they_say),
-      cmocka_unit_test(numbers_keep_their_digits), cmocka_unit_test(readers_agree), cmocka_unit_test(corpora_agree),
+      cmocka_unit_test(walks),
+      cmocka_unit_test(finds_by_paths),
+      cmocka_unit_test(strings_say_what_they_say),
+      cmocka_unit_test(numbers_keep_their_digits),
+      cmocka_unit_test(readers_agree),
+      cmocka_unit_test(corpora_agree),
       cmocka_unit_test(depth_is_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

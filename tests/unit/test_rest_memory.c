@@ -30,7 +30,8 @@ static char url[64];
 static int setup(void **state) {
   (void)state;
   snprintf(url, sizeof url, "http://127.0.0.1:%d", rest_server_start());
-  return tn_registry_new(&registry, NULL) || tn_registry_add(registry, &tn_provider_rest_api, NULL) ||
+  return tn_registry_new(&registry, NULL) ||
+                 tn_registry_add(registry, &tn_provider_rest_api, NULL) ||
                  tn_registry_find(registry, "rest_api", &provider, NULL)
              ? -1
              : 0;
@@ -44,13 +45,16 @@ static int teardown(void **state) {
 }
 
 static tn_connector *connector(void) {
-  const char *const pairs[] = {"base_url", url, "auth", "bearer", "token", "canary-rest", "endpoints", endpoints, "variables", "v=1", NULL};
+  const char *const pairs[] = {"base_url",  url,           "auth",      "bearer",
+                               "token",     "canary-rest", "endpoints", endpoints,
+                               "variables", "v=1",         NULL};
   tn_settings settings;
   tn_config *config;
   tn_connector *c;
   tenon_error err = TENON_ERROR_INIT;
   tn_settings_init(&settings);
-  for (int i = 0; pairs[i]; i += 2) assert_int_equal(tn_settings_set(&settings, pairs[i], pairs[i + 1], NULL), TENON_OK);
+  for (int i = 0; pairs[i]; i += 2)
+    assert_int_equal(tn_settings_set(&settings, pairs[i], pairs[i + 1], NULL), TENON_OK);
   if (tn_config_new(provider, &settings, &config, &err)) fail_msg("%s", err.message);
   assert_int_equal(tn_connector_new("api", config, &c, NULL), TENON_OK);
   tn_settings_release(&settings);
@@ -119,10 +123,11 @@ static void every_allocation_may_fail(void **state) {
     status = work(c, &err);
     bool hit = tn_mem_count() >= n;
     tn_mem_fail_at(0, 0);
-    if (status && (!*err.message || err.code != status)) fail_msg("allocation %lld: %s", (long long)n, err.message);
+    if (status && (!*err.message || err.code != status))
+      fail_msg("allocation %lld: %s", (long long)n, err.message);
     if (status == TENON_INTERNAL) fail_msg("allocation %lld: %s", (long long)n, err.message);
     failed += status != TENON_OK;
-    if (!status && hit) status = TENON_LIMITED;   /* it was one that can be done without */
+    if (!status && hit) status = TENON_LIMITED; /* it was one that can be done without */
     if (n > 100000) fail_msg("it never ends");
   }
   assert_true(failed > 100);

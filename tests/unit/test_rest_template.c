@@ -14,9 +14,14 @@
 #include "cases.h"
 #include "providers/api/rest_api/template.h"
 
-static const struct { const char *name; tn_rest_position position; } positions[] = {
-    {"path", TN_REST_PATH},     {"query", TN_REST_QUERY}, {"form", TN_REST_FORM},
-    {"header", TN_REST_HEADER}, {"xml", TN_REST_XML}};
+static const struct {
+  const char *name;
+  tn_rest_position position;
+} positions[] = {{"path", TN_REST_PATH},
+                 {"query", TN_REST_QUERY},
+                 {"form", TN_REST_FORM},
+                 {"header", TN_REST_HEADER},
+                 {"xml", TN_REST_XML}};
 
 /* Bytes beyond ASCII as \xHH. */
 static void show(const tn_str *s, char *text, size_t room) {
@@ -28,24 +33,28 @@ static void show(const tn_str *s, char *text, size_t room) {
   text[n] = 0;
 }
 
-static tenon_status render(const char *position, const char *template, const tn_rest_scope *scope, tn_str *out, bool *absent,
-                           tenon_error *err) {
+static tenon_status render(const char *position, const char *template, const tn_rest_scope *scope,
+                           tn_str *out, bool *absent, tenon_error *err) {
   tn_json_text json;
   for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
     if (strcmp(positions[i].name, position) == 0) {
-      tenon_status status = tn_rest_check_template(template, strlen(template), positions[i].position, "it", err);
+      tenon_status status =
+          tn_rest_check_template(template, strlen(template), positions[i].position, "it", err);
       return status ? status
-                    : tn_rest_render(template, strlen(template), positions[i].position, scope, "it", out, absent, err);
+                    : tn_rest_render(template, strlen(template), positions[i].position, scope, "it",
+                                     out, absent, err);
     }
   if (strcmp(position, "check") == 0) {
-    tenon_status status = tn_rest_check_template(template, strlen(template), TN_REST_PATH, "it", err);
+    tenon_status status =
+        tn_rest_check_template(template, strlen(template), TN_REST_PATH, "it", err);
     if (!status) tn_str_puts(out, "ok");
     return status;
   }
   tenon_status status = tn_json_text_check(template, strlen(template), &json, err);
   if (!status) status = tn_rest_walk_json(json, "it", NULL, NULL, err);
   if (!status) status = tn_rest_render_json(json, scope, "it", out, err);
-  if (!status && tn_json_text_check(tn_str_text(out), out->size, &json, NULL)) fail_msg("not JSON: %s", tn_str_text(out));
+  if (!status && tn_json_text_check(tn_str_text(out), out->size, &json, NULL))
+    fail_msg("not JSON: %s", tn_str_text(out));
   return status;
 }
 
@@ -61,7 +70,8 @@ static void answer(const char *input, char *text, size_t room) {
   snprintf(template, sizeof template, "%.*s", (int)(last - bar - 3), bar + 3);
   tn_str_init(&out, 1 << 20);
   tn_str_puts(&out, "before");
-  if (tn_json_text_check(last + 3, strlen(last + 3), &scope.layers[0], &err)) fail_msg("%s: %s", input, err.message);
+  if (tn_json_text_check(last + 3, strlen(last + 3), &scope.layers[0], &err))
+    fail_msg("%s: %s", input, err.message);
   tn_str_clear(&out);
   if (render(position, template, &scope, &out, &absent, &err)) {
     assert_int_equal(out.size, 0);
@@ -82,7 +92,9 @@ static void cases(void **state) {
 
 static void the_first_layer_decides(void **state) {
   (void)state;
-  tn_rest_scope scope = {.layers = {{"{\"a\":1,\"b\":null}", 16}, {NULL, 0}, {"{\"a\":2,\"b\":3}", 13}}, .layer_count = 3};
+  tn_rest_scope scope = {
+      .layers = {{"{\"a\":1,\"b\":null}", 16}, {NULL, 0}, {"{\"a\":2,\"b\":3}", 13}},
+      .layer_count = 3};
   tn_json_text v;
   assert_true(tn_rest_lookup(&scope, "a", 1, &v));
   assert_memory_equal(v.data, "1", 1);
@@ -102,7 +114,10 @@ static void no_character_leaves_its_place(void **state) {
     bool absent;
     tn_str_init(&out, 1000);
     if (!tn_rest_render("/a/x{{v}}", 9, TN_REST_PATH, &scope, "it", &out, &absent, NULL)) {
-      assert_int_equal(strspn(out.data + 4, "%0123456789ABCDEFabcdefghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ-._~"), out.size - 4);
+      assert_int_equal(
+          strspn(out.data + 4,
+                 "%0123456789ABCDEFabcdefghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ-._~"),
+          out.size - 4);
       assert_true(c >= 0x20 && c != 0x7F);
     }
     tn_str_clear(&out);
@@ -111,7 +126,8 @@ static void no_character_leaves_its_place(void **state) {
       assert_true(c >= 0x20 && c != 0x7F);
     }
     tn_str_clear(&out);
-    if (!tn_rest_render("{{v}}", 5, TN_REST_XML, &scope, "it", &out, &absent, NULL)) assert_null(strpbrk(tn_str_text(&out), "<>\"'"));
+    if (!tn_rest_render("{{v}}", 5, TN_REST_XML, &scope, "it", &out, &absent, NULL))
+      assert_null(strpbrk(tn_str_text(&out), "<>\"'"));
     tn_str_release(&out);
   }
 }

@@ -25,15 +25,21 @@ static const char *copy(tn_arena *arena, const char *text, bool *ok) {
 
 static bool copy_action(tn_arena *arena, const tn_rest_endpoint *e, tenon_action *ret) {
   bool ok = true;
-  uint32_t flags = (e->read_only ? TENON_ACTION_READ_ONLY : 0) | (e->idempotent ? TENON_ACTION_IDEMPOTENT : 0);
-  *ret = (tenon_action){.struct_size = sizeof *ret, .flags = flags, .name = copy(arena, e->name, &ok),
-                        .title = copy(arena, e->title, &ok), .description = copy(arena, e->description, &ok),
-                        .input_schema = copy(arena, e->input_schema, &ok), .output_schema = copy(arena, e->output_schema, &ok)};
+  uint32_t flags =
+      (e->read_only ? TENON_ACTION_READ_ONLY : 0) | (e->idempotent ? TENON_ACTION_IDEMPOTENT : 0);
+  *ret = (tenon_action){.struct_size = sizeof *ret,
+                        .flags = flags,
+                        .name = copy(arena, e->name, &ok),
+                        .title = copy(arena, e->title, &ok),
+                        .description = copy(arena, e->description, &ok),
+                        .input_schema = copy(arena, e->input_schema, &ok),
+                        .output_schema = copy(arena, e->output_schema, &ok)};
   return ok;
 }
 
 /* Texts are copied: what is listed may outlive its session. */
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_actions_list *request, tenon_actions *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_actions_list *request,
+                         tenon_actions *ret, tenon_error *err) {
   tn_rest *s = session;
   const tn_rest_endpoint *one = s->endpoints;
   tenon_status status = tn_rest_host->check(ctx, err);
@@ -43,7 +49,11 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_actions_list
   tn_arena_init(arena, MAX_LIST);
   size_t count = request->name ? 1 : s->endpoint_count;
   tenon_action *items = tn_arena_alloc(arena, count * sizeof *items);
-  tenon_actions all = {.struct_size = sizeof all, .items = items, .count = count, .self = arena, .release = release_list};
+  tenon_actions all = {.struct_size = sizeof all,
+                       .items = items,
+                       .count = count,
+                       .self = arena,
+                       .release = release_list};
   bool ok = items != NULL;
   for (size_t i = 0; ok && i < count; i++) ok = copy_action(arena, &one[i], &items[i]);
   if (ok) *ret = all;
@@ -59,19 +69,21 @@ static void release_result(tenon_action_result *r) {
 }
 
 /* A reply without JSON in it is null, and one that is text a string. */
-static tenon_status put_output(const tn_rest_endpoint *e, const tn_rest_reply *r, tn_str *out, tenon_error *err) {
+static tenon_status put_output(const tn_rest_endpoint *e, const tn_rest_reply *r, tn_str *out,
+                               tenon_error *err) {
   size_t bad;
   if (!e->is_text) {
     const tn_json_text root = r->root.data ? r->root : (tn_json_text){"null", 4};
     return tn_str_add(out, root.data, root.size) ? TENON_OK : tn_no_memory(err);
   }
   if (!tn_utf8_valid(tn_str_text(&r->text), r->text.size, &bad))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "endpoint %s: the reply is not UTF-8", e->name);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service",
+                      "endpoint %s: the reply is not UTF-8", e->name);
   return tn_json_quote(out, tn_str_text(&r->text), r->text.size) ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status give(const tn_rest *s, const tn_rest_endpoint *e, const tn_rest_reply *r, tenon_action_result *ret,
-                         tenon_error *err) {
+static tenon_status give(const tn_rest *s, const tn_rest_endpoint *e, const tn_rest_reply *r,
+                         tenon_action_result *ret, tenon_error *err) {
   tn_str out;
   tn_str_init(&out, 6 * (size_t)s->config->max_reply + 64);
   tenon_status status = put_output(e, r, &out, err);
@@ -79,7 +91,11 @@ static tenon_status give(const tn_rest *s, const tn_rest_endpoint *e, const tn_r
   char *text = status ? NULL : tn_str_move(&out);
   tn_str_release(&out);
   if (status || !text) return status ? status : tn_no_memory(err);
-  *ret = (tenon_action_result){.struct_size = sizeof *ret, .output = text, .output_size = size, .self = text, .release = release_result};
+  *ret = (tenon_action_result){.struct_size = sizeof *ret,
+                               .output = text,
+                               .output_size = size,
+                               .self = text,
+                               .release = release_result};
   return TENON_OK;
 }
 
@@ -94,12 +110,13 @@ static tn_json_text first_page(const tn_rest_endpoint *e, char *text, size_t roo
 /* What was under way may have been done. */
 static void say_doubt(const tn_rest_endpoint *e, tenon_error *err) {
   if (e->idempotent || !err || err->stage == TENON_STAGE_CONFIG) return;
-  bool lost = err->code == TENON_TIMEOUT || err->code == TENON_CANCELLED || (err->code == TENON_UNREACHABLE && err->stage == TENON_STAGE_QUERY);
+  bool lost = err->code == TENON_TIMEOUT || err->code == TENON_CANCELLED ||
+              (err->code == TENON_UNREACHABLE && err->stage == TENON_STAGE_QUERY);
   if (lost) tn_error_prefix(err, "it may have been done, since no answer came: ");
 }
 
-static tenon_status call(tenon_ctx *ctx, void *session, const tenon_action_call *request, tenon_action_result *ret,
-                         tenon_error *err) {
+static tenon_status call(tenon_ctx *ctx, void *session, const tenon_action_call *request,
+                         tenon_action_result *ret, tenon_error *err) {
   tn_rest *s = session;
   const tn_rest_endpoint *e;
   tn_json_text input;
@@ -119,4 +136,5 @@ static tenon_status call(tenon_ctx *ctx, void *session, const tenon_action_call 
   return status;
 }
 
-const tenon_actions_ops tn_rest_actions = {.struct_size = sizeof tn_rest_actions, .list = list, .call = call};
+const tenon_actions_ops tn_rest_actions = {
+    .struct_size = sizeof tn_rest_actions, .list = list, .call = call};

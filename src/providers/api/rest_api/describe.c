@@ -11,8 +11,8 @@ enum { MAX_VARIABLES = 200, MAX_SCHEMA = 1 << 20 };
 typedef struct variable {
   char name[TN_REST_MAX_NAME + 1];
   size_t size;
-  bool is_required;        /* it stands somewhere without a ? */
-  bool is_plain;           /* it stands within a text somewhere */
+  bool is_required; /* it stands somewhere without a ? */
+  bool is_plain;    /* it stands within a text somewhere */
 } variable;
 
 typedef struct variables {
@@ -25,7 +25,8 @@ typedef struct variables {
 
 static variable *find(variables *all, const char *name, size_t size) {
   for (size_t i = 0; i < all->count; i++)
-    if (all->items[i].size == size && memcmp(all->items[i].name, name, size) == 0) return &all->items[i];
+    if (all->items[i].size == size && memcmp(all->items[i].name, name, size) == 0)
+      return &all->items[i];
   return NULL;
 }
 
@@ -33,8 +34,8 @@ static tenon_status found(void *arg, const tn_rest_piece *p, bool is_whole, teno
   variables *all = arg;
   variable *v = find(all, p->text, p->size);
   if (!v && all->count == MAX_VARIABLES)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "endpoint %s: more than %d variables", all->endpoint->name,
-                      MAX_VARIABLES);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL,
+                      "endpoint %s: more than %d variables", all->endpoint->name, MAX_VARIABLES);
   if (!v) {
     v = &all->items[all->count++];
     *v = (variable){.size = p->size};
@@ -50,7 +51,8 @@ static tenon_status collect(variables *all, tenon_error *err) {
   all->in_text = true;
   tenon_status status = tn_rest_walk(e->path, strlen(e->path), found, all, err);
   if (!status && e->xml) status = tn_rest_walk(e->xml, strlen(e->xml), found, all, err);
-  if (!status && e->headers.data) status = tn_rest_walk_json(e->headers, "headers", found, all, err);
+  if (!status && e->headers.data)
+    status = tn_rest_walk_json(e->headers, "headers", found, all, err);
   all->in_text = false;
   if (!status && e->query.data) status = tn_rest_walk_json(e->query, "query", found, all, err);
   if (!status && e->body.data) status = tn_rest_walk_json(e->body, "body", found, all, err);
@@ -75,7 +77,8 @@ static bool declared(const variables *all, const variable *v, tn_json_text *ret)
 
 static bool has_default(const variables *all, const variable *v) {
   tn_json_text value;
-  return all->endpoint->defaults.data && tn_json_text_get(all->endpoint->defaults, v->name, v->size, &value);
+  return all->endpoint->defaults.data &&
+         tn_json_text_get(all->endpoint->defaults, v->name, v->size, &value);
 }
 
 static void put_property(tn_str *out, const variables *all, const variable *v) {
@@ -84,7 +87,10 @@ static void put_property(tn_str *out, const variables *all, const variable *v) {
   tn_json_quote(out, v->name, v->size);
   tn_str_putc(out, ':');
   if (declared(all, v, &schema)) tn_str_add(out, schema.data, schema.size);
-  else tn_str_puts(out, v->is_plain ? plain : is_of_pages(all, v) ? "{\"description\":\"which page\"}" : "{}");
+  else
+    tn_str_puts(out, v->is_plain           ? plain
+                     : is_of_pages(all, v) ? "{\"description\":\"which page\"}"
+                                           : "{}");
 }
 
 static void put_schema(tn_str *out, const variables *all) {
@@ -132,25 +138,31 @@ static tenon_status check_declared(variables *all, tenon_error *err) {
   tn_str text;
   tenon_status status = TENON_OK;
   tn_str_init(&text, 1000);
-  for (const char *c = NULL; !status && tn_json_text_next(all->endpoint->input, &c, &name, &schema);) {
+  for (const char *c = NULL;
+       !status && tn_json_text_next(all->endpoint->input, &c, &name, &schema);) {
     tn_str_clear(&text);
     if (!tn_json_text_unquote(name, &text) || !find(all, tn_str_text(&text), text.size))
-      status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "use it as {{name}}, or leave it out",
-                          "endpoint %s: input has %.64s, which stands in no template", all->endpoint->name, tn_str_text(&text));
+      status =
+          tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "use it as {{name}}, or leave it out",
+                     "endpoint %s: input has %.64s, which stands in no template",
+                     all->endpoint->name, tn_str_text(&text));
   }
   tn_str_release(&text);
   return status;
 }
 
-static tenon_status check_schema(const tn_rest_endpoint *e, const char *what, const char *schema, tenon_error *err) {
+static tenon_status check_schema(const tn_rest_endpoint *e, const char *what, const char *schema,
+                                 tenon_error *err) {
   tn_json_text root;
   tenon_error why = TENON_ERROR_INIT;
   if (!schema || !tn_json_schema_check(schema, strlen(schema), &root, &why)) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "docs/actions.md says what of JSON Schema there is", "endpoint %s: %s: %s",
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "docs/actions.md says what of JSON Schema there is", "endpoint %s: %s: %s",
                     e->name, what, why.message);
 }
 
-static tenon_status make_schema(tn_rest *s, tn_rest_endpoint *e, const variables *all, tenon_error *err) {
+static tenon_status make_schema(tn_rest *s, tn_rest_endpoint *e, const variables *all,
+                                tenon_error *err) {
   tn_str out;
   tn_str_init(&out, MAX_SCHEMA);
   put_schema(&out, all);

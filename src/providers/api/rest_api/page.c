@@ -34,8 +34,11 @@ static uint64_t hash_of(const char *data, size_t size) {
 }
 
 static tenon_status again(const tn_rest_pages *p, tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check the pagination that is declared, and the variable that its templates use",
-                    "endpoint %s: page %lld leads to a page that was there before", p->endpoint->name, (long long)p->count);
+  return tenon_fail(
+      err, TENON_DATA, TENON_STAGE_DATA,
+      "check the pagination that is declared, and the variable that its templates use",
+      "endpoint %s: page %lld leads to a page that was there before", p->endpoint->name,
+      (long long)p->count);
 }
 
 /* The cursors of the pages so far: room for one more is made each time that their number is a power of two. */
@@ -58,7 +61,8 @@ static tenon_status check_second(tn_rest_pages *p, tenon_error *err) {
   if (p->count > 2 || !p->record_count) return TENON_OK;
   uint64_t h = hash_of(p->records.data, p->records.size);
   if (p->count == 2 && h == p->first_page)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check that {{page}} or {{offset}} stands where the service reads it",
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                      "check that {{page}} or {{offset}} stands where the service reads it",
                       "endpoint %s: the second page is the same as the first", p->endpoint->name);
   p->first_page = h;
   return TENON_OK;
@@ -69,13 +73,15 @@ static tenon_status check_second(tn_rest_pages *p, tenon_error *err) {
 static bool says_no(const tn_rest_pages *p, const char *path) {
   tn_json_text v;
   if (!path) return false;
-  return !tn_json_text_find(p->reply.root, path, &v) || !(tn_json_text_true(v) || tn_json_text_is(v, "true", 4));
+  return !tn_json_text_find(p->reply.root, path, &v) ||
+         !(tn_json_text_true(v) || tn_json_text_is(v, "true", 4));
 }
 
 static bool reached(const tn_rest_pages *p, const char *path, int64_t number) {
   tn_json_text v;
   int64_t n;
-  return path && tn_json_text_find(p->reply.root, path, &v) && tn_json_text_integer(v, &n) && number >= n;
+  return path && tn_json_text_find(p->reply.root, path, &v) && tn_json_text_integer(v, &n) &&
+         number >= n;
 }
 
 static bool last_record(const tn_rest_pages *p, tn_json_text *ret) {
@@ -91,34 +97,42 @@ static tenon_status take_cursor(tn_rest_pages *p, tenon_error *err) {
   bool found = g->next ? tn_json_text_find(p->reply.root, g->next, &v)
                        : last_record(p, &record) && tn_json_text_find(record, g->next_record, &v);
   tn_json_type type = tn_json_text_type(v);
-  p->ended = !found || type == TN_JSON_NULL || (type == TN_JSON_BOOL && !tn_json_text_true(v)) || tn_json_text_is(v, "", 0);
+  p->ended = !found || type == TN_JSON_NULL || (type == TN_JSON_BOOL && !tn_json_text_true(v)) ||
+             tn_json_text_is(v, "", 0);
   if (!found && g->next_record && p->record_count)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check pagination.next_record", "endpoint %s: the last record has no %s",
-                      p->endpoint->name, g->next_record);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check pagination.next_record",
+                      "endpoint %s: the last record has no %s", p->endpoint->name, g->next_record);
   if (p->ended) return TENON_OK;
   tn_str_clear(&p->cursor);
   return tn_str_add(&p->cursor, v.data, v.size) ? remember(p, err) : tn_no_memory(err);
 }
 
-static tenon_status take_reference(tn_rest_pages *p, const char *reference, size_t size, tenon_error *err) {
+static tenon_status take_reference(tn_rest_pages *p, const char *reference, size_t size,
+                                   tenon_error *err) {
   p->ended = size == 0;
   if (p->ended) return TENON_OK;
   if (strlen(reference) != size)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "the next page's URL has a NUL character");
-  tenon_status status = tn_rest_resolve(p->session, tn_str_text(&p->reply.url), reference, &p->cursor, err);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service",
+                      "the next page's URL has a NUL character");
+  tenon_status status =
+      tn_rest_resolve(p->session, tn_str_text(&p->reply.url), reference, &p->cursor, err);
   return status ? status : remember(p, err);
 }
 
 static tenon_status take_next_url(tn_rest_pages *p, tenon_error *err) {
   tn_json_text v;
   tn_str text;
-  p->ended = !tn_json_text_find(p->reply.root, p->endpoint->paging.next, &v) || tn_json_text_type(v) == TN_JSON_NULL;
+  p->ended = !tn_json_text_find(p->reply.root, p->endpoint->paging.next, &v) ||
+             tn_json_text_type(v) == TN_JSON_NULL;
   if (p->ended) return TENON_OK;
   if (tn_json_text_type(v) != TN_JSON_STRING)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check pagination.next", "endpoint %s: %s is %s, not a URL",
-                      p->endpoint->name, p->endpoint->paging.next, tn_json_type_name(tn_json_text_type(v)));
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check pagination.next",
+                      "endpoint %s: %s is %s, not a URL", p->endpoint->name,
+                      p->endpoint->paging.next, tn_json_type_name(tn_json_text_type(v)));
   tn_str_init(&text, TN_REST_MAX_URL);
-  tenon_status status = tn_json_text_unquote(v, &text) ? take_reference(p, tn_str_text(&text), text.size, err) : tn_no_memory(err);
+  tenon_status status = tn_json_text_unquote(v, &text)
+                            ? take_reference(p, tn_str_text(&text), text.size, err)
+                            : tn_no_memory(err);
   tn_str_release(&text);
   return status;
 }
@@ -129,7 +143,8 @@ static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
   if (p->ended) return TENON_OK;
   switch (g->style) {
     case TN_REST_BY_PAGE:
-      p->ended = !p->record_count || reached(p, g->pages, p->number) || reached(p, g->total, p->rows);
+      p->ended =
+          !p->record_count || reached(p, g->pages, p->number) || reached(p, g->total, p->rows);
       p->number++;
       return p->ended ? TENON_OK : check_second(p, err);
     case TN_REST_BY_OFFSET:
@@ -137,7 +152,8 @@ static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
       p->ended = !p->record_count || reached(p, g->total, p->number);
       return p->ended ? TENON_OK : check_second(p, err);
     case TN_REST_BY_CURSOR: return take_cursor(p, err);
-    case TN_REST_BY_LINK: return take_reference(p, tn_str_text(&p->reply.link), p->reply.link.size, err);
+    case TN_REST_BY_LINK:
+      return take_reference(p, tn_str_text(&p->reply.link), p->reply.link.size, err);
     case TN_REST_BY_NEXT_URL: return take_next_url(p, err);
     default: p->ended = true; return TENON_OK;
   }
@@ -166,21 +182,27 @@ static tenon_status find_records(tn_rest_pages *p, tenon_error *err) {
     p->record_count = tn_json_text_count(p->records);
     return TENON_OK;
   }
-  const char *why = !p->reply.root.data ? "the reply is empty" : !*e->records ? "the reply is no array" : found ? "are no array" : "are not there";
+  const char *why = !p->reply.root.data ? "the reply is empty"
+                    : !*e->records      ? "the reply is no array"
+                    : found             ? "are no array"
+                                        : "are not there";
   bool names = p->reply.root.data && *e->records;
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check `records` in the declaration, and what the service answers",
-                    "endpoint %s: page %lld: %s%s%s%s", e->name, (long long)p->count, names ? "the records at " : "",
-                    names ? e->records : "", names ? " " : "", why);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                    "check `records` in the declaration, and what the service answers",
+                    "endpoint %s: page %lld: %s%s%s%s", e->name, (long long)p->count,
+                    names ? "the records at " : "", names ? e->records : "", names ? " " : "", why);
 }
 
 static bool asks_by_url(const tn_rest_pages *p) {
-  return p->cursor.size && (p->endpoint->paging.style == TN_REST_BY_LINK || p->endpoint->paging.style == TN_REST_BY_NEXT_URL);
+  return p->cursor.size && (p->endpoint->paging.style == TN_REST_BY_LINK ||
+                            p->endpoint->paging.style == TN_REST_BY_NEXT_URL);
 }
 
 static tenon_status ask(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret, tenon_error *err) {
   const tn_json_text none = {NULL, 0};
   const tn_rest_scope scope = tn_rest_scope_of(p->session, p->endpoint, page_variable(p), none);
-  return tn_rest_send(ctx, p->session, p->endpoint, &scope, asks_by_url(p) ? tn_str_text(&p->cursor) : NULL, ret, err);
+  return tn_rest_send(ctx, p->session, p->endpoint, &scope,
+                      asks_by_url(p) ? tn_str_text(&p->cursor) : NULL, ret, err);
 }
 
 /* How long to wait before the same page is asked for again, -1: not at all. The first page's retries are the core's. */
@@ -191,7 +213,8 @@ static int64_t delay_of(const tn_rest_pages *p, int attempt, const tenon_error *
   return delay > LONGEST_DELAY_MS ? -1 : delay;
 }
 
-static tenon_status ask_until_answered(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret, tenon_error *err) {
+static tenon_status ask_until_answered(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret,
+                                       tenon_error *err) {
   for (int attempt = 1;; attempt++) {
     tenon_error why = TENON_ERROR_INIT;
     tenon_status status = ask(ctx, p, ret, &why);
@@ -203,13 +226,15 @@ static tenon_status ask_until_answered(tenon_ctx *ctx, tn_rest_pages *p, tn_rest
   }
 }
 
-tenon_status tn_rest_pages_next(tenon_ctx *ctx, tn_rest_pages *p, bool *ret_more, tenon_error *err) {
+tenon_status tn_rest_pages_next(tenon_ctx *ctx, tn_rest_pages *p, bool *ret_more,
+                                tenon_error *err) {
   tn_rest_reply reply;
   *ret_more = !p->ended;
   if (p->ended) return TENON_OK;
   if (p->count == p->endpoint->paging.max_pages)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "set pagination.max_pages higher, or ask for less",
-                      "endpoint %s: there are more than %lld pages", p->endpoint->name, (long long)p->count);
+    return tenon_fail(
+        err, TENON_LIMITED, TENON_STAGE_DATA, "set pagination.max_pages higher, or ask for less",
+        "endpoint %s: there are more than %lld pages", p->endpoint->name, (long long)p->count);
   tenon_status status = ask_until_answered(ctx, p, &reply, err);
   if (status) return status;
   tn_rest_reply_release(&p->reply);

@@ -8,7 +8,13 @@
 #include "base/error.h"
 #include "rest_api.h"
 
-enum { MAX_HEADERS = 64, MAX_HEADER = 32 << 10, MAX_BODY = 16 << 20, MAX_ERROR = 64 << 10, LONGEST_WAIT_MS = 30000 };
+enum {
+  MAX_HEADERS = 64,
+  MAX_HEADER = 32 << 10,
+  MAX_BODY = 16 << 20,
+  MAX_ERROR = 64 << 10,
+  LONGEST_WAIT_MS = 30000
+};
 
 /* A request being made; everything it points to is in its own strings. */
 typedef struct message {
@@ -17,12 +23,13 @@ typedef struct message {
   const tn_rest_endpoint *endpoint;
   const tn_rest_scope *scope;
   tn_str url, body, authorization;
-  tn_arena arena;                  /* of headers */
+  tn_arena arena; /* of headers */
   tenon_http_header headers[MAX_HEADERS];
   size_t header_count;
 } message;
 
-static void message_init(message *m, tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e, const tn_rest_scope *scope) {
+static void message_init(message *m, tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e,
+                         const tn_rest_scope *scope) {
   *m = (message){.ctx = ctx, .session = s, .endpoint = e, .scope = scope};
   tn_str_init(&m->url, TN_REST_MAX_URL);
   tn_str_init(&m->body, MAX_BODY);
@@ -44,22 +51,26 @@ static void message_release(message *m) {
 
 /* What could not be appended was too long, or there is no memory. */
 static tenon_status too_long(const message *m, const char *what, tenon_error *err) {
-  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, "send less at once", "endpoint %s: the %s becomes too long",
-                    m->endpoint ? m->endpoint->name : "", what);
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, "send less at once",
+                    "endpoint %s: the %s becomes too long", m->endpoint ? m->endpoint->name : "",
+                    what);
 }
 
 /* ---- Names and values ---- */
 
-typedef tenon_status (*pair_fn)(message *, const char *name, const char *value, size_t size, tenon_error *err);
+typedef tenon_status (*pair_fn)(message *, const char *name, const char *value, size_t size,
+                                tenon_error *err);
 
 /* A text, number or boolean of a declaration as the template that it is. */
 static tenon_status take_template(tn_json_text v, tn_str *ret, tenon_error *err) {
-  bool ok = tn_json_text_type(v) == TN_JSON_STRING ? tn_json_text_unquote(v, ret) : tn_str_add(ret, v.data, v.size);
+  bool ok = tn_json_text_type(v) == TN_JSON_STRING ? tn_json_text_unquote(v, ret)
+                                                   : tn_str_add(ret, v.data, v.size);
   return ok ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status emit_elements(message *m, tn_rest_position position, const char *name, const tn_rest_piece *p,
-                                  tn_json_text array, const char *where, pair_fn emit, tenon_error *err) {
+static tenon_status emit_elements(message *m, tn_rest_position position, const char *name,
+                                  const tn_rest_piece *p, tn_json_text array, const char *where,
+                                  pair_fn emit, tenon_error *err) {
   tn_json_text one;
   tn_str text;
   tenon_status status = TENON_OK;
@@ -74,8 +85,9 @@ static tenon_status emit_elements(message *m, tn_rest_position position, const c
 }
 
 /* A list gives the name as often as it has elements; headers have one value. */
-static tenon_status emit_template(message *m, tn_rest_position position, const char *name, const tn_str *template,
-                                  const char *where, pair_fn emit, tenon_error *err) {
+static tenon_status emit_template(message *m, tn_rest_position position, const char *name,
+                                  const tn_str *template, const char *where, pair_fn emit,
+                                  tenon_error *err) {
   tn_rest_piece p;
   tn_json_text value;
   tn_str text;
@@ -85,14 +97,15 @@ static tenon_status emit_template(message *m, tn_rest_position position, const c
       tn_rest_lookup(m->scope, p.text, p.size, &value) && tn_json_text_type(value) == TN_JSON_ARRAY)
     return emit_elements(m, position, name, &p, value, where, emit, err);
   tn_str_init(&text, MAX_BODY);
-  tenon_status status = tn_rest_render(from, template->size, position, m->scope, where, &text, &absent, err);
+  tenon_status status =
+      tn_rest_render(from, template->size, position, m->scope, where, &text, &absent, err);
   if (!status && !absent) status = emit(m, name, tn_str_text(&text), text.size, err);
   tn_str_release(&text);
   return status;
 }
 
-static tenon_status emit_pairs(message *m, tn_json_text object, tn_rest_position position, const char *what, pair_fn emit,
-                               tenon_error *err) {
+static tenon_status emit_pairs(message *m, tn_json_text object, tn_rest_position position,
+                               const char *what, pair_fn emit, tenon_error *err) {
   tn_json_text key, value;
   tenon_status status = TENON_OK;
   for (const char *c = NULL; !status && tn_json_text_next(object, &c, &key, &value);) {
@@ -102,8 +115,10 @@ static tenon_status emit_pairs(message *m, tn_json_text object, tn_rest_position
     tn_str_init(&template, TN_REST_MAX_TEMPLATE);
     if (!tn_json_text_unquote(key, &name)) status = tn_no_memory(err);
     if (!status) status = take_template(value, &template, err);
-    snprintf(where, sizeof where, "endpoint %.64s: %s %.64s", m->endpoint->name, what, tn_str_text(&name));
-    if (!status) status = emit_template(m, position, tn_str_text(&name), &template, where, emit, err);
+    snprintf(where, sizeof where, "endpoint %.64s: %s %.64s", m->endpoint->name, what,
+             tn_str_text(&name));
+    if (!status)
+      status = emit_template(m, position, tn_str_text(&name), &template, where, emit, err);
     tn_str_release(&name);
     tn_str_release(&template);
   }
@@ -116,12 +131,14 @@ static bool put_name(tn_str *out, const char *name, tn_rest_position position) {
   tn_str quoted;
   tn_str_init(&quoted, MAX_HEADER);
   tn_json_quote(&quoted, name, strlen(name));
-  bool ok = !quoted.failed && !tn_rest_put_value((tn_json_text){tn_str_text(&quoted), quoted.size}, position, "", 0, "", out, NULL);
+  bool ok = !quoted.failed && !tn_rest_put_value((tn_json_text){tn_str_text(&quoted), quoted.size},
+                                                 position, "", 0, "", out, NULL);
   tn_str_release(&quoted);
   return ok;
 }
 
-static tenon_status emit_query(message *m, const char *name, const char *value, size_t size, tenon_error *err) {
+static tenon_status emit_query(message *m, const char *name, const char *value, size_t size,
+                               tenon_error *err) {
   bool first = !m->url.data || !strchr(m->url.data, '?');
   tn_str_putc(&m->url, first ? '?' : '&');
   put_name(&m->url, name, TN_REST_QUERY);
@@ -134,7 +151,8 @@ static bool has_parameter(const char *url, const char *name) {
   const char *at = strchr(url, '?');
   for (; at; at = strchr(at, '&')) {
     at++;
-    if (strncmp(at, name, size) == 0 && (at[size] == '=' || at[size] == '&' || !at[size])) return true;
+    if (strncmp(at, name, size) == 0 && (at[size] == '=' || at[size] == '&' || !at[size]))
+      return true;
   }
   return false;
 }
@@ -142,11 +160,13 @@ static bool has_parameter(const char *url, const char *name) {
 static tenon_status put_key_in_query(message *m, tenon_error *err) {
   const tn_rest_config *c = m->session->config;
   const char *name = c->api_key_query;
-  if (strcmp(c->auth, "api_key") != 0 || !name || has_parameter(tn_str_text(&m->url), name)) return TENON_OK;
+  if (strcmp(c->auth, "api_key") != 0 || !name || has_parameter(tn_str_text(&m->url), name))
+    return TENON_OK;
   tn_str value;
   tn_str_init(&value, MAX_HEADER);
   bool ok = put_name(&value, c->api_key, TN_REST_QUERY);
-  tenon_status status = ok ? emit_query(m, name, tn_str_text(&value), value.size, err) : tn_no_memory(err);
+  tenon_status status =
+      ok ? emit_query(m, name, tn_str_text(&value), value.size, err) : tn_no_memory(err);
   release_secret(&value);
   return status;
 }
@@ -157,7 +177,8 @@ static tenon_status put_url(message *m, tenon_error *err) {
   bool absent;
   snprintf(where, sizeof where, "endpoint %.64s: path", e->name);
   if (!tn_str_puts(&m->url, m->session->base.url)) return too_long(m, "URL", err);
-  tenon_status status = tn_rest_render(e->path, strlen(e->path), TN_REST_PATH, m->scope, where, &m->url, &absent, err);
+  tenon_status status = tn_rest_render(e->path, strlen(e->path), TN_REST_PATH, m->scope, where,
+                                       &m->url, &absent, err);
   return status ? status : emit_pairs(m, e->query, TN_REST_QUERY, "query", emit_query, err);
 }
 
@@ -169,9 +190,11 @@ static bool has_header(const message *m, const char *name) {
   return false;
 }
 
-static tenon_status add_header(message *m, const char *name, const char *value, size_t size, tenon_error *err) {
+static tenon_status add_header(message *m, const char *name, const char *value, size_t size,
+                               tenon_error *err) {
   if (m->header_count == MAX_HEADERS) return too_long(m, "head", err);
-  const char *own_name = tn_arena_strdup(&m->arena, name), *own_value = tn_arena_strndup(&m->arena, value, size);
+  const char *own_name = tn_arena_strdup(&m->arena, name),
+             *own_value = tn_arena_strndup(&m->arena, value, size);
   if (!own_name || !own_value) return tn_no_memory(err);
   m->headers[m->header_count++] = (tenon_http_header){own_name, own_value};
   return TENON_OK;
@@ -184,12 +207,15 @@ static tenon_status add_unless(message *m, const char *name, const char *value, 
 static tenon_status spell_basic(message *m, tenon_error *err) {
   const tn_rest_config *c = m->session->config;
   bool ok = tn_http_basic(&m->authorization, c->username, c->password ? c->password : "");
-  return ok ? add_header(m, "Authorization", m->authorization.data, m->authorization.size, err) : tn_no_memory(err);
+  return ok ? add_header(m, "Authorization", m->authorization.data, m->authorization.size, err)
+            : tn_no_memory(err);
 }
 
 static tenon_status spell_token(message *m, tenon_error *err) {
-  tenon_status status = tn_oauth_bearer(m->ctx, tn_rest_host, &m->session->oauth, &m->authorization, err);
-  return status ? status : add_header(m, "Authorization", m->authorization.data, m->authorization.size, err);
+  tenon_status status =
+      tn_oauth_bearer(m->ctx, tn_rest_host, &m->session->oauth, &m->authorization, err);
+  return status ? status
+                : add_header(m, "Authorization", m->authorization.data, m->authorization.size, err);
 }
 
 static tenon_status authenticate(message *m, tenon_error *err) {
@@ -208,16 +234,21 @@ static tenon_status authenticate(message *m, tenon_error *err) {
 static tenon_status put_headers(message *m, tenon_error *err) {
   const tenon_strings *all = &m->session->config->headers;
   tenon_status status = authenticate(m, err);
-  if (!status && m->endpoint) status = emit_pairs(m, m->endpoint->headers, TN_REST_HEADER, "headers", add_header, err);
-  for (size_t i = 0; !status && i + 1 < all->count; i += 2) status = add_unless(m, all->items[i], all->items[i + 1], err);
-  if (!status) status = add_unless(m, "Accept", m->endpoint && m->endpoint->is_text ? "*/*" : "application/json", err);
+  if (!status && m->endpoint)
+    status = emit_pairs(m, m->endpoint->headers, TN_REST_HEADER, "headers", add_header, err);
+  for (size_t i = 0; !status && i + 1 < all->count; i += 2)
+    status = add_unless(m, all->items[i], all->items[i + 1], err);
+  if (!status)
+    status = add_unless(m, "Accept",
+                        m->endpoint && m->endpoint->is_text ? "*/*" : "application/json", err);
   if (!status) status = add_unless(m, "User-Agent", "tenon/" TENON_VERSION, err);
   return status;
 }
 
 /* ---- Body ---- */
 
-static tenon_status emit_form(message *m, const char *name, const char *value, size_t size, tenon_error *err) {
+static tenon_status emit_form(message *m, const char *name, const char *value, size_t size,
+                              tenon_error *err) {
   if (m->body.size) tn_str_putc(&m->body, '&');
   put_name(&m->body, name, TN_REST_FORM);
   tn_str_putc(&m->body, '=');
@@ -225,16 +256,21 @@ static tenon_status emit_form(message *m, const char *name, const char *value, s
 }
 
 static tenon_status put_body(message *m, tenon_error *err) {
-  static const char *const types[] = {NULL, "application/json", "application/x-www-form-urlencoded", "application/xml; charset=utf-8"};
+  static const char *const types[] = {NULL, "application/json", "application/x-www-form-urlencoded",
+                                      "application/xml; charset=utf-8"};
   const tn_rest_endpoint *e = m->endpoint;
   char where[100];
   bool absent;
   tenon_status status = TENON_OK;
   if (!e || !e->body_kind) return TENON_OK;
   snprintf(where, sizeof where, "endpoint %.64s: the body", e->name);
-  if (e->body_kind == TN_REST_BODY_JSON) status = tn_rest_render_json(e->body, m->scope, where, &m->body, err);
-  else if (e->body_kind == TN_REST_BODY_FORM) status = emit_pairs(m, e->body, TN_REST_FORM, "form", emit_form, err);
-  else status = tn_rest_render(e->xml, strlen(e->xml), TN_REST_XML, m->scope, where, &m->body, &absent, err);
+  if (e->body_kind == TN_REST_BODY_JSON)
+    status = tn_rest_render_json(e->body, m->scope, where, &m->body, err);
+  else if (e->body_kind == TN_REST_BODY_FORM)
+    status = emit_pairs(m, e->body, TN_REST_FORM, "form", emit_form, err);
+  else
+    status = tn_rest_render(e->xml, strlen(e->xml), TN_REST_XML, m->scope, where, &m->body, &absent,
+                            err);
   return status ? status : add_unless(m, "Content-Type", types[e->body_kind], err);
 }
 
@@ -255,9 +291,11 @@ static tenon_status wait_for_turn(tenon_ctx *ctx, tn_rest *s, tenon_error *err) 
   int64_t ms = (at - now + 999) / 1000;
   if (ms > 0 && ms >= tn_rest_host->remaining_ms(ctx)) {
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_QUERY, "give more time, or ask less often",
-                      "the next request may be sent in %lld ms, which is later than the deadline", (long long)ms);
+                      "the next request may be sent in %lld ms, which is later than the deadline",
+                      (long long)ms);
   }
-  return ms > 0 ? tn_rest_host->wait(ctx, NULL, 0, (int)(ms > INT32_MAX ? INT32_MAX : ms), err) : tn_rest_host->check(ctx, err);
+  return ms > 0 ? tn_rest_host->wait(ctx, NULL, 0, (int)(ms > INT32_MAX ? INT32_MAX : ms), err)
+                : tn_rest_host->check(ctx, err);
 }
 
 /* Whoever asks next waits as long as the system wants. */
@@ -273,14 +311,24 @@ static void hold_back(tn_rest *s, const tenon_error *err) {
 
 /* What the system says about its refusal, wherever it stands. */
 static void find_message(const tn_str *text, char *ret, size_t room) {
-  static const char *const paths[] = {"/error/message", "/message", "/error_description", "/detail", "/error", "/errors/0/message",
-                                      "/errors/0/detail", "/errors/0", "/title", "/msg", "/reason"};
+  static const char *const paths[] = {"/error/message",
+                                      "/message",
+                                      "/error_description",
+                                      "/detail",
+                                      "/error",
+                                      "/errors/0/message",
+                                      "/errors/0/detail",
+                                      "/errors/0",
+                                      "/title",
+                                      "/msg",
+                                      "/reason"};
   tn_json_text root, found;
   tn_str said;
   if (tn_json_text_check(tn_str_text(text), text->size, &root, NULL)) return;
   tn_str_init(&said, 64 << 10);
   for (size_t i = 0; i < sizeof paths / sizeof *paths && !said.size; i++)
-    if (tn_json_text_find(root, paths[i], &found) && tn_json_text_type(found) == TN_JSON_STRING) tn_json_text_unquote(found, &said);
+    if (tn_json_text_find(root, paths[i], &found) && tn_json_text_type(found) == TN_JSON_STRING)
+      tn_json_text_unquote(found, &said);
   tn_http_quote(tn_str_text(&said), said.size, ret, room);
   tn_str_release(&said);
 }
@@ -301,7 +349,8 @@ static tenon_status take_refusal(tn_rest *s, tenon_http_reply *reply, tenon_erro
 /* <https://…?page=2>; rel="next", <…>; rel="last" (RFC 8288). */
 static bool is_next(const char *params, size_t size) {
   for (size_t i = 0; i + 4 < size; i++) {
-    if (strncasecmp(params + i, "rel", 3) != 0 || (i && strchr("\t ;", params[i - 1]) == NULL)) continue;
+    if (strncasecmp(params + i, "rel", 3) != 0 || (i && strchr("\t ;", params[i - 1]) == NULL))
+      continue;
     size_t at = i + 3;
     while (at < size && params[at] == ' ') at++;
     if (at == size || params[at++] != '=') continue;
@@ -331,21 +380,25 @@ tenon_status tn_rest_next_link(const char *header, tn_str *ret, tenon_error *err
     const char *end = strchr(++header, '>');
     if (!end) return TENON_OK;
     size_t size = params_size(end + 1);
-    if (is_next(end + 1, size)) return tn_str_add(ret, header, (size_t)(end - header)) ? TENON_OK : tn_no_memory(err);
+    if (is_next(end + 1, size))
+      return tn_str_add(ret, header, (size_t)(end - header)) ? TENON_OK : tn_no_memory(err);
     header = end + 1 + size;
   }
   return TENON_OK;
 }
 
 /* What says that it failed although the status is fine. */
-static tenon_status check_said(const tn_rest_endpoint *e, const tn_rest_reply *r, tenon_error *err) {
+static tenon_status check_said(const tn_rest_endpoint *e, const tn_rest_reply *r,
+                               tenon_error *err) {
   tn_json_text found;
   if (!e || !e->error || !tn_json_text_find(r->root, e->error, &found)) return TENON_OK;
   tn_json_type type = tn_json_text_type(found);
-  bool nothing = type == TN_JSON_NULL || (type == TN_JSON_BOOL && !tn_json_text_true(found)) || found.size <= 2;
+  bool nothing = type == TN_JSON_NULL || (type == TN_JSON_BOOL && !tn_json_text_true(found)) ||
+                 found.size <= 2;
   if (nothing) return TENON_OK;
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "mend what the service says is wrong", "endpoint %s: %.*s", e->name,
-                    found.size > 300 ? 300 : (int)found.size, found.data);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "mend what the service says is wrong",
+                    "endpoint %s: %.*s", e->name, found.size > 300 ? 300 : (int)found.size,
+                    found.data);
 }
 
 static tenon_status take_json(const tn_rest_endpoint *e, tn_rest_reply *r, tenon_error *err) {
@@ -355,14 +408,17 @@ static tenon_status take_json(const tn_rest_endpoint *e, tn_rest_reply *r, tenon
   if (strspn(text, " \t\r\n") == r->text.size) return TENON_OK;
   tenon_status status = tn_json_text_check(text, r->text.size, &r->root, &why);
   if (status)
-    return tenon_fail(err, status, TENON_STAGE_DATA, "check the base URL and the path; reply: text takes any text",
+    return tenon_fail(err, status, TENON_STAGE_DATA,
+                      "check the base URL and the path; reply: text takes any text",
                       "endpoint %s: the reply: %s", e->name, why.message);
   return check_said(e, r, err);
 }
 
-static tenon_status take_reply(message *m, tenon_http_reply *reply, tn_rest_reply *r, tenon_error *err) {
+static tenon_status take_reply(message *m, tenon_http_reply *reply, tn_rest_reply *r,
+                               tenon_error *err) {
   tenon_status status = reply->status >= 300 ? take_refusal(m->session, reply, err) : TENON_OK;
-  if (!status) status = tn_rest_next_link(tn_rest_host->http->header(reply->exchange, "link"), &r->link, err);
+  if (!status)
+    status = tn_rest_next_link(tn_rest_host->http->header(reply->exchange, "link"), &r->link, err);
   if (!status) status = tn_http_text(reply, (size_t)m->session->config->max_reply, &r->text, err);
   if (!status) status = take_json(m->endpoint, r, err);
   return status;
@@ -378,7 +434,8 @@ void tn_rest_reply_release(tn_rest_reply *r) {
 
 static tenon_http_request request_of(const message *m) {
   tenon_http_request r = TENON_HTTP_REQUEST_INIT;
-  bool reads = !m->endpoint || strcmp(m->endpoint->method, "GET") == 0 || strcmp(m->endpoint->method, "HEAD") == 0;
+  bool reads = !m->endpoint || strcmp(m->endpoint->method, "GET") == 0 ||
+               strcmp(m->endpoint->method, "HEAD") == 0;
   r.method = m->endpoint ? m->endpoint->method : "GET";
   r.url = tn_str_text(&m->url);
   r.headers = m->headers;
@@ -443,16 +500,18 @@ static tenon_status attempt(tenon_ctx *ctx, tn_rest *s, making *what, tenon_erro
 }
 
 static tenon_status make_call(message *m, making *what, tenon_error *err) {
-  tenon_status status =
-      what->url ? (tn_str_puts(&m->url, what->url) ? TENON_OK : too_long(m, "URL", err)) : put_url(m, err);
+  tenon_status status = what->url
+                            ? (tn_str_puts(&m->url, what->url) ? TENON_OK : too_long(m, "URL", err))
+                            : put_url(m, err);
   if (!status) status = put_key_in_query(m, err);
   if (!status) status = put_headers(m, err);
   if (!status) status = put_body(m, err);
   return status ? status : exchange(m, what->reply, err);
 }
 
-tenon_status tn_rest_send(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e, const tn_rest_scope *scope, const char *url,
-                          tn_rest_reply *ret, tenon_error *err) {
+tenon_status tn_rest_send(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e,
+                          const tn_rest_scope *scope, const char *url, tn_rest_reply *ret,
+                          tenon_error *err) {
   making call = {.endpoint = e, .scope = scope, .make = make_call, .url = url, .reply = ret};
   return attempt(ctx, s, &call, err);
 }
@@ -460,7 +519,9 @@ tenon_status tn_rest_send(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e,
 static tenon_status make_probe(message *m, making *what, tenon_error *err) {
   tn_rest *s = m->session;
   tenon_http_reply reply;
-  tenon_status status = tn_str_puts(&m->url, s->base.url) && tn_str_putc(&m->url, '/') ? put_key_in_query(m, err) : tn_no_memory(err);
+  tenon_status status = tn_str_puts(&m->url, s->base.url) && tn_str_putc(&m->url, '/')
+                            ? put_key_in_query(m, err)
+                            : tn_no_memory(err);
   if (!status) status = put_headers(m, err);
   const tenon_http_request request = request_of(m);
   if (!status) status = wait_for_turn(m->ctx, s, err);
@@ -478,7 +539,8 @@ tenon_status tn_rest_probe(tenon_ctx *ctx, tn_rest *s, int32_t *ret_status, teno
   return attempt(ctx, s, &probe, err);
 }
 
-tn_rest_scope tn_rest_scope_of(const tn_rest *s, const tn_rest_endpoint *e, tn_json_text page, tn_json_text input) {
+tn_rest_scope tn_rest_scope_of(const tn_rest *s, const tn_rest_endpoint *e, tn_json_text page,
+                               tn_json_text input) {
   return (tn_rest_scope){.layers = {s->fixed, page, input, e->defaults}, .layer_count = 4};
 }
 
@@ -501,9 +563,13 @@ static bool origin_of(const char *url, char *ret, size_t room) {
 
 static tenon_status check_origin(const tn_rest *s, const char *url, tenon_error *err) {
   char ours[600], other[600] = "";
-  if (origin_of(s->base.url, ours, sizeof ours) && origin_of(url, other, sizeof other) && strcmp(ours, other) == 0) return TENON_OK;
-  return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_QUERY, "ask who runs the service; credentials go to the base URL's origin alone",
-                    "the next page is said to be at another origin%s%.200s", *other ? ": " : "", other);
+  if (origin_of(s->base.url, ours, sizeof ours) && origin_of(url, other, sizeof other) &&
+      strcmp(ours, other) == 0)
+    return TENON_OK;
+  return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_QUERY,
+                    "ask who runs the service; credentials go to the base URL's origin alone",
+                    "the next page is said to be at another origin%s%.200s", *other ? ": " : "",
+                    other);
 }
 
 /* What URLs cannot have is written with percent signs; a line break is no oversight. */
@@ -511,7 +577,8 @@ static tenon_status put_clean(const char *text, tn_str *out, tenon_error *err) {
   for (; *text; text++) {
     unsigned char c = (unsigned char)*text;
     if (c < 0x20 || c == 0x7F)
-      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "the next page's URL has a control character");
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service",
+                        "the next page's URL has a control character");
     if (c == '#') break;
     if (c > 0x7E || strchr(" \"<>\\^`{|}", c)) tn_str_printf(out, "%%%02X", c);
     else tn_str_putc(out, (char)c);
@@ -519,7 +586,8 @@ static tenon_status put_clean(const char *text, tn_str *out, tenon_error *err) {
   return out->failed ? tn_no_memory(err) : TENON_OK;
 }
 
-tenon_status tn_rest_resolve(const tn_rest *s, const char *from, const char *reference, tn_str *ret, tenon_error *err) {
+tenon_status tn_rest_resolve(const tn_rest *s, const char *from, const char *reference, tn_str *ret,
+                             tenon_error *err) {
   const char *path = strstr(from, "://");
   path = path ? path + 3 + strcspn(path + 3, "/?") : from;
   size_t keep = 0, colon = strcspn(reference, ":/?#");

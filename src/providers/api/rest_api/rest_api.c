@@ -9,46 +9,63 @@
 
 const tenon_host *tn_rest_host;
 
-static const char *const modes[] = {"none", "basic", "bearer", "api_key", "oauth_client_credentials", "oauth_refresh", NULL};
+static const char *const modes[] = {
+    "none", "basic", "bearer", "api_key", "oauth_client_credentials", "oauth_refresh", NULL};
 
 static const tenon_param params[] = {
-    {TENON_STRING(tn_rest_config, base_url), .key = "base_url", .label = "Base URL", .flags = TENON_REQUIRED,
-     .help = "what all paths stand behind: https://api.example.com/v1", .aliases = "url"},
-    {TENON_JSON(tn_rest_config, endpoints), .key = "endpoints", .label = "Endpoints", .flags = TENON_REQUIRED,
+    {TENON_STRING(tn_rest_config, base_url), .key = "base_url", .label = "Base URL",
+     .flags = TENON_REQUIRED, .help = "what all paths stand behind: https://api.example.com/v1",
+     .aliases = "url"},
+    {TENON_JSON(tn_rest_config, endpoints), .key = "endpoints", .label = "Endpoints",
+     .flags = TENON_REQUIRED,
      .help = "what can be asked for, by name: docs/rest_api.md; also $FILE:endpoints.json"},
-    {TENON_ENUM(tn_rest_config, auth), .key = "auth", .label = "Authentication", .default_value = "none", .choices = modes,
-     .help = "how requests say who sends them", .group = "Authentication"},
-    {TENON_STRING(tn_rest_config, username), .key = "username", .label = "User name", .flags = TENON_REQUIRED, .when = "auth=basic",
-     .group = "Authentication", .help = "of basic authentication", .aliases = "user"},
-    {TENON_STRING(tn_rest_config, password), .key = "password", .label = "Password", .flags = TENON_SECRET, .when = "auth=basic",
-     .group = "Authentication", .help = "of basic authentication; may be empty"},
-    {TENON_STRING(tn_rest_config, token), .key = "token", .label = "Token", .flags = TENON_REQUIRED | TENON_SECRET,
-     .when = "auth=bearer", .group = "Authentication", .help = "sent as Authorization: Bearer …"},
-    {TENON_STRING(tn_rest_config, api_key), .key = "api_key", .label = "API key", .flags = TENON_REQUIRED | TENON_SECRET,
-     .when = "auth=api_key", .group = "Authentication", .help = "sent in a header, or in the query"},
-    {TENON_STRING(tn_rest_config, api_key_header), .key = "api_key_header", .label = "Header of the key", .default_value = "X-API-Key",
-     .when = "auth=api_key", .group = "Authentication", .help = "the header that has the key"},
-    {TENON_STRING(tn_rest_config, api_key_query), .key = "api_key_query", .label = "Parameter of the key", .when = "auth=api_key",
-     .group = "Authentication", .help = "the query parameter that has the key, instead of a header"},
-    TN_OAUTH_PARAMS(tn_rest_config, oauth, "Authentication", "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh"),
-    {TENON_MAP(tn_rest_config, headers), .key = "headers", .label = "Headers", .flags = TENON_SECRET,
-     .help = "sent with every request, such as Accept or an API's version"},
+    {TENON_ENUM(tn_rest_config, auth), .key = "auth", .label = "Authentication",
+     .default_value = "none", .choices = modes, .help = "how requests say who sends them",
+     .group = "Authentication"},
+    {TENON_STRING(tn_rest_config, username), .key = "username", .label = "User name",
+     .flags = TENON_REQUIRED, .when = "auth=basic", .group = "Authentication",
+     .help = "of basic authentication", .aliases = "user"},
+    {TENON_STRING(tn_rest_config, password), .key = "password", .label = "Password",
+     .flags = TENON_SECRET, .when = "auth=basic", .group = "Authentication",
+     .help = "of basic authentication; may be empty"},
+    {TENON_STRING(tn_rest_config, token), .key = "token", .label = "Token",
+     .flags = TENON_REQUIRED | TENON_SECRET, .when = "auth=bearer", .group = "Authentication",
+     .help = "sent as Authorization: Bearer …"},
+    {TENON_STRING(tn_rest_config, api_key), .key = "api_key", .label = "API key",
+     .flags = TENON_REQUIRED | TENON_SECRET, .when = "auth=api_key", .group = "Authentication",
+     .help = "sent in a header, or in the query"},
+    {TENON_STRING(tn_rest_config, api_key_header), .key = "api_key_header",
+     .label = "Header of the key", .default_value = "X-API-Key", .when = "auth=api_key",
+     .group = "Authentication", .help = "the header that has the key"},
+    {TENON_STRING(tn_rest_config, api_key_query), .key = "api_key_query",
+     .label = "Parameter of the key", .when = "auth=api_key", .group = "Authentication",
+     .help = "the query parameter that has the key, instead of a header"},
+    TN_OAUTH_PARAMS(tn_rest_config, oauth, "Authentication",
+                    "auth=oauth_client_credentials|oauth_refresh", "auth=oauth_refresh"),
+    {TENON_MAP(tn_rest_config, headers), .key = "headers", .label = "Headers",
+     .flags = TENON_SECRET, .help = "sent with every request, such as Accept or an API's version"},
     {TENON_MAP(tn_rest_config, variables), .key = "variables", .label = "Variables",
      .help = "fixed values of variables in templates, as owner=acme"},
-    {TENON_MAP(tn_rest_config, secrets), .key = "secrets", .label = "Secret variables", .flags = TENON_SECRET,
+    {TENON_MAP(tn_rest_config, secrets), .key = "secrets", .label = "Secret variables",
+     .flags = TENON_SECRET,
      .help = "the same for what nobody is to see, as a key that stands in a body: pin=$ENV:PIN"},
-    {TENON_STRING(tn_rest_config, test_endpoint), .key = "test_endpoint", .label = "Endpoint to test", .flags = TENON_ADVANCED,
-     .help = "called by `tenon test`; it has to change nothing and to need no input. Else the base URL is asked for"},
-    {TENON_NUMBER(tn_rest_config, requests_per_second), .key = "requests_per_second", .label = "Requests a second",
-     .flags = TENON_ADVANCED, .group = "Limits", .min = 0, .max = 100000, .help = "no more are sent; 0: no limit", .default_value = "0"},
-    {TENON_NUMBER(tn_rest_config, requests_per_minute), .key = "requests_per_minute", .label = "Requests a minute",
-     .flags = TENON_ADVANCED, .group = "Limits", .min = 0, .max = 1000000, .help = "no more are sent; 0: no limit", .default_value = "0"},
-    {TENON_SIZE(tn_rest_config, max_reply), .key = "max_reply", .label = "Longest reply", .flags = TENON_ADVANCED, .group = "Limits",
-     .default_value = "16M", .min = 1024, .max = 256 << 20, .help = "a reply (one page) that is longer is an error"},
-    {TENON_FILE(tn_rest_config, certificate), .key = "certificate", .label = "Client certificate", .group = "TLS",
-     .flags = TENON_ADVANCED, .help = "shown to the service, in PEM"},
-    {TENON_FILE(tn_rest_config, key), .key = "key", .label = "Key of the certificate", .group = "TLS",
-     .flags = TENON_ADVANCED | TENON_SECRET, .help = "its private key, in PEM"},
+    {TENON_STRING(tn_rest_config, test_endpoint), .key = "test_endpoint",
+     .label = "Endpoint to test", .flags = TENON_ADVANCED,
+     .help =
+         "called by `tenon test`; it has to change nothing and to need no input. Else the base URL is asked for"},
+    {TENON_NUMBER(tn_rest_config, requests_per_second), .key = "requests_per_second",
+     .label = "Requests a second", .flags = TENON_ADVANCED, .group = "Limits", .min = 0,
+     .max = 100000, .help = "no more are sent; 0: no limit", .default_value = "0"},
+    {TENON_NUMBER(tn_rest_config, requests_per_minute), .key = "requests_per_minute",
+     .label = "Requests a minute", .flags = TENON_ADVANCED, .group = "Limits", .min = 0,
+     .max = 1000000, .help = "no more are sent; 0: no limit", .default_value = "0"},
+    {TENON_SIZE(tn_rest_config, max_reply), .key = "max_reply", .label = "Longest reply",
+     .flags = TENON_ADVANCED, .group = "Limits", .default_value = "16M", .min = 1024,
+     .max = 256 << 20, .help = "a reply (one page) that is longer is an error"},
+    {TENON_FILE(tn_rest_config, certificate), .key = "certificate", .label = "Client certificate",
+     .group = "TLS", .flags = TENON_ADVANCED, .help = "shown to the service, in PEM"},
+    {TENON_FILE(tn_rest_config, key), .key = "key", .label = "Key of the certificate",
+     .group = "TLS", .flags = TENON_ADVANCED | TENON_SECRET, .help = "its private key, in PEM"},
     TN_HTTP_PARAMS(tn_rest_config, reach),
 };
 
@@ -70,10 +87,15 @@ static void close_session(void *session) {
 }
 
 static tenon_http_options options_of(const tn_rest_config *c) {
-  return (tenon_http_options){
-      .struct_size = sizeof(tenon_http_options), .insecure = c->reach.insecure, .ca = c->reach.ca.data,
-      .ca_size = c->reach.ca.size, .proxy = c->reach.proxy, .certificate = c->certificate.data,
-      .certificate_size = c->certificate.size, .key = c->key.data, .key_size = c->key.size};
+  return (tenon_http_options){.struct_size = sizeof(tenon_http_options),
+                              .insecure = c->reach.insecure,
+                              .ca = c->reach.ca.data,
+                              .ca_size = c->reach.ca.size,
+                              .proxy = c->reach.proxy,
+                              .certificate = c->certificate.data,
+                              .certificate_size = c->certificate.size,
+                              .key = c->key.data,
+                              .key_size = c->key.size};
 }
 
 static void take_oauth(tn_rest *s) {
@@ -82,7 +104,8 @@ static void take_oauth(tn_rest *s) {
   s->oauth = tn_oauth_source(&s->config->oauth, by_grant, &s->http_options);
 }
 
-static tenon_status make_session(tenon_ctx *ctx, const tn_rest_config *c, tn_rest **ret, tenon_error *err) {
+static tenon_status make_session(tenon_ctx *ctx, const tn_rest_config *c, tn_rest **ret,
+                                 tenon_error *err) {
   tn_rest *s = tn_alloc(sizeof *s);
   if (!s) return tn_no_memory(err);
   s->config = c;
@@ -99,7 +122,8 @@ static tenon_status make_session(tenon_ctx *ctx, const tn_rest_config *c, tn_res
   return status;
 }
 
-static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
+                                 void **ret, tenon_error *err) {
   tn_rest *s;
   (void)provider;
   tenon_status status = tn_rest_host->check(ctx, err);
@@ -110,19 +134,24 @@ static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *provider,
 
 /* ---- Test ---- */
 
-static tenon_status call_test_endpoint(tenon_ctx *ctx, tn_rest *s, int32_t *ret_status, tenon_error *err) {
+static tenon_status call_test_endpoint(tenon_ctx *ctx, tn_rest *s, int32_t *ret_status,
+                                       tenon_error *err) {
   const tn_rest_endpoint *e = NULL;
   const tn_json_text none = {NULL, 0};
   tn_rest_reply reply;
   char page[120] = "";
   tenon_status status = tn_rest_find(s, s->config->test_endpoint, &e, err);
   if (!status && !e->read_only)
-    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name one that changes nothing as test_endpoint",
+    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "name one that changes nothing as test_endpoint",
                         "endpoint %s may change something, and a test does not", e->name);
   if (status) return status;
   bool counts = e->paging.style == TN_REST_BY_PAGE || e->paging.style == TN_REST_BY_OFFSET;
-  int n = counts ? snprintf(page, sizeof page, "{\"%.64s\":%lld}", e->paging.variable, (long long)e->paging.start) : 0;
-  const tn_rest_scope scope = tn_rest_scope_of(s, e, counts ? (tn_json_text){page, (size_t)n} : none, none);
+  int n = counts ? snprintf(page, sizeof page, "{\"%.64s\":%lld}", e->paging.variable,
+                            (long long)e->paging.start)
+                 : 0;
+  const tn_rest_scope scope =
+      tn_rest_scope_of(s, e, counts ? (tn_json_text){page, (size_t)n} : none, none);
   status = tn_rest_send(ctx, s, e, &scope, NULL, &reply, err);
   if (status) return status;
   tn_rest_reply_release(&reply);
@@ -138,23 +167,32 @@ typedef struct asking {
 static tenon_status ask(tenon_ctx *ctx, void *arg, tenon_error *err) {
   asking *a = arg;
   bool named = a->session->config->test_endpoint && *a->session->config->test_endpoint;
-  return named ? call_test_endpoint(ctx, a->session, &a->status, err) : tn_rest_probe(ctx, a->session, &a->status, err);
+  return named ? call_test_endpoint(ctx, a->session, &a->status, err)
+               : tn_rest_probe(ctx, a->session, &a->status, err);
 }
 
 static tenon_status walk(tenon_ctx *ctx, tn_rest *s, tenon_test *t, tenon_error *err) {
-  const char *named = s->config->test_endpoint, *as_whom = strcmp(s->config->auth, "none") ? "the credentials were not refused" : "as nobody";
+  const char *named = s->config->test_endpoint, *as_whom = strcmp(s->config->auth, "none")
+                                                               ? "the credentials were not refused"
+                                                               : "as nobody";
   asking a = {.session = s};
   tenon_status status = tn_http_test_reach(ctx, tn_rest_host, &s->config->reach, &s->base, t, err);
-  if (!status) status = tn_http_test_ask(ctx, tn_rest_host, &s->config->reach, &s->base, t, as_whom, ask, &a, err);
+  if (!status)
+    status =
+        tn_http_test_ask(ctx, tn_rest_host, &s->config->reach, &s->base, t, as_whom, ask, &a, err);
   if (status) return status;
   if (named && *named) tn_rest_host->step_end(t, TENON_PASSED, NULL, "endpoint %s answers", named);
-  else if (a.status < 400) tn_rest_host->step_end(t, TENON_PASSED, NULL, "the base URL answers with status %d", (int)a.status);
-  else tn_rest_host->step_end(t, TENON_WARNED, "name a test_endpoint, to be sure of the credentials",
-                              "the base URL answers with status %d", (int)a.status);
+  else if (a.status < 400)
+    tn_rest_host->step_end(t, TENON_PASSED, NULL, "the base URL answers with status %d",
+                           (int)a.status);
+  else
+    tn_rest_host->step_end(t, TENON_WARNED, "name a test_endpoint, to be sure of the credentials",
+                           "the base URL answers with status %d", (int)a.status);
   return TENON_OK;
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config, tenon_test *ret, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const void *config,
+                         tenon_test *ret, tenon_error *err) {
   tenon_error own = TENON_ERROR_INIT;
   tn_rest *s;
   (void)provider;
@@ -182,7 +220,8 @@ const tenon_provider tn_provider_rest_api = {
     .kind = "rest_api",
     .category = "api",
     .label = "REST API",
-    .summary = "Any HTTP API that speaks JSON, described by its endpoints: calls as actions, records page by page as tables.",
+    .summary =
+        "Any HTTP API that speaks JSON, described by its endpoints: calls as actions, records page by page as tables.",
     .params = TENON_PARAMS(params),
     .config_size = sizeof(tn_rest_config),
     .traits = TENON_SHARED,

@@ -28,7 +28,8 @@ extern const tenon_host *tn_rest_host;
 
 typedef struct tn_rest_config {
   uint64_t set;
-  const char *base_url, *auth, *username, *password, *token, *api_key, *api_key_header, *api_key_query, *endpoints, *test_endpoint;
+  const char *base_url, *auth, *username, *password, *token;
+  const char *api_key, *api_key_header, *api_key_query, *endpoints, *test_endpoint;
   tenon_strings headers, variables, secrets;
   double requests_per_second, requests_per_minute;
   int64_t max_reply;
@@ -39,12 +40,15 @@ typedef struct tn_rest_config {
 
 /* ---- What is declared ---- */
 
-typedef enum tn_rest_paging { TN_REST_ONE_PAGE = 0, TN_REST_BY_PAGE, TN_REST_BY_OFFSET, TN_REST_BY_CURSOR, TN_REST_BY_LINK, TN_REST_BY_NEXT_URL } tn_rest_paging;
+typedef enum tn_rest_paging {
+  TN_REST_ONE_PAGE = 0, TN_REST_BY_PAGE, TN_REST_BY_OFFSET, TN_REST_BY_CURSOR, TN_REST_BY_LINK,
+  TN_REST_BY_NEXT_URL
+} tn_rest_paging;
 
 /* How a value becomes a column's. */
 typedef enum tn_rest_rule {
-  TN_REST_JSON = 0, TN_REST_TEXT_VALUE, TN_REST_BOOL, TN_REST_INT, TN_REST_FLOAT, TN_REST_DECIMAL, TN_REST_DATE, TN_REST_TIME,
-  TN_REST_TIMESTAMP, TN_REST_TIMESTAMPTZ, TN_REST_EPOCH, TN_REST_EPOCH_MS
+  TN_REST_JSON = 0, TN_REST_TEXT_VALUE, TN_REST_BOOL, TN_REST_INT, TN_REST_FLOAT, TN_REST_DECIMAL,
+  TN_REST_DATE, TN_REST_TIME, TN_REST_TIMESTAMP, TN_REST_TIMESTAMPTZ, TN_REST_EPOCH, TN_REST_EPOCH_MS
 } tn_rest_rule;
 
 typedef struct tn_rest_column {
@@ -63,7 +67,9 @@ typedef struct tn_rest_pagination {
   int64_t start, max_pages;
 } tn_rest_pagination;
 
-typedef enum tn_rest_body { TN_REST_NO_BODY = 0, TN_REST_BODY_JSON, TN_REST_BODY_FORM, TN_REST_BODY_XML } tn_rest_body;
+typedef enum tn_rest_body {
+  TN_REST_NO_BODY = 0, TN_REST_BODY_JSON, TN_REST_BODY_FORM, TN_REST_BODY_XML
+} tn_rest_body;
 
 typedef struct tn_rest_endpoint {
   const char *name, *title, *description, *method, *path;

@@ -9,16 +9,21 @@ enum { BATCH_BYTES = 16 << 20, MAX_DESCRIPTION = 8 << 20 };
 
 /* ---- Which endpoint ---- */
 
-static tenon_status find_table(tn_rest *s, const tenon_read *read, const tn_rest_endpoint **ret, tenon_error *err) {
+static tenon_status find_table(tn_rest *s, const tenon_read *read, const tn_rest_endpoint **ret,
+                               tenon_error *err) {
   if (read->query)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "declare an endpoint for it", "an HTTP API takes no queries");
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "declare an endpoint for it",
+                      "an HTTP API takes no queries");
   if (!read->name.table || !*read->name.table)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "`tenon ls` shows what there is", "no table is named");
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "`tenon ls` shows what there is",
+                      "no table is named");
   if (read->name.schema && *read->name.schema)
-    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "leave it out", "an HTTP API has no schemas: %s", read->name.schema);
+    return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "leave it out",
+                      "an HTTP API has no schemas: %s", read->name.schema);
   tenon_status status = tn_rest_find(s, read->name.table, ret, err);
   if (status || (*ret)->records) return status;
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "call it with `tenon call`, or declare where its records are",
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY,
+                    "call it with `tenon call`, or declare where its records are",
                     "the endpoint %s gives no records", (*ret)->name);
 }
 
@@ -27,11 +32,11 @@ static tenon_status find_table(tn_rest *s, const tenon_read *read, const tn_rest
 typedef struct rows {
   tenon_ctx *ctx;
   tn_rest_pages pages;
-  tn_arena arena;                  /* of columns that were not declared */
+  tn_arena arena; /* of columns that were not declared */
   const tn_rest_column *columns;
   size_t column_count;
   bool inferred, on_page;
-  const char *at;                  /* in the page's records */
+  const char *at; /* in the page's records */
   tn_builder *builder;
   int64_t batch_bytes, batch_rows, row;
 } rows;
@@ -55,12 +60,14 @@ static tenon_status load_page(rows *r, bool *ret_more, tenon_error *err) {
 static tenon_status append_records(rows *r, int64_t *n, tenon_error *err) {
   tn_json_text record;
   tenon_status status = TENON_OK;
-  while (!status && tn_builder_bytes(r->builder) < r->batch_bytes && (!r->batch_rows || *n < r->batch_rows)) {
+  while (!status && tn_builder_bytes(r->builder) < r->batch_bytes &&
+         (!r->batch_rows || *n < r->batch_rows)) {
     if (!tn_json_text_next(r->pages.records, &r->at, NULL, &record)) {
       r->on_page = false;
       break;
     }
-    status = tn_rest_append(r->builder, r->columns, r->column_count, r->inferred, record, ++r->row, err);
+    status =
+        tn_rest_append(r->builder, r->columns, r->column_count, r->inferred, record, ++r->row, err);
     ++*n;
   }
   return status;
@@ -79,7 +86,8 @@ static tenon_status rows_next(void *self, struct ArrowArray *ret, tenon_error *e
   return tn_builder_finish(r->builder, n, ret, err);
 }
 
-static tenon_status rows_new(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e, rows **ret, tenon_error *err) {
+static tenon_status rows_new(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e, rows **ret,
+                             tenon_error *err) {
   rows *r = tn_alloc(sizeof *r);
   if (!r) return tn_no_memory(err);
   r->ctx = ctx;
@@ -104,7 +112,8 @@ static tenon_status settle_columns(rows *r, tenon_error *err) {
   return TENON_OK;
 }
 
-static tenon_status read_table(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_rows *ret, tenon_error *err) {
+static tenon_status read_table(tenon_ctx *ctx, void *session, const tenon_read *request,
+                               tenon_rows *ret, tenon_error *err) {
   const tn_rest_endpoint *e = NULL;
   rows *r = NULL;
   tenon_status status = find_table(session, request, &e, err);
@@ -140,8 +149,11 @@ static tenon_status copy_columns(const rows *r, tn_arena *arena, tenon_table *t,
   tenon_column *columns = tn_arena_alloc(arena, r->column_count * sizeof *columns);
   bool ok = columns != NULL;
   for (size_t i = 0; ok && i < r->column_count; i++) {
-    columns[i] = (tenon_column){.name = tn_arena_strdup(arena, r->columns[i].name), .type = tn_arena_strdup(arena, r->columns[i].type),
-                                .nullable = true, .remark = r->inferred ? "by the first page; declare the columns to be sure" : NULL};
+    columns[i] = (tenon_column){
+        .name = tn_arena_strdup(arena, r->columns[i].name),
+        .type = tn_arena_strdup(arena, r->columns[i].type),
+        .nullable = true,
+        .remark = r->inferred ? "by the first page; declare the columns to be sure" : NULL};
     ok = columns[i].name && columns[i].type;
   }
   t->columns = columns;
@@ -149,17 +161,24 @@ static tenon_status copy_columns(const rows *r, tn_arena *arena, tenon_table *t,
   return ok ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status fill_table(const rows *r, const tn_rest_endpoint *e, tn_arena *arena, tenon_table *t, tenon_error *err) {
+static tenon_status fill_table(const rows *r, const tn_rest_endpoint *e, tn_arena *arena,
+                               tenon_table *t, tenon_error *err) {
   const char *comment = e->description ? e->description : e->title;
-  *t = (tenon_table){.struct_size = sizeof *t, .name = tn_arena_strdup(arena, e->name), .kind = "endpoint",
-                     .comment = comment ? tn_arena_strdup(arena, comment) : NULL, .rows_estimate = -1, .bytes_estimate = -1,
-                     .self = arena, .release = release_table};
+  *t = (tenon_table){.struct_size = sizeof *t,
+                     .name = tn_arena_strdup(arena, e->name),
+                     .kind = "endpoint",
+                     .comment = comment ? tn_arena_strdup(arena, comment) : NULL,
+                     .rows_estimate = -1,
+                     .bytes_estimate = -1,
+                     .self = arena,
+                     .release = release_table};
   if (!t->name || (comment && !t->comment)) return tn_no_memory(err);
   tenon_status status = copy_columns(r, arena, t, err);
   return status ? status : tn_rest_schema(r->columns, r->column_count, &t->schema, err);
 }
 
-static tenon_status describe(tenon_ctx *ctx, void *session, const tenon_read *request, tenon_table *ret, tenon_error *err) {
+static tenon_status describe(tenon_ctx *ctx, void *session, const tenon_read *request,
+                             tenon_table *ret, tenon_error *err) {
   const tn_rest_endpoint *e = NULL;
   tenon_table t;
   rows *r = NULL;
@@ -197,7 +216,8 @@ static void listing_close(void *self) {
 
 static bool add_row(tn_builder *b, const tn_rest_endpoint *e) {
   return tn_append_null(tn_builder_column(b, 0)) && tn_append_null(tn_builder_column(b, 1)) &&
-         tn_append_text(tn_builder_column(b, 2), e->name) && tn_append_text(tn_builder_column(b, 3), "endpoint") &&
+         tn_append_text(tn_builder_column(b, 2), e->name) &&
+         tn_append_text(tn_builder_column(b, 3), "endpoint") &&
          tn_append_null(tn_builder_column(b, 4)) &&
          tn_append_text(tn_builder_column(b, 5), e->title ? e->title : e->description);
 }
@@ -217,20 +237,24 @@ static tenon_status listing_next(void *self, struct ArrowArray *ret, tenon_error
 }
 
 static tenon_status listing_schema(struct ArrowSchema *ret, tenon_error *err) {
-  static const char *const names[] = {"catalog", "schema", "name", "kind", "rows_estimate", "comment"};
+  static const char *const names[] = {"catalog", "schema",        "name",
+                                      "kind",    "rows_estimate", "comment"};
   tenon_status status = tn_schema_struct(ret, 6, err);
-  for (int i = 0; i < 6 && !status; i++) status = tn_schema_set(ret->children[i], names[i], i == 4 ? "l" : "u", true, 0, err);
+  for (int i = 0; i < 6 && !status; i++)
+    status = tn_schema_set(ret->children[i], names[i], i == 4 ? "l" : "u", true, 0, err);
   return status;
 }
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list *request, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list *request,
+                         tenon_stream *ret, tenon_error *err) {
   tenon_status status = tn_rest_host->check(ctx, err);
   if (status) return status;
   listing *l = tn_alloc(sizeof *l);
   if (!l) return tn_no_memory(err);
   l->session = session;
   l->done = request && request->schema && *request->schema;
-  tenon_stream out = {.struct_size = sizeof out, .self = l, .next = listing_next, .close = listing_close};
+  tenon_stream out = {
+      .struct_size = sizeof out, .self = l, .next = listing_next, .close = listing_close};
   status = listing_schema(&out.schema, err);
   if (!status) status = tn_builder_new(&out.schema, &l->builder, err);
   if (status) {
@@ -242,4 +266,5 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_tables_list 
   return TENON_OK;
 }
 
-const tenon_tables_ops tn_rest_tables = {.struct_size = sizeof tn_rest_tables, .list = list, .describe = describe, .read = read_table};
+const tenon_tables_ops tn_rest_tables = {
+    .struct_size = sizeof tn_rest_tables, .list = list, .describe = describe, .read = read_table};

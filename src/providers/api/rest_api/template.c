@@ -9,13 +9,16 @@
 #include "base/percent.h"
 #include "tenon/provider.h"
 
-static tenon_status refuse(tenon_error *err, const char *remedy, const char *where, const char *why) {
+static tenon_status refuse(tenon_error *err, const char *remedy, const char *where,
+                           const char *why) {
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s: %s", where, why);
 }
 
 /* ---- Pieces ---- */
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static const char *find_braces(const char *text, size_t size, char brace) {
@@ -25,9 +28,10 @@ static const char *find_braces(const char *text, size_t size, char brace) {
 }
 
 static tenon_status bad_braces(tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                    "write {{name}} or {{name?}}, with letters, digits and _ (at most 64, no digit in front)",
-                    "{{ begins no variable");
+  return tenon_fail(
+      err, TENON_CONFIG, TENON_STAGE_CONFIG,
+      "write {{name}} or {{name?}}, with letters, digits and _ (at most 64, no digit in front)",
+      "{{ begins no variable");
 }
 
 /* What stands between the braces. */
@@ -46,8 +50,8 @@ static tenon_status take_name(const char *text, size_t size, tn_rest_piece *ret,
   return TENON_OK;
 }
 
-tenon_status tn_rest_next_piece(const char *text, size_t size, size_t *at, tn_rest_piece *ret, bool *ret_more,
-                                tenon_error *err) {
+tenon_status tn_rest_next_piece(const char *text, size_t size, size_t *at, tn_rest_piece *ret,
+                                bool *ret_more, tenon_error *err) {
   const char *from = text + *at, *end = text + size;
   *ret_more = from < end;
   if (from == end) return TENON_OK;
@@ -68,10 +72,12 @@ tenon_status tn_rest_next_piece(const char *text, size_t size, size_t *at, tn_re
 bool tn_rest_is_variable(const char *text, size_t size, tn_rest_piece *ret) {
   size_t at = 0;
   bool more;
-  return !tn_rest_next_piece(text, size, &at, ret, &more, NULL) && more && ret->is_variable && at == size;
+  return !tn_rest_next_piece(text, size, &at, ret, &more, NULL) && more && ret->is_variable &&
+         at == size;
 }
 
-tenon_status tn_rest_walk(const char *text, size_t size, tn_rest_found found, void *arg, tenon_error *err) {
+tenon_status tn_rest_walk(const char *text, size_t size, tn_rest_found found, void *arg,
+                          tenon_error *err) {
   tn_rest_piece p;
   bool more = true;
   for (size_t at = 0;;) {
@@ -95,7 +101,8 @@ bool tn_rest_lookup(const tn_rest_scope *scope, const char *name, size_t size, t
 }
 
 static tenon_status missing(const tn_rest_piece *p, const char *where, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give it with the input, or among the connector's variables",
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "give it with the input, or among the connector's variables",
                     "%s: the variable %.*s has no value", where, (int)p->size, p->text);
 }
 
@@ -110,7 +117,8 @@ static bool put_form(tn_str *out, const char *text, size_t size) {
 
 static bool put_xml(tn_str *out, const char *text, size_t size) {
   static const char from[] = "&<>\"'\t\n\r";
-  static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&#9;", "&#10;", "&#13;"};
+  static const char *const to[] = {"&amp;", "&lt;", "&gt;",  "&quot;",
+                                   "&#39;", "&#9;", "&#10;", "&#13;"};
   for (size_t i = 0; i < size; i++) {
     const char *special = text[i] ? strchr(from, text[i]) : NULL;
     if (special) tn_str_puts(out, to[special - from]);
@@ -124,7 +132,8 @@ static bool has_dot_segment(const char *text, size_t size) {
   for (size_t from = 0, i = 0; i <= size; i++) {
     if (i < size && text[i] != '/' && text[i] != '\\') continue;
     size_t n = i - from;
-    if ((n == 1 && text[from] == '.') || (n == 2 && text[from] == '.' && text[from + 1] == '.')) return true;
+    if ((n == 1 && text[from] == '.') || (n == 2 && text[from] == '.' && text[from + 1] == '.'))
+      return true;
     from = i + 1;
   }
   return false;
@@ -141,7 +150,9 @@ static bool has_not_xml(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
     if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') return true;
-    if (c == 0xEF && i + 2 < size && (unsigned char)text[i + 1] == 0xBF && (unsigned char)text[i + 2] >= 0xBE) return true;
+    if (c == 0xEF && i + 2 < size && (unsigned char)text[i + 1] == 0xBF &&
+        (unsigned char)text[i + 2] >= 0xBE)
+      return true;
   }
   return false;
 }
@@ -151,58 +162,68 @@ static const char *unfit(tn_rest_position position, const char *text, size_t siz
   switch (position) {
     case TN_REST_PATH:
       if (has_control(text, size)) return "has a control character, which no path may have";
-      return has_dot_segment(text, size) ? "has . or .. as a part, which would be another path" : NULL;
-    case TN_REST_QUERY: case TN_REST_FORM: return memchr(text, 0, size) ? "has a NUL character" : NULL;
+      return has_dot_segment(text, size) ? "has . or .. as a part, which would be another path"
+                                         : NULL;
+    case TN_REST_QUERY:
+    case TN_REST_FORM: return memchr(text, 0, size) ? "has a NUL character" : NULL;
     case TN_REST_HEADER:
-      if (has_control(text, size)) return "has a line break or another control character, which no header may have";
+      if (has_control(text, size))
+        return "has a line break or another control character, which no header may have";
       return NULL;
-    case TN_REST_XML: return has_not_xml(text, size) ? "has a character that XML does not have" : NULL;
+    case TN_REST_XML:
+      return has_not_xml(text, size) ? "has a character that XML does not have" : NULL;
     default: return NULL;
   }
 }
 
 static bool put_escaped(tn_rest_position position, const char *text, size_t size, tn_str *out) {
   switch (position) {
-    case TN_REST_PATH: case TN_REST_QUERY: return tn_percent_encode(out, text, size, false);
+    case TN_REST_PATH:
+    case TN_REST_QUERY: return tn_percent_encode(out, text, size, false);
     case TN_REST_FORM: return put_form(out, text, size);
     case TN_REST_XML: return put_xml(out, text, size);
     default: return tn_str_add(out, text, size);
   }
 }
 
-static tenon_status put_text(const char *text, size_t size, tn_rest_position position, const char *name, size_t name_size,
-                             const char *where, tn_str *out, tenon_error *err) {
+static tenon_status put_text(const char *text, size_t size, tn_rest_position position,
+                             const char *name, size_t name_size, const char *where, tn_str *out,
+                             tenon_error *err) {
   const char *why = unfit(position, text, size);
   if (why)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give another value", "%s: the value of %.*s %s", where,
-                      (int)name_size, name, why);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give another value",
+                      "%s: the value of %.*s %s", where, (int)name_size, name, why);
   return put_escaped(position, text, size, out) ? TENON_OK : tn_no_memory(err);
 }
 
-tenon_status tn_rest_put_value(tn_json_text value, tn_rest_position position, const char *name, size_t name_size,
-                               const char *where, tn_str *out, tenon_error *err) {
+tenon_status tn_rest_put_value(tn_json_text value, tn_rest_position position, const char *name,
+                               size_t name_size, const char *where, tn_str *out, tenon_error *err) {
   tn_json_type type = tn_json_text_type(value);
   if (type == TN_JSON_ARRAY || type == TN_JSON_OBJECT)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a text, a number, true or false",
-                      "%s: the value of %.*s is %s, which cannot stand there", where, (int)name_size, name,
-                      tn_json_type_name(type));
-  if (type != TN_JSON_STRING) return put_text(value.data, value.size, position, name, name_size, where, out, err);
+                      "%s: the value of %.*s is %s, which cannot stand there", where,
+                      (int)name_size, name, tn_json_type_name(type));
+  if (type != TN_JSON_STRING)
+    return put_text(value.data, value.size, position, name, name_size, where, out, err);
   tn_str said;
   tn_str_init(&said, value.size + 1);
-  tenon_status status = tn_json_text_unquote(value, &said)
-                            ? put_text(tn_str_text(&said), said.size, position, name, name_size, where, out, err)
-                            : tn_no_memory(err);
+  tenon_status status =
+      tn_json_text_unquote(value, &said)
+          ? put_text(tn_str_text(&said), said.size, position, name, name_size, where, out, err)
+          : tn_no_memory(err);
   tn_wipe(said.data, said.size);
   tn_str_release(&said);
   return status;
 }
 
-static tenon_status put_piece(const tn_rest_piece *p, tn_rest_position position, const tn_rest_scope *scope,
-                              const char *where, tn_str *out, bool *ret_absent, tenon_error *err) {
+static tenon_status put_piece(const tn_rest_piece *p, tn_rest_position position,
+                              const tn_rest_scope *scope, const char *where, tn_str *out,
+                              bool *ret_absent, tenon_error *err) {
   tn_json_text value;
   if (!p->is_variable) {
     bool encodes = position == TN_REST_QUERY || position == TN_REST_FORM;
-    bool ok = encodes ? put_escaped(position, p->text, p->size, out) : tn_str_add(out, p->text, p->size);
+    bool ok =
+        encodes ? put_escaped(position, p->text, p->size, out) : tn_str_add(out, p->text, p->size);
     return ok ? TENON_OK : tn_no_memory(err);
   }
   if (tn_rest_lookup(scope, p->text, p->size, &value))
@@ -218,8 +239,9 @@ static void undo(tn_str *out, size_t size) {
   out->size = size;
 }
 
-static tenon_status render_plain(const char *text, size_t size, tn_rest_position position, const tn_rest_scope *scope,
-                                 const char *where, tn_str *out, bool *ret_absent, tenon_error *err) {
+static tenon_status render_plain(const char *text, size_t size, tn_rest_position position,
+                                 const tn_rest_scope *scope, const char *where, tn_str *out,
+                                 bool *ret_absent, tenon_error *err) {
   size_t before = out->size;
   tenon_status status = TENON_OK;
   tn_rest_piece p;
@@ -237,35 +259,40 @@ static tenon_status render_plain(const char *text, size_t size, tn_rest_position
 
 static bool is_path_char(const char *text, size_t size, size_t i) {
   unsigned char c = (unsigned char)text[i];
-  if (c == '%') return i + 2 < size && tn_hex_digit(text[i + 1]) >= 0 && tn_hex_digit(text[i + 2]) >= 0;
+  if (c == '%')
+    return i + 2 < size && tn_hex_digit(text[i + 1]) >= 0 && tn_hex_digit(text[i + 2]) >= 0;
   return tn_is_unreserved(c) || (c && strchr("/!$&'()*+,;=:@", c));
 }
 
 static tenon_status check_path_text(const tn_rest_piece *p, const char *where, tenon_error *err) {
   for (size_t i = 0; i < p->size; i++)
     if (!is_path_char(p->text, p->size, i))
-      return refuse(err, "percent-encode it; parameters belong into `query`", where, "the path has a character that no path has");
+      return refuse(err, "percent-encode it; parameters belong into `query`", where,
+                    "the path has a character that no path has");
   return TENON_OK;
 }
 
 /* A segment as it will be: its text is known, and that of variables is put in plain. */
-static tenon_status check_segment(const char *text, size_t size, const tn_rest_scope *scope, const char *where,
-                                  tenon_error *err) {
+static tenon_status check_segment(const char *text, size_t size, const tn_rest_scope *scope,
+                                  const char *where, tenon_error *err) {
   tn_str plain;
   bool absent = false;
   tn_str_init(&plain, TN_REST_MAX_TEMPLATE);
   tenon_status status = render_plain(text, size, TN_REST_TEXT, scope, where, &plain, &absent, err);
-  if (!status && absent) status = refuse(err, "write {{name}}, and give it a value", where, "a part of the path is missing");
+  if (!status && absent)
+    status =
+        refuse(err, "write {{name}}, and give it a value", where, "a part of the path is missing");
   if (!status && !plain.size && size)
-    status = refuse(err, "give the variable a value that is not empty", where, "a part of the path would be empty");
+    status = refuse(err, "give the variable a value that is not empty", where,
+                    "a part of the path would be empty");
   if (!status && has_dot_segment(tn_str_text(&plain), plain.size))
     status = refuse(err, "give another value", where, "a part of the path would be . or ..");
   tn_str_release(&plain);
   return status;
 }
 
-static tenon_status render_path(const char *text, size_t size, const tn_rest_scope *scope, const char *where, tn_str *out,
-                                tenon_error *err) {
+static tenon_status render_path(const char *text, size_t size, const tn_rest_scope *scope,
+                                const char *where, tn_str *out, tenon_error *err) {
   size_t from = 0;
   tenon_status status = TENON_OK;
   bool absent;
@@ -277,10 +304,12 @@ static tenon_status render_path(const char *text, size_t size, const tn_rest_sco
   return status ? status : render_plain(text, size, TN_REST_PATH, scope, where, out, &absent, err);
 }
 
-tenon_status tn_rest_render(const char *text, size_t size, tn_rest_position position, const tn_rest_scope *scope,
-                            const char *where, tn_str *out, bool *ret_absent, tenon_error *err) {
+tenon_status tn_rest_render(const char *text, size_t size, tn_rest_position position,
+                            const tn_rest_scope *scope, const char *where, tn_str *out,
+                            bool *ret_absent, tenon_error *err) {
   size_t before = out->size;
-  if (position != TN_REST_PATH) return render_plain(text, size, position, scope, where, out, ret_absent, err);
+  if (position != TN_REST_PATH)
+    return render_plain(text, size, position, scope, where, out, ret_absent, err);
   tenon_status status = render_path(text, size, scope, where, out, err);
   if (status) undo(out, before);
   else *ret_absent = false;
@@ -289,25 +318,31 @@ tenon_status tn_rest_render(const char *text, size_t size, tn_rest_position posi
 
 /* ---- Checking ---- */
 
-static tenon_status check_piece(const tn_rest_piece *p, tn_rest_position position, const char *where, tenon_error *err) {
+static tenon_status check_piece(const tn_rest_piece *p, tn_rest_position position,
+                                const char *where, tenon_error *err) {
   if (p->is_variable)
     return p->is_optional && position == TN_REST_PATH
-               ? refuse(err, "write {{name}}, without the ?", where, "a part of a path cannot be left out")
+               ? refuse(err, "write {{name}}, without the ?", where,
+                        "a part of a path cannot be left out")
                : TENON_OK;
   if (position == TN_REST_PATH) return check_path_text(p, where, err);
   const char *why = unfit(position, p->text, p->size);
-  return why ? tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "mend the text", "%s: it %s", where, why) : TENON_OK;
+  return why ? tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "mend the text", "%s: it %s",
+                          where, why)
+             : TENON_OK;
 }
 
 static tenon_status check_path(const char *text, size_t size, const char *where, tenon_error *err) {
   if (!size || *text != '/' || (size > 1 && text[1] == '/'))
-    return refuse(err, "write /things/{{id}}: what stands behind the base URL", where, "a path begins with one slash");
-  if (has_dot_segment(text, size)) return refuse(err, "write the path out", where, "a path has no . and .. in it");
+    return refuse(err, "write /things/{{id}}: what stands behind the base URL", where,
+                  "a path begins with one slash");
+  if (has_dot_segment(text, size))
+    return refuse(err, "write the path out", where, "a path has no . and .. in it");
   return TENON_OK;
 }
 
-tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_position position, const char *where,
-                                    tenon_error *err) {
+tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_position position,
+                                    const char *where, tenon_error *err) {
   tenon_status status = TENON_OK;
   tn_rest_piece p;
   bool more = true;
@@ -316,7 +351,8 @@ tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_posit
   for (size_t at = 0; !status && more;) {
     tenon_error why = TENON_ERROR_INIT;
     status = tn_rest_next_piece(text, size, &at, &p, &more, &why);
-    if (status) return tenon_fail(err, status, TENON_STAGE_CONFIG, why.remedy, "%s: %s", where, why.message);
+    if (status)
+      return tenon_fail(err, status, TENON_STAGE_CONFIG, why.remedy, "%s: %s", where, why.message);
     if (more) status = check_piece(&p, position, where, err);
   }
   return status;
@@ -324,11 +360,12 @@ tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_posit
 
 /* ---- JSON ---- */
 
-static tenon_status render_value(tn_json_text t, const tn_rest_scope *scope, const char *where, tn_str *out, bool *ret_absent,
-                                 tenon_error *err);
+static tenon_status render_value(tn_json_text t, const tn_rest_scope *scope, const char *where,
+                                 tn_str *out, bool *ret_absent, tenon_error *err);
 
-static tenon_status render_text(const char *text, size_t size, const tn_rest_scope *scope, const char *where, tn_str *out,
-                                bool *ret_absent, tenon_error *err) {
+static tenon_status render_text(const char *text, size_t size, const tn_rest_scope *scope,
+                                const char *where, tn_str *out, bool *ret_absent,
+                                tenon_error *err) {
   tn_rest_piece p;
   tn_json_text value;
   tn_str plain;
@@ -340,25 +377,28 @@ static tenon_status render_text(const char *text, size_t size, const tn_rest_sco
     return p.is_optional ? TENON_OK : missing(&p, where, err);
   }
   tn_str_init(&plain, TN_JSON_MAX_SIZE);
-  tenon_status status = render_plain(text, size, TN_REST_TEXT, scope, where, &plain, ret_absent, err);
-  if (!status && !*ret_absent && !tn_json_quote(out, tn_str_text(&plain), plain.size)) status = tn_no_memory(err);
+  tenon_status status =
+      render_plain(text, size, TN_REST_TEXT, scope, where, &plain, ret_absent, err);
+  if (!status && !*ret_absent && !tn_json_quote(out, tn_str_text(&plain), plain.size))
+    status = tn_no_memory(err);
   tn_str_release(&plain);
   return status;
 }
 
-static tenon_status render_string(tn_json_text t, const tn_rest_scope *scope, const char *where, tn_str *out,
-                                  bool *ret_absent, tenon_error *err) {
+static tenon_status render_string(tn_json_text t, const tn_rest_scope *scope, const char *where,
+                                  tn_str *out, bool *ret_absent, tenon_error *err) {
   tn_str text;
   tn_str_init(&text, t.size + 1);
-  tenon_status status = tn_json_text_unquote(t, &text)
-                            ? render_text(tn_str_text(&text), text.size, scope, where, out, ret_absent, err)
-                            : tn_no_memory(err);
+  tenon_status status =
+      tn_json_text_unquote(t, &text)
+          ? render_text(tn_str_text(&text), text.size, scope, where, out, ret_absent, err)
+          : tn_no_memory(err);
   tn_str_release(&text);
   return status;
 }
 
-static tenon_status render_members(tn_json_text t, const tn_rest_scope *scope, const char *where, tn_str *out,
-                                   tenon_error *err) {
+static tenon_status render_members(tn_json_text t, const tn_rest_scope *scope, const char *where,
+                                   tn_str *out, tenon_error *err) {
   tn_json_text key, value;
   bool any = false;
   for (const char *c = NULL; tn_json_text_next(t, &c, &key, &value);) {
@@ -377,8 +417,8 @@ static tenon_status render_members(tn_json_text t, const tn_rest_scope *scope, c
   return TENON_OK;
 }
 
-static tenon_status render_value(tn_json_text t, const tn_rest_scope *scope, const char *where, tn_str *out, bool *ret_absent,
-                                 tenon_error *err) {
+static tenon_status render_value(tn_json_text t, const tn_rest_scope *scope, const char *where,
+                                 tn_str *out, bool *ret_absent, tenon_error *err) {
   tn_json_type type = tn_json_text_type(t);
   if (type == TN_JSON_STRING) return render_string(t, scope, where, out, ret_absent, err);
   if (type != TN_JSON_ARRAY && type != TN_JSON_OBJECT)
@@ -389,17 +429,20 @@ static tenon_status render_value(tn_json_text t, const tn_rest_scope *scope, con
   return status ? status : out->failed ? tn_no_memory(err) : TENON_OK;
 }
 
-tenon_status tn_rest_render_json(tn_json_text json, const tn_rest_scope *scope, const char *where, tn_str *out,
-                                 tenon_error *err) {
+tenon_status tn_rest_render_json(tn_json_text json, const tn_rest_scope *scope, const char *where,
+                                 tn_str *out, tenon_error *err) {
   size_t before = out->size;
   bool absent = false;
   tenon_status status = render_value(json, scope, where, out, &absent, err);
-  if (!status && absent) status = refuse(err, "write {{name}}, without the ?", where, "the whole body cannot be left out");
+  if (!status && absent)
+    status =
+        refuse(err, "write {{name}}, without the ?", where, "the whole body cannot be left out");
   if (status) undo(out, before);
   return status;
 }
 
-static tenon_status walk_string(tn_json_text t, const char *where, tn_rest_found found, void *arg, tenon_error *err) {
+static tenon_status walk_string(tn_json_text t, const char *where, tn_rest_found found, void *arg,
+                                tenon_error *err) {
   tn_str text;
   tn_rest_piece p;
   tn_str_init(&text, t.size + 1);
@@ -414,7 +457,8 @@ static tenon_status walk_string(tn_json_text t, const char *where, tn_rest_found
   return status;
 }
 
-tenon_status tn_rest_walk_json(tn_json_text t, const char *where, tn_rest_found found, void *arg, tenon_error *err) {
+tenon_status tn_rest_walk_json(tn_json_text t, const char *where, tn_rest_found found, void *arg,
+                               tenon_error *err) {
   tn_json_text value;
   tenon_status status = TENON_OK;
   if (tn_json_text_type(t) == TN_JSON_STRING) return walk_string(t, where, found, arg, err);
