@@ -74,6 +74,22 @@ typedef tenon_status (*tenon_token_fn)(tenon_ctx *, const tenon_token_source *, 
 typedef tenon_status (*tenon_token_refused_fn)(tenon_ctx *, const tenon_token_source *, const char *token,
                                                tenon_error *);
 
+/* What a person consents to, in a browser: the library asks, a kind only says what it is about. Borrowed from the
+ * configuration. */
+typedef struct tenon_consent {
+  uint32_t struct_size;
+  tenon_token_source source;       /* with the name that the grant is to have; its http is not read */
+  tenon_http_options http;
+  const char *authorize_url;       /* where the person is sent; NULL: it was not given */
+} tenon_consent;
+
+/* Of a provider whose sessions get tokens by a grant. */
+typedef struct tenon_oauth {
+  uint32_t struct_size;
+  /* CONFIG: this configuration gets none by a grant. */
+  tenon_status (*consent)(const void *config, tenon_consent *ret, tenon_error *err);
+} tenon_oauth;
+
 /*
  * Where grants lie: the library's own (files under a lock), or a program's. Any thread; what is kept is text that only
  * Tenon reads, and secret. load and save are called by who has the lock of that name, load also without.

@@ -281,7 +281,7 @@ static tenon_status save(tenon_ctx *ctx, tn_tokens *tokens, const char *name, co
   return status;
 }
 
-static tenon_status save_alone(tenon_ctx *ctx, tn_tokens *tokens, const char *name, const tn_grant *g, tenon_error *err) {
+tenon_status tn_tokens_keep(tenon_ctx *ctx, tn_tokens *tokens, const char *name, const tn_grant *g, tenon_error *err) {
   void *held;
   tenon_status status = tokens->store.lock(ctx, tokens->store.self, name, &held, err);
   if (status) return status;
@@ -291,7 +291,7 @@ static tenon_status save_alone(tenon_ctx *ctx, tn_tokens *tokens, const char *na
   return status;
 }
 
-static tenon_status check_name(const tn_tokens *tokens, const char *name, tenon_error *err) {
+tenon_status tn_tokens_check_name(const tn_tokens *tokens, const char *name, tenon_error *err) {
   if (!tn_grant_is_name(name))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
                       "use letters, digits and ._@- alone, at most 128, and no dot at the beginning",
@@ -303,10 +303,10 @@ static tenon_status check_name(const tn_tokens *tokens, const char *name, tenon_
 tenon_status tn_tokens_put(tenon_ctx *ctx, tn_tokens *tokens, const char *name, const char *token_url,
                            const char *client_id, const char *refresh_token, tenon_error *err) {
   tn_grant g;
-  tenon_status status = check_name(tokens, name, err);
+  tenon_status status = tn_tokens_check_name(tokens, name, err);
   if (!status) status = tn_grant_begin(&g, token_url, client_id, refresh_token, err);
   if (status) return status;
-  status = save_alone(ctx, tokens, name, &g, err);
+  status = tn_tokens_keep(ctx, tokens, name, &g, err);
   tn_grant_release(&g);
   return status;
 }
@@ -325,7 +325,7 @@ static tenon_status check_there(tenon_ctx *ctx, tn_tokens *tokens, const char *n
 }
 
 tenon_status tn_tokens_remove(tenon_ctx *ctx, tn_tokens *tokens, const char *name, tenon_error *err) {
-  tenon_status status = check_name(tokens, name, err);
+  tenon_status status = tn_tokens_check_name(tokens, name, err);
   if (!status) status = check_there(ctx, tokens, name, err);
-  return status ? status : save_alone(ctx, tokens, name, NULL, err);
+  return status ? status : tn_tokens_keep(ctx, tokens, name, NULL, err);
 }

@@ -55,6 +55,13 @@ typedef struct tn_token_flight {
   int64_t until_ms, lifetime_ms;
 } tn_token_flight;
 
+/* ---- token.c ---- */
+
+/* Is that a name, and is there a store? */
+tenon_status tn_tokens_check_name(const tn_tokens *, const char *name, tenon_error *err);
+/* Under the lock of the name; NULL removes it. */
+tenon_status tn_tokens_keep(tenon_ctx *, tn_tokens *, const char *name, const tn_grant *, tenon_error *err);
+
 /* ---- token_flight.c ---- */
 
 int64_t tn_token_clock_ms(void);

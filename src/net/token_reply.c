@@ -22,12 +22,22 @@ static bool add_field(tn_str *out, const char *key, const char *value) {
          tn_percent_encode(out, value, strlen(value), false);
 }
 
-bool tn_token_request_body(tn_str *out, const tenon_token_source *s, const char *refresh_token) {
+static bool add_client(tn_str *out, const tenon_token_source *s) {
   bool in_body = s->auth == TENON_TOKEN_POST || !s->client_secret;
+  return add_field(out, "client_id", in_body ? s->client_id : NULL) &&
+         add_field(out, "client_secret", in_body ? s->client_secret : NULL);
+}
+
+bool tn_token_request_body(tn_str *out, const tenon_token_source *s, const char *refresh_token) {
   return add_field(out, "grant_type", refresh_token ? "refresh_token" : "client_credentials") &&
          add_field(out, "refresh_token", refresh_token) && add_field(out, "scope", s->scope) &&
-         add_field(out, "audience", s->audience) && add_field(out, "client_id", in_body ? s->client_id : NULL) &&
-         add_field(out, "client_secret", in_body ? s->client_secret : NULL);
+         add_field(out, "audience", s->audience) && add_client(out, s);
+}
+
+bool tn_token_code_body(tn_str *out, const tenon_token_source *s, const char *code, const char *redirect_uri,
+                        const char *verifier) {
+  return add_field(out, "grant_type", "authorization_code") && add_field(out, "code", code) &&
+         add_field(out, "redirect_uri", redirect_uri) && add_field(out, "code_verifier", verifier) && add_client(out, s);
 }
 
 bool tn_token_basic(tn_str *out, const char *client_id, const char *client_secret) {

@@ -13,6 +13,9 @@ enum { TN_TOKEN_MAX_REPLY = 128 << 10, TN_TOKEN_MAX_REQUEST = 128 << 10, TN_TOKE
 
 /* refresh_token NULL: by client credentials. */
 bool tn_token_request_body(tn_str *out, const tenon_token_source *, const char *refresh_token);
+/* What a person's consent is exchanged by (RFC 6749, 4.1.3; RFC 7636). */
+bool tn_token_code_body(tn_str *out, const tenon_token_source *, const char *code, const char *redirect_uri,
+                        const char *verifier);
 /* "Basic …", of identifier and secret, each form-encoded first. */
 bool tn_token_basic(tn_str *out, const char *client_id, const char *client_secret);
 

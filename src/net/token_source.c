@@ -202,27 +202,50 @@ static tenon_status send_it(tenon_ctx *ctx, const tenon_token_source *s, const t
   return status;
 }
 
-tenon_status tn_token_fetch(tenon_ctx *ctx, const tenon_token_source *s, const char *refresh_token, tn_token_answer *ret,
-                            tenon_error *err) {
+static bool reserve_secret(tn_str *s) {
+  tn_str_init(s, TN_TOKEN_MAX_REQUEST);
+  return tn_str_reserve(s, TN_TOKEN_MAX_REQUEST - 1);   /* once: what a text leaves behind as it grows is not wiped */
+}
+
+static void release_secret(tn_str *s) {
+  if (s->data) tn_wipe(s->data, s->capacity);
+  tn_str_release(s);
+}
+
+/* What is put into the form. */
+typedef struct form_fields {
+  const char *refresh_token;                      /* NULL: by client credentials, or by a code */
+  const char *code, *redirect_uri, *verifier;     /* code NULL: by the others */
+} form_fields;
+
+static tenon_status fetch(tenon_ctx *ctx, const tenon_token_source *s, const form_fields *f, tn_token_answer *ret,
+                          tenon_error *err) {
   tn_str form, basic;
   tenon_error why = TENON_ERROR_INIT;
   *ret = (tn_token_answer){.effect = TN_TOKEN_NONE};
   tn_token_reply_init(&ret->reply);
-  tn_str_init(&form, TN_TOKEN_MAX_REQUEST);
-  tn_str_init(&basic, TN_TOKEN_MAX_REQUEST);
   bool in_header = s->auth == TENON_TOKEN_BASIC && s->client_secret;
-  tenon_status status = TENON_OK;
-  /* reserved at once: what a text leaves behind as it grows is not wiped */
-  if (!tn_str_reserve(&form, TN_TOKEN_MAX_REQUEST - 1) || !tn_str_reserve(&basic, TN_TOKEN_MAX_REQUEST - 1) ||
-      !tn_token_request_body(&form, s, refresh_token) ||
-      (in_header && !tn_token_basic(&basic, s->client_id, s->client_secret)))
-    status = tn_no_memory(&why);
-  if (!status) status = send_it(ctx, s, &form, &basic, ret, &why);
-  if (form.data) tn_wipe(form.data, form.capacity);
-  if (basic.data) tn_wipe(basic.data, basic.capacity);
-  tn_str_release(&form);
-  tn_str_release(&basic);
-  const char *const secrets[] = {refresh_token, s->client_secret};
-  tn_error_redact(&why, secrets, 2);
+  bool ok = reserve_secret(&form);
+  ok = reserve_secret(&basic) && ok;
+  ok = ok && (f->code ? tn_token_code_body(&form, s, f->code, f->redirect_uri, f->verifier)
+                      : tn_token_request_body(&form, s, f->refresh_token));
+  ok = ok && (!in_header || tn_token_basic(&basic, s->client_id, s->client_secret));
+  tenon_status status = ok ? send_it(ctx, s, &form, &basic, ret, &why) : tn_no_memory(&why);
+  release_secret(&form);
+  release_secret(&basic);
+  const char *const secrets[] = {f->refresh_token, f->code, f->verifier, s->client_secret};
+  tn_error_redact(&why, secrets, sizeof secrets / sizeof secrets[0]);
   return status ? tn_pass_error(&why, err) : TENON_OK;
+}
+
+tenon_status tn_token_fetch(tenon_ctx *ctx, const tenon_token_source *s, const char *refresh_token, tn_token_answer *ret,
+                            tenon_error *err) {
+  const form_fields fields = {.refresh_token = refresh_token};
+  return fetch(ctx, s, &fields, ret, err);
+}
+
+tenon_status tn_token_exchange(tenon_ctx *ctx, const tenon_token_source *s, const char *code, const char *redirect_uri,
+                               const char *verifier, tn_token_answer *ret, tenon_error *err) {
+  const form_fields fields = {.code = code, .redirect_uri = redirect_uri, .verifier = verifier};
+  return fetch(ctx, s, &fields, ret, err);
 }

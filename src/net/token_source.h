@@ -30,5 +30,8 @@ typedef struct tn_token_answer {
  * refresh token. */
 tenon_status tn_token_fetch(tenon_ctx *, const tenon_token_source *, const char *refresh_token, tn_token_answer *ret,
                             tenon_error *err);
+/* The same with the code that a person's consent gave. */
+tenon_status tn_token_exchange(tenon_ctx *, const tenon_token_source *, const char *code, const char *redirect_uri,
+                               const char *verifier, tn_token_answer *ret, tenon_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/token_consent.h"
 #include "net/token_grant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -66,9 +67,28 @@ static void try_grant(const char *text, size_t size) {
   tn_grant_release(&g);
 }
 
+static void check_visible(const char *text, char least) {
+  for (; *text; text++)
+    if (*text < least || *text >= 0x7F) abort();
+}
+
+/* What a browser, or anybody on this machine, may send. */
+static void try_return(const char *head, size_t size) {
+  static const char state[] = "state-that-nobody-knows";
+  tn_consent_return said;
+  tn_consent_outcome outcome = tn_consent_read(head, size, state, &said);
+  check_visible(said.code, ' ');
+  check_visible(said.word, ' ');
+  check_visible(said.said, ' ');
+  if (outcome == TN_CONSENT_CODE && !*said.code) abort();
+  if (outcome == TN_CONSENT_REFUSED && !*said.word) abort();
+  if (outcome > TN_CONSENT_FORGED && !memmem(head, size, "state=", 6)) abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size > TENON_GRANT_ROOM) return 0;
   try_reply((const char *)data, size);
   try_grant((const char *)data, size);
+  try_return((const char *)data, size);
   return 0;
 }
