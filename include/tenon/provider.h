@@ -246,6 +246,8 @@ struct tenon_provider {
   const tenon_models_ops *models;
   const tenon_mail_ops *mail;
   const tenon_actions_ops *actions;
+
+  const tenon_oauth *oauth;   /* where sessions get tokens that a person consented to; NULL: nowhere */
 };
 
 /* The one symbol of a loadable provider. */

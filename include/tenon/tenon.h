@@ -74,7 +74,8 @@ typedef struct tenon_options {
 /* options may be NULL. Nothing is opened yet, no library, no connection, and no file but the one of connectors. */
 TENON_API tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err);
 
-/* Frees it; sessions are to be closed and streams released before. NULL is fine. */
+/* Frees it; sessions are to be closed and streams released before. Waits, for 5 s at most, where a refresh token is on its
+ * way: its answer has to be kept. NULL is fine. */
 TENON_API void tenon_free(tenon *t);
 
 /* The context of all work of this handle whose caller gave none; parent for your own, so that one
@@ -111,6 +112,11 @@ TENON_API tenon_status tenon_connector_at(tenon *t, size_t i, tenon_connector_in
 /* The tenon.yaml in use, or NULL if there is none. */
 TENON_API const char *tenon_connectors_path(tenon *t);
 
+/* A parameter as a person writes it; value may be "$ENV:NAME" or "$FILE:PATH". */
+typedef struct tenon_setting {
+  const char *key, *value;
+} tenon_setting;
+
 /* ---- OAuth grants ------------------------------------------------------------------------------ */
 
 /* A grant that a person gave once, in a browser: kinds whose parameter `grant` names it get their tokens by it. */
@@ -127,12 +133,20 @@ TENON_API tenon_status tenon_put_grant(tenon_ctx *ctx, tenon *t, const tenon_gra
 /* Forgets it here; the service still knows it. NOT_FOUND: there is none. */
 TENON_API tenon_status tenon_remove_grant(tenon_ctx *ctx, tenon *t, const char *name, tenon_error *err);
 
-/* ---- Sessions -------------------------------------------------------------------------------- */
+typedef struct tenon_authorization {
+  uint32_t struct_size;
+  uint16_t port;               /* of this machine, where the browser comes back; 0: any */
+  void (*show)(void *arg, const char *url);   /* where the person is to go; called once, by this thread */
+  void *arg;
+} tenon_authorization;
 
-/* A parameter as a person writes it; value may be "$ENV:NAME" or "$FILE:PATH". */
-typedef struct tenon_setting {
-  const char *key, *value;
-} tenon_setting;
+/* Gets the grant that the target's configuration names, from a person who consents in a browser on this machine (RFC 8252,
+ * with PKCE), and keeps it. Returns when that is done; without a deadline, after ten minutes. FORBIDDEN: they did not
+ * consent. settings go over those of the target. */
+TENON_API tenon_status tenon_authorize(tenon_ctx *ctx, tenon *t, const char *target, const tenon_setting *settings,
+                                       size_t setting_count, const tenon_authorization *how, tenon_error *err);
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
 /* The target as it may be shown: passwords and other secrets replaced by ***. tenon_text_free. */
 TENON_API tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text,

@@ -108,7 +108,7 @@ typedef struct tn_cli_command {
 extern const tn_cli_command tn_cli_kinds, tn_cli_test, tn_cli_ls, tn_cli_stat, tn_cli_get, tn_cli_put, tn_cli_rm, tn_cli_presign,
     tn_cli_describe, tn_cli_read, tn_cli_copy,
     tn_cli_help, tn_cli_completion, tn_cli_vectors, tn_cli_chat, tn_cli_embed, tn_cli_actions, tn_cli_call,
-    tn_cli_grant, tn_cli_send;
+    tn_cli_authorize, tn_cli_grant, tn_cli_send;
 
 /* The commands in the order of the list; NULL behind the last. */
 extern const tn_cli_command *const tn_cli_commands[];

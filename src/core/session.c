@@ -312,7 +312,7 @@ static void redact_test(const tn_config *config, tenon_test *t) {
     redact_text(config, t->facts[i].value, sizeof t->facts[i].value);
 }
 
-static tn_generation *current_generation(tn_connector *c) {
+tn_generation *tn_connector_generation(tn_connector *c) {
   pthread_mutex_lock(&c->lock);
   tn_generation *g = c->current;
   atomic_fetch_add(&g->refs, 1);
@@ -327,7 +327,7 @@ tenon_status tn_connector_test(tenon_ctx *ctx, tn_connector *c, tenon_test *ret,
   int64_t began = tn_now_us();
   tenon_status status = tn_connector_ctx(ctx, open_ms(ctx), c, &own, err);
   if (status) return status;
-  tn_generation *g = current_generation(c);
+  tn_generation *g = tn_connector_generation(c);
   status = tn_fault_check("test", &why);
   if (!status) status = check_opaque(own, c, &why);
   if (!status) status = c->provider->test(own, c->provider, g->config->data, &t, &why);

@@ -37,6 +37,10 @@ tenon_status tn_connector_replace(tn_connector *, tn_config *, tenon_error *err)
 /* Default deadline 15 s. The test's own failure is the answer, and steps are filled either way. */
 tenon_status tn_connector_test(tenon_ctx *, tn_connector *, tenon_test *ret, tenon_error *err);
 
+struct tn_consent_show;
+/* A person's consent, kept as the grant that the configuration names (net/token_consent.h). Default deadline 10 min. */
+tenon_status tn_connector_authorize(tenon_ctx *, tn_connector *, const struct tn_consent_show *, tenon_error *err);
+
 /* A session from the pool, or a new one (default deadline 15 s), or after waiting in line. */
 tenon_status tn_session_acquire(tenon_ctx *, tn_connector *, tn_session **ret, tenon_error *err);
 /* Gives it back; while a stream of it is open, that stream does so when it is released. */

@@ -25,6 +25,8 @@ typedef struct tn_generation {
   uint64_t state;            /* the connector's, while this is the current one and nobody waits */
 } tn_generation;
 
+/* The present one, with a reference. */
+tn_generation *tn_connector_generation(tn_connector *);
 void tn_generation_unref(tn_generation *);
 
 /* A context below the caller's (may be NULL) under the connector's egress policy. */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "lib/handle.h"
+#include "net/token_consent.h"
 #include "net/token_files.h"
 
 enum { MAX_PATH = 4096 };
@@ -43,4 +44,20 @@ tenon_status tenon_put_grant(tenon_ctx *ctx, tenon *t, const tenon_grant *g, ten
 
 tenon_status tenon_remove_grant(tenon_ctx *ctx, tenon *t, const char *name, tenon_error *err) {
   return tn_tokens_remove(tn_lib_ctx(t, ctx), t->tokens, name, err);
+}
+
+tenon_status tenon_authorize(tenon_ctx *ctx, tenon *t, const char *text, const tenon_setting *settings, size_t setting_count,
+                             const tenon_authorization *how, tenon_error *err) {
+  const tn_consent_show show = {.port = how->port, .show = how->show, .arg = how->arg};
+  tn_target target;
+  tn_connector *connector;
+  tenon_status status = tn_target_parse(text, &target, err);
+  if (status) return status;
+  status = tn_lib_connector(t, &target, settings, setting_count, &connector, err);
+  if (!status) {
+    status = tn_connector_authorize(tn_lib_ctx(t, ctx), connector, &show, err);
+    tn_connector_free(connector);
+  }
+  tn_target_release(&target);
+  return status;
 }

@@ -19,6 +19,17 @@ tenon_token_source tn_oauth_source(const tn_oauth_params *p, bool by_grant, cons
       .scope = p->scope, .audience = p->audience, .http = http};
 }
 
+tenon_status tn_oauth_consent(const tn_oauth_params *p, bool by_grant, const tenon_http_options *http, tenon_consent *ret,
+                              tenon_error *err) {
+  if (!by_grant)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set auth=oauth_refresh, and a name for the grant",
+                      "this configuration gets no tokens by a person's consent");
+  ret->source = tn_oauth_source(p, true, NULL);
+  ret->http = *http;
+  ret->authorize_url = p->authorize_url;
+  return TENON_OK;
+}
+
 tenon_status tn_oauth_bearer(tenon_ctx *ctx, const tenon_host *host, const tenon_token_source *source, tn_str *out,
                              tenon_error *err) {
   tenon_token token = {.struct_size = sizeof token};

@@ -15,7 +15,7 @@
 #include "tenon/provider.h"
 
 typedef struct tn_oauth_params {
-  const char *token_url, *client_id, *client_secret, *client_auth, *scope, *audience, *grant;
+  const char *token_url, *client_id, *client_secret, *client_auth, *scope, *audience, *grant, *authorize_url;
 } tn_oauth_params;
 
 extern const char *const tn_oauth_client_auths[];   /* header, body */
@@ -35,10 +35,16 @@ extern const char *const tn_oauth_client_auths[];   /* header, body */
   {TENON_STRING(T, m.audience), .key = "audience", .label = "Audience", .when = (WHEN), .group = (GROUP), \
    .flags = TENON_ADVANCED, .help = "whom the token is for, where the service asks for it"}, \
   {TENON_STRING(T, m.grant), .key = "grant", .label = "Grant", .flags = TENON_REQUIRED, .when = (WHEN_GRANT), \
-   .group = (GROUP), .help = "the name of a grant that was kept before: tenon grant NAME"}
+   .group = (GROUP), .help = "a name for the grant, which tenon authorize gets and tenon grant takes"}, \
+  {TENON_STRING(T, m.authorize_url), .key = "authorize_url", .label = "Consent URL", .when = (WHEN_GRANT), .group = (GROUP), \
+   .help = "where a person consents, for tenon authorize: https://idp.example/oauth2/authorize"}
 
 /* Borrowed from the parameters and the options. */
 tenon_token_source tn_oauth_source(const tn_oauth_params *, bool by_grant, const tenon_http_options *);
+
+/* What tenon_oauth.consent answers; CONFIG unless by_grant. */
+tenon_status tn_oauth_consent(const tn_oauth_params *, bool by_grant, const tenon_http_options *, tenon_consent *ret,
+                              tenon_error *err);
 
 /* Appends "Bearer …", the value of the header. */
 tenon_status tn_oauth_bearer(tenon_ctx *, const tenon_host *, const tenon_token_source *, tn_str *out, tenon_error *err);

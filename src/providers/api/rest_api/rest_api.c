@@ -208,6 +208,14 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const v
 
 /* ---- The provider ---- */
 
+static tenon_status consent(const void *config, tenon_consent *ret, tenon_error *err) {
+  const tn_rest_config *c = config;
+  const tenon_http_options http = options_of(c);
+  return tn_oauth_consent(&c->oauth, strcmp(c->auth, "oauth_refresh") == 0, &http, ret, err);
+}
+
+static const tenon_oauth oauth = {.struct_size = sizeof oauth, .consent = consent};
+
 static tenon_status init(const tenon_host *host, tenon_error *err) {
   (void)err;
   tn_rest_host = host;
@@ -231,4 +239,5 @@ const tenon_provider tn_provider_rest_api = {
     .close = close_session,
     .tables = &tn_rest_tables,
     .actions = &tn_rest_actions,
+    .oauth = &oauth,
 };

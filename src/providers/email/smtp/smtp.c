@@ -239,6 +239,14 @@ static tenon_status init(const tenon_host *host, tenon_error *err) {
 
 static const tenon_mail_ops mail = {.struct_size = sizeof mail, .send = tn_smtp_send};
 
+static tenon_status consent(const void *config, tenon_consent *ret, tenon_error *err) {
+  static const tenon_http_options http = {.struct_size = sizeof http};
+  const tn_smtp_config *c = config;
+  return tn_oauth_consent(&c->oauth, strcmp(c->auth, "oauth_refresh") == 0, &http, ret, err);
+}
+
+static const tenon_oauth oauth = {.struct_size = sizeof oauth, .consent = consent};
+
 extern const tenon_provider tn_provider_smtp;
 
 const tenon_provider tn_provider_smtp = {
@@ -260,4 +268,5 @@ const tenon_provider tn_provider_smtp = {
     .reset = reset,
     .close = close_session,
     .mail = &mail,
+    .oauth = &oauth,
 };
