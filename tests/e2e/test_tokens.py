@@ -310,6 +310,7 @@ def test_what_a_wrong_secret_says(api, provider):
 
 
 def test_the_page_s_example_runs(grants, provider, tenon, tmp_path):
+    """As it stands, but for the services' names; where the page says what a person does, one does it."""
     page = (SOURCE / "docs/tokens.md").read_text()
     yaml, lines = re.search(r"```yaml\n(.*?)```\n\n```\n(.*?)```", page, re.S).groups()
     for name in ("https://api.example.com", "https://idp.example.com"):
@@ -318,11 +319,18 @@ def test_the_page_s_example_runs(grants, provider, tenon, tmp_path):
     (tmp_path / "refresh-token").write_text(provider.refresh_token("conn-basic"))
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/tenon").symlink_to(pathlib.Path(tenon.path).resolve())
-    done = subprocess.run(["bash", "-e", "-c", lines], cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                          env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "XDG_STATE_HOME": str(grants.state),
-                               "STOCK_SECRET": "secret-oauth", "MINE_SECRET": "secret-oauth"})
-    assert done.returncode == 0, done.stderr
-    assert "machine" in done.stdout and "user1" in done.stdout
+    env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "XDG_STATE_HOME": str(grants.state), "STOCK_SECRET": "secret-oauth",
+           "MINE_SECRET": "secret-oauth"}
+    said = ""
+    for line in lines.splitlines():
+        process = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        if "authorize" in line:
+            url = next(text.strip() for text in process.stderr if text.startswith("http"))
+            browser().open(url, timeout=10).close()
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, (line, err)
+        said += out
+    assert said.count("machine") == 1 and said.count("user1") == 3, said
 
 
 def test_mail_by_a_grant(grants, provider, tenon, tmp_path):
@@ -346,3 +354,98 @@ def test_mail_by_a_grant(grants, provider, tenon, tmp_path):
         settings["grant"] = "nobody"
         error = send()["error"]
         assert error["code"] == "NOT_FOUND" and error["stage"] == "auth" and "tenon grant" in error["remedy"], error
+
+
+# ---- Consent --------------------------------------------------------------------------------------------------------------------
+
+def browser():
+    return urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+
+
+def status_of(url, data=None):
+    try:
+        with urllib.request.urlopen(url, data, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as e:
+        return e.code
+
+
+@pytest.fixture
+def desktop(api, grants, provider, tenon, tmp_path):
+    api.write(auth="oauth_refresh", client_id="desktop", client_secret="", grant="me", authorize_url=f"{provider.url}/auth?prompt=consent",
+              scope="openid offline_access email")
+
+    def start(*more):
+        process = tenon.start("authorize", "api", "--json", *more, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env={**os.environ, "XDG_STATE_HOME": str(grants.state)})
+        for line in process.stderr:
+            if line.startswith("http"):
+                return process, line.strip()
+        raise RuntimeError(process.communicate())
+    return start
+
+
+def end_of(process):
+    out, err = process.communicate(timeout=20)
+    return json.loads(out), err
+
+
+def test_a_person_consents_in_a_browser(desktop, api, grants, provider):
+    process, url = desktop()
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    assert query["prompt"] == "consent" and query["code_challenge_method"] == "S256" and len(query["code_challenge"]) == 43
+    home = query["redirect_uri"]
+    # connections that say nothing, and what is no answer, keep nobody from it
+    quiet = [socket.create_connection(urllib.parse.urlsplit(home).netloc.split(":")) for _ in range(12)]
+    assert status_of(home + "favicon.ico") == 404
+    assert status_of(home) == 404
+    assert status_of(home + "?code=forged&state=" + "A" * 43) == 400
+    assert status_of(home + "?error=access_denied&state=forged") == 400
+    assert status_of(home + f"?code=a&code=b&state={query['state']}") == 400
+    assert status_of(home, b"x") == 404
+    page = browser().open(url, timeout=10).read().decode()
+    assert "go back to Tenon" in page
+    answer, _ = end_of(process)
+    assert answer["ok"], answer
+    kept = grants.kept("me")
+    assert kept["client_id"] == "desktop" and kept["refresh_token"] and kept["refresh_token"] not in json.dumps(answer)
+    called = api.run("call", "api", "who")
+    assert called["ok"] and "user1" in json.dumps(called["result"]), called
+    for s in quiet:
+        s.close()
+
+
+def test_a_person_refuses(desktop, grants):
+    process, url = desktop()
+    assert "Nothing was granted" in browser().open(url + "&login_hint=deny", timeout=10).read().decode()
+    answer, _ = end_of(process)
+    assert answer["error"]["code"] == "FORBIDDEN" and "access_denied: refused" in answer["error"]["message"]
+    assert not grants.folder.exists() or not list(grants.folder.glob("*.grant"))
+
+
+def test_a_code_that_the_service_does_not_know(desktop):
+    process, url = desktop()
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    assert status_of(f"{query['redirect_uri']}?code=stolen-code&state={query['state']}") == 200
+    answer, _ = end_of(process)
+    assert answer["error"]["code"] == "UNAUTHENTICATED" and "stolen-code" not in json.dumps(answer)
+
+
+def test_nobody_comes(desktop):
+    process, _ = desktop("--timeout", "300ms")
+    answer, _ = end_of(process)
+    assert answer["error"]["code"] == "TIMEOUT" and "browser" in answer["error"]["message"]
+    process, _ = desktop()
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert process.wait(10) == 130 and time.monotonic() - began < 1
+
+
+def test_what_cannot_be_consented_to(api, provider):
+    api.write(auth="oauth_client_credentials", client_id="machine")
+    assert api.run("authorize", "api")["error"]["code"] == "CONFIG"
+    api.write(auth="oauth_refresh", client_id="desktop", grant="me")
+    assert "authorize_url" in api.run("authorize", "api")["error"]["message"]
+    api.write(auth="oauth_refresh", client_id="desktop", grant="me", authorize_url="http://idp.example.com/auth")
+    assert "https" in api.run("authorize", "api")["error"]["remedy"]
+    assert api.run("authorize", "http://127.0.0.1:1/")["error"]["code"] == "UNSUPPORTED"

@@ -19,8 +19,8 @@ const client = (id, auth, more) => ({ client_id: id, client_secret: 'secret-oaut
   response_types: ['code'], grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: auth, ...more });
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
-  clients: [client('conn', 'client_secret_post'), client('conn-basic', 'client_secret_basic'),
-    client('public', 'none', { client_secret: undefined, application_type: 'native' }),
+  clients: [client('conn', 'client_secret_post'), client('conn-basic', 'client_secret_basic', { application_type: 'native', redirect_uris: ['http://127.0.0.1:8069/cb', 'http://127.0.0.1/'] }),
+    client('desktop', 'none', { client_secret: undefined, application_type: 'native', redirect_uris: ['http://127.0.0.1/'] }),
     client('machine', 'client_secret_basic', { redirect_uris: [], response_types: [], grant_types: ['client_credentials'] })],
   findAccount: (c, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@x.test` }) }),
   claims: { email: ['email'] }, scopes: ['openid', 'offline_access', 'email', 'api'],
