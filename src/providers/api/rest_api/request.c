@@ -401,12 +401,19 @@ static tenon_status check_said(const tn_rest_endpoint *e, const tn_rest_reply *r
                     found.data);
 }
 
+/* Some services put a byte order mark in front. */
+static tn_json_text without_mark(const tn_str *text) {
+  static const char mark[] = "\xEF\xBB\xBF";
+  bool marked = text->size >= 3 && memcmp(text->data, mark, 3) == 0;
+  return (tn_json_text){tn_str_text(text) + 3 * marked, text->size - 3 * marked};
+}
+
 static tenon_status take_json(const tn_rest_endpoint *e, tn_rest_reply *r, tenon_error *err) {
   tenon_error why = TENON_ERROR_INIT;
   if (!e || e->is_text) return TENON_OK;
-  const char *text = tn_str_text(&r->text);
-  if (strspn(text, " \t\r\n") == r->text.size) return TENON_OK;
-  tenon_status status = tn_json_text_check(text, r->text.size, &r->root, &why);
+  const tn_json_text text = without_mark(&r->text);
+  if (strspn(text.data, " \t\r\n") == text.size) return TENON_OK;
+  tenon_status status = tn_json_text_check(text.data, text.size, &r->root, &why);
   if (status)
     return tenon_fail(err, status, TENON_STAGE_DATA,
                       "check the base URL and the path; reply: text takes any text",

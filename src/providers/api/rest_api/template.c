@@ -89,15 +89,25 @@ tenon_status tn_rest_walk(const char *text, size_t size, tn_rest_found found, vo
 
 /* ---- Names ---- */
 
-bool tn_rest_lookup(const tn_rest_scope *scope, const char *name, size_t size, tn_json_text *ret) {
+static bool look_up(const tn_rest_scope *scope, const char *name, size_t size, bool with_null,
+                    tn_json_text *ret) {
   tn_json_text value;
   for (size_t i = 0; i < scope->layer_count; i++)
     if (scope->layers[i].data && tn_json_text_get(scope->layers[i], name, size, &value) &&
-        tn_json_text_type(value) != TN_JSON_NULL) {
+        (with_null || tn_json_text_type(value) != TN_JSON_NULL)) {
       *ret = value;
       return true;
     }
   return false;
+}
+
+bool tn_rest_lookup(const tn_rest_scope *scope, const char *name, size_t size, tn_json_text *ret) {
+  return look_up(scope, name, size, false, ret);
+}
+
+bool tn_rest_lookup_any(const tn_rest_scope *scope, const char *name, size_t size,
+                        tn_json_text *ret) {
+  return look_up(scope, name, size, true, ret);
 }
 
 static tenon_status missing(const tn_rest_piece *p, const char *where, tenon_error *err) {
@@ -371,7 +381,7 @@ static tenon_status render_text(const char *text, size_t size, const tn_rest_sco
   tn_str plain;
   if (tn_rest_is_variable(text, size, &p)) {
     *ret_absent = false;
-    if (tn_rest_lookup(scope, p.text, p.size, &value))
+    if (tn_rest_lookup_any(scope, p.text, p.size, &value))
       return tn_str_add(out, value.data, value.size) ? TENON_OK : tn_no_memory(err);
     *ret_absent = p.is_optional;
     return p.is_optional ? TENON_OK : missing(&p, where, err);

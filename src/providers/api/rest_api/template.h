@@ -25,13 +25,15 @@ typedef enum tn_rest_position {
 
 enum { TN_REST_MAX_NAME = 64, TN_REST_MAX_LAYERS = 4, TN_REST_MAX_TEMPLATE = 1 << 20 };
 
-/* What the names mean: objects, the first that has a name decides. A member that is null is as one that is missing. */
+/* What the names mean: objects, the first that has a name decides. A member that is null is as one that is missing, but
+ * for whole values of JSON, which may be null. */
 typedef struct tn_rest_scope {
   tn_json_text layers[TN_REST_MAX_LAYERS];
   size_t layer_count;
 } tn_rest_scope;
 
 bool tn_rest_lookup(const tn_rest_scope *, const char *name, size_t size, tn_json_text *ret);
+bool tn_rest_lookup_any(const tn_rest_scope *, const char *name, size_t size, tn_json_text *ret);   /* null, too */
 
 /* A part of a template: text, or a variable's name. */
 typedef struct tn_rest_piece {
