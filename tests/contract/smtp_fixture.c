@@ -22,7 +22,7 @@ typedef struct client {
 } client;
 
 static client *clients[MAX_CLIENTS];
-static int listener = -1, stop_pipe[2];
+static int listener = -1, orders[2];
 static pthread_t thread;
 static atomic_int mails, connections;
 
@@ -85,12 +85,18 @@ static void welcome(void) {
 }
 
 static void *run(void *unused) {
+  char order = 0;
   (void)unused;
   for (;;) {
-    struct pollfd fds[MAX_CLIENTS + 2] = {{.fd = stop_pipe[0], .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+    struct pollfd fds[MAX_CLIENTS + 2] = {{.fd = orders[0], .events = POLLIN}, {.fd = listener, .events = POLLIN}};
     for (int i = 0; i < MAX_CLIENTS; i++) fds[i + 2] = (struct pollfd){.fd = clients[i] ? clients[i]->fd : -1, .events = POLLIN};
     if (poll(fds, MAX_CLIENTS + 2, -1) < 0) abort();
-    if (fds[0].revents) return NULL;
+    if (fds[0].revents && read(orders[0], &order, 1) == 1) {
+      if (order == 's') return NULL;
+      for (int i = 0; i < MAX_CLIENTS; i++)
+        if (clients[i]) drop(i);
+      continue;
+    }
     for (int i = 0; i < MAX_CLIENTS; i++)
       if (fds[i + 2].revents) serve(i);
     if (fds[1].revents) welcome();
@@ -102,20 +108,29 @@ int smtp_fixture_start(void) {
   socklen_t size = sizeof a;
   listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (bind(listener, (struct sockaddr *)&a, sizeof a) || listen(listener, 64) ||
-      getsockname(listener, (struct sockaddr *)&a, &size) || pipe(stop_pipe) || pthread_create(&thread, NULL, run, NULL))
+      getsockname(listener, (struct sockaddr *)&a, &size) || pipe(orders) || pthread_create(&thread, NULL, run, NULL))
     abort();
   atomic_store(&mails, 0);
   return ntohs(a.sin_port);
 }
 
+static void give_order(const char *order) {
+  if (write(orders[1], order, 1) != 1) abort();
+}
+
+void smtp_fixture_drop_all(void) {
+  give_order("d");
+  while (smtp_fixture_connections()) usleep(1000);
+}
+
 void smtp_fixture_stop(void) {
-  if (write(stop_pipe[1], "", 1) != 1) abort();
+  give_order("s");
   pthread_join(thread, NULL);
   for (int i = 0; i < MAX_CLIENTS; i++)
     if (clients[i]) drop(i);
   close(listener);
-  close(stop_pipe[0]);
-  close(stop_pipe[1]);
+  close(orders[0]);
+  close(orders[1]);
 }
 
 int smtp_fixture_mails(void) { return atomic_load(&mails); }

@@ -9,5 +9,6 @@ int smtp_fixture_start(void);
 void smtp_fixture_stop(void);
 int smtp_fixture_mails(void);
 int smtp_fixture_connections(void);   /* open now */
+void smtp_fixture_drop_all(void);     /* closes them, as servers do with who is silent */
 
 #endif

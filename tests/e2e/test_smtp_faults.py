@@ -2,8 +2,9 @@
 """Mail through a network and servers that misbehave: a typed error in time, an honest outcome, nothing sent twice."""
 import concurrent.futures
 import json
-import socket
+import signal
 import ssl
+import subprocess
 import tempfile
 import time
 
@@ -110,7 +111,7 @@ def runs(tenon):
     """All of them side by side: most only wait. {(way, case): (error, outcomes, seconds, server)}"""
     def one(way, name):
         config = CASES[name][0]
-        text = BIG * 200_000 if name == "stops reading" else "one"
+        text = BIG * 60_000 if name == "stops reading" else "one"
         with Scripted(**{"offers": [o for o in WAYS[way] if "SIZE" not in o], **config}) as server:
             return (*send(tenon, server.url(), input=mails(text, "two")), server)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -149,6 +150,41 @@ def test_egress_policies_hold_for_mail(tenon):
     with Scripted() as server:
         error, _, _ = send(tenon, server.url(), "--egress", "public-only")
         assert error["code"] == "FORBIDDEN" and server.connections == 0
+
+
+@pytest.mark.parametrize("verb", ["DATA", "."])
+def test_a_signal_ends_it_and_the_outcome_is_said(tenon, verb, tmp_path):
+    """While the server is silent: before the content, and behind its dot."""
+    path = tmp_path / "mails.jsonl"
+    path.write_bytes(mails("one"))
+    with Scripted(answers={verb: hang}) as server:
+        process = tenon.start("send", server.url(), "--set", "from=me@example.com", "--from-file", path, "--json",
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not (server.mails if verb == "." else b"DATA" in server.lines) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        answer = json.loads(process.communicate(timeout=10)[0])
+        assert time.monotonic() - began < 1 and process.returncode == 130
+        assert answer["error"]["code"] == "CANCELLED"
+        assert [o["outcome"] for o in answer["result"]["outcomes"]] == ["unknown" if verb == "." else "unsent"]
+
+
+@pytest.mark.parametrize("verb, reply", [("AUTH", b"535 5.7.8 %s is wrong\r\n"), ("MAIL", b"550 5.7.1 %s\r\n"), (".", b"250 2.0.0 ok %s\r\n")])
+def test_a_server_that_repeats_secrets(tenon, verb, reply):
+    offers = [*smtp_server.OFFERS, "AUTH PLAIN"]
+    with Scripted(offers=offers, answers={verb: reply % b"canary-secret"}) as server:
+        for more in (["--json"], []):
+            done = tenon.run("send", server.url("u:canary-secret@"), "--from", "me@example.com", "--to", "a@example.com", *more)
+            assert b"canary" not in done.stdout + done.stderr and (done.returncode == 0) == (verb == ".")
+
+
+@pytest.mark.parametrize("escape", [b"\x1b[2J", b"\xff\xfe", "\u202e".encode(), b"\x07"])
+def test_what_a_server_says_cannot_move_the_cursor(tenon, escape):
+    with Scripted(answers={"RCPT": b"550 5.1.1 no" + escape + b"body\r\n"}) as server:
+        done = tenon.run("send", server.url(), "--from", "me@example.com", "--to", "a@example.com")
+        assert done.returncode == 3 and escape not in done.stdout + done.stderr
 
 
 # --- How it talks ----------------------------------------------------------------------------------------------------
@@ -251,6 +287,17 @@ def test_certificates(tenon, certificates, name, implicit):
             return
         assert error["code"] == "TLS" and error["stage"] == "tls" and error["remedy"] and outcomes == []
         assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
+
+
+def test_the_systems_authorities_are_trusted(tenon, certificates):
+    """Where no ca is given; OpenSSL takes another place for them from SSL_CERT_FILE."""
+    for path, good in ((certificates.authority.path, True), ("/dev/null", False)):
+        with Scripted(tls=certificates.context("good")) as server:
+            done = tenon.run("send", server.url(), "--set", "tls=starttls", "--from", "me@example.com", "--to", "a@example.com", "--json",
+                             env={"SSL_CERT_FILE": str(path), "SSL_CERT_DIR": "/nowhere"})
+            answer = json.loads(done.stdout)
+            assert answer["ok"] == good
+            assert good or (answer["error"]["code"] == "TLS" and "CA" in answer["error"]["remedy"])
 
 
 def test_a_client_certificate_is_shown(tenon, certificates, tmp_path):
