@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/object.h"
@@ -13,11 +15,20 @@ static const char *const examples[] = {
     NULL,
 };
 
+/* What the system says of itself may have anything in it. */
+static void show_text(const char *name, const char *data, size_t size) {
+  tn_str line;
+  tn_str_init(&line, 64 << 10);
+  tn_cli_show_text(&line, data, size, -1);
+  printf("%-10s%s\n", name, tn_str_text(&line));
+  tn_str_release(&line);
+}
+
 static void show(const tenon_key_bytes *key, const tenon_object *o) {
   char size[32], modified[40] = "";
   struct tm t;
   time_t seconds = (time_t)(o->modified_us / 1000000);
-  printf("key       %.*s\n", (int)key->size, key->data);
+  show_text("key", key->data, key->size);
   if (o->size >= 0) {
     tn_cli_show_bytes(size, sizeof size, o->size);
     printf("size      %lld (%s)\n", (long long)o->size, size);
@@ -25,8 +36,8 @@ static void show(const tenon_key_bytes *key, const tenon_object *o) {
   if (o->modified_us != INT64_MIN && gmtime_r(&seconds, &t))
     strftime(modified, sizeof modified, "%Y-%m-%d %H:%M:%S UTC", &t);
   if (*modified) printf("modified  %s\n", modified);
-  if (*o->etag) printf("etag      %s\n", o->etag);
-  if (*o->content_type) printf("type      %s\n", o->content_type);
+  if (*o->etag) show_text("etag", o->etag, strlen(o->etag));
+  if (*o->content_type) show_text("type", o->content_type, strlen(o->content_type));
 }
 
 static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {

@@ -330,6 +330,10 @@ class Odd(http.server.BaseHTTPRequestHandler):
     def stored_gz(self):
         self.reply(body=BODY, Content_Encoding="gzip")
 
+    def escapes(self):
+        self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "\x1b[31m"\r\nContent-Type: text/\xe2\x80\xae\r\n\r\n' +
+                         (b"" if self.command == "HEAD" else b"hello"))
+
     def no_end(self):
         """What comes could be all, or a part."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + (b"" if self.command == "HEAD" else BODY))
@@ -440,6 +444,12 @@ def test_stat_without_head(odd):
     assert result("stat", odd[1] + "no_head")["size"] == len(BODY)
     assert [method for method, *_ in odd[0].seen] == ["HEAD", "GET"]
     assert result("stat", odd[1] + "no_size")["size"] is None
+
+
+def test_a_server_cannot_write_on_the_terminal(odd):
+    said = good("stat", odd[1] + "escapes")
+    assert b"text/\\u202e" in said and b"\x1b" not in said
+    assert good("get", odd[1] + "escapes", "-") == b"hello"
 
 
 LOGIN = ("--set", "auth=header", "--set", "header_name=X-API-Key", "--set", "header_value=s3cret")

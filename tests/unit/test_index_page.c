@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "providers/storage/http/html.h"
 #include "providers/storage/http/page.h"
 
@@ -114,9 +115,31 @@ static void says_what_is_none(void **state) {
   }
 }
 
+/* Whichever allocation fails, it is an error, and nothing is left (the sanitizer looks). */
+static void survives_without_memory(void **state) {
+  static const struct { const char *type, *text; } pages[] = {
+      {"text/html", "<title>Index of</title><a href='a/'>a</a><a href='b'>b</a> 21-Nov-2026 17:22 5<a href='c'>"},
+      {"application/json", "[{\"name\":\"a\",\"type\":\"file\",\"mtime\":\"x\"},{\"name\":\"b\",\"is_dir\":true}]"}};
+  (void)state;
+  for (size_t i = 0; i < 2; i++)
+    for (int64_t n = 1;; n++) {
+      tn_web_page page;
+      tenon_error err = TENON_ERROR_INIT;
+      tn_mem_fail_at(n, 0);
+      tenon_status status = tn_web_page_read("http://h/x/", pages[i].type, pages[i].text, strlen(pages[i].text), &page, &err);
+      bool all = tn_mem_count() < n;
+      tn_mem_fail_at(0, 0);
+      if (!status) tn_web_page_release(&page);
+      else assert_int_equal(err.code, status);
+      if (all) break;
+      assert_true(n < 1000);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_what_servers_write), cmocka_unit_test(reads_caddys_json), cmocka_unit_test(takes_nothing_from_elsewhere),
-      cmocka_unit_test(reads_odd_html), cmocka_unit_test(says_what_is_none)};
+      cmocka_unit_test(reads_odd_html), cmocka_unit_test(says_what_is_none),
+      cmocka_unit_test(survives_without_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,9 +44,13 @@ int64_t tn_web_unsatisfied_size(const tn_web_reply *r) {
 
 /* ---- Versions ---- */
 
+/* One with control characters in it could not be sent back, and is none. */
 static void copy_header(const tn_web_reply *r, const char *name, char *ret, size_t room) {
   const char *value = tn_web_header_of(r, name);
-  if (value && strlen(value) < room) snprintf(ret, room, "%s", value);
+  if (!value || strlen(value) >= room) return;
+  for (const char *c = value; *c; c++)
+    if ((unsigned char)*c < ' ' || *c == 0x7F) return;
+  snprintf(ret, room, "%s", value);
 }
 
 static int64_t size_of(const tn_web_reply *r) {
