@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,6 +116,37 @@ tenon_status tn_new_file_init(tn_new_file *ret, int at_fd, const char *path, ten
   if (status) tn_new_file_release(&f);
   else *ret = f;
   return status;
+}
+
+/* Never through a link, and one process at a time. */
+static tenon_status open_kept(tn_new_file *f, const char *kept_as, tenon_error *err) {
+  struct stat st;
+  f->fd = openat(f->dir_fd, kept_as, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  if (f->fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_WRITE, remedy_of(errno), "creating %s", kept_as);
+  if (fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_WRITE, "remove it", "%s is not a regular file", kept_as);
+  if (flock(f->fd, LOCK_EX | LOCK_NB) < 0)
+    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "wait until it has ended",
+                      "another process writes %s", kept_as);
+  f->temporary = tn_strdup(kept_as);
+  return f->temporary ? TENON_OK : tn_no_memory(err);
+}
+
+tenon_status tn_new_file_reopen(tn_new_file *ret, int at_fd, const char *path, const char *kept_as, tenon_error *err) {
+  tn_new_file f;
+  reset(&f);
+  tenon_status status = open_folder(&f, at_fd, path, err);
+  if (!status) status = check_place(&f, path, err);
+  if (!status) status = open_kept(&f, kept_as, err);
+  if (status) tn_new_file_keep(&f);
+  else *ret = f;
+  return status;
+}
+
+void tn_new_file_keep(tn_new_file *f) {
+  tn_free(f->temporary);
+  f->temporary = NULL;
+  tn_new_file_release(f);
 }
 
 /* Gives a nameless file its first name; 0 or errno. */

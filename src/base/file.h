@@ -18,6 +18,11 @@ typedef struct tn_new_file {
 /* The directory is opened relative to at_fd (AT_FDCWD: the working directory) and must exist. A device,
  * a pipe or a folder of that name is refused, also behind a link; a link to a file will be replaced. */
 tenon_status tn_new_file_init(tn_new_file *ret, int at_fd, const char *path, tenon_error *err);
+/* The same under a name of its own, `kept_as` in the same folder, that outlives the process: what an earlier one left is in it.
+ * CONFLICT while another process has it. Its bytes are to be those of `path` in the end, so nobody else may read it before. */
+tenon_status tn_new_file_reopen(tn_new_file *ret, int at_fd, const char *path, const char *kept_as, tenon_error *err);
+/* Leaves such a file for the next time; in place of release. */
+void tn_new_file_keep(tn_new_file *);
 /* Makes it durable and gives it its name, over an older file, whose permissions it takes on, unless
  * if_absent (CONFLICT then). Releases it, also on failure. */
 tenon_status tn_new_file_commit(tn_new_file *, bool if_absent, tenon_error *err);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/object.h"
+#include "cli/partial.h"
 #include "cli/select.h"
 #include "cli/text.h"
 
@@ -18,7 +19,7 @@ typedef struct get_arguments {
   tn_cli_common common;
   int64_t offset, length;
   const char *if_match;
-  bool if_absent, dry_run;
+  bool if_absent, resume, dry_run;
 } get_arguments;
 
 static const tn_cli_option options[] = {
@@ -26,6 +27,7 @@ static const tn_cli_option options[] = {
     {TN_BYTES(get_arguments, length), .name = "length", .value = "BYTES", .help = "at most so many bytes; all without it"},
     {TN_TEXT(get_arguments, if_match), .name = "if-match", .value = "ETAG", .help = "only this version of the object"},
     {TN_FLAG(get_arguments, if_absent), .name = "if-absent", .help = "do not replace a file that is there"},
+    {TN_FLAG(get_arguments, resume), .name = "resume", .help = "go on where an earlier run was interrupted; keep what came if this one is"},
     {TN_FLAG(get_arguments, dry_run), .name = "dry-run", .help = "say what would be written, and write nothing"},
     TN_CLI_TARGET_OPTIONS,
 };
@@ -34,6 +36,7 @@ static const char *const examples[] = {
     "tenon get lake:2024/orders.parquet orders.parquet", "one object into a file, which appears whole or not at all",
     "tenon get s3://bucket/log.gz - | zcat | head", "an object as a stream",
     "tenon get lake:big.bin - --offset 1M --length 64K", "a part of it",
+    "tenon get lake:big.bin . --resume", "the same command again goes on where the first one was interrupted",
     NULL,
 };
 
@@ -53,15 +56,16 @@ static const char *place_for(tn_cli *cli, const char *to, const tenon_key_bytes 
   return kept;
 }
 
-static tenon_status pour(tn_cli *cli, tenon_bytes *from, int fd, tenon_progress *p, tn_cli_progress *shown,
-                         tenon_error *err) {
+/* partial NULL: into fd */
+static tenon_status pour(tn_cli *cli, tenon_bytes *from, int fd, tn_cli_partial *partial, tenon_progress *p,
+                         tn_cli_progress *shown, tenon_error *err) {
   int64_t began = tn_now_ms();
   char *data = tn_resize(NULL, AT_A_TIME);
   tenon_status status = data ? TENON_OK : tn_no_memory(err);
   for (size_t n = 1; !status && n > 0;) {
     status = tn_ctx_check(cli->ctx, err);
     if (!status) status = from->read(from->self, data, AT_A_TIME, &n, err);
-    if (!status && n) status = tn_write_all(fd, data, n, err);
+    if (!status && n) status = partial ? tn_cli_partial_write(partial, data, n, err) : tn_write_all(fd, data, n, err);
     if (status) break;
     p->bytes += (int64_t)n;
     p->elapsed_ms = tn_now_ms() - began;
@@ -78,11 +82,11 @@ static tenon_status write_to(tn_cli *cli, const get_arguments *a, const char *to
   tenon_status status;
   if (is_stdout(to)) {
     shown.draw &= !cli->terminal.out_is_terminal;
-    status = pour(cli, from, STDOUT_FILENO, p, &shown, err);
+    status = pour(cli, from, STDOUT_FILENO, NULL, p, &shown, err);
   } else {
     status = tn_new_file_init(&file, AT_FDCWD, to, err);
     if (status) return status;
-    status = pour(cli, from, file.fd, p, &shown, err);
+    status = pour(cli, from, file.fd, NULL, p, &shown, err);
     if (!status) status = tn_new_file_commit(&file, a->if_absent, err);
     else tn_new_file_release(&file);
   }
@@ -106,10 +110,65 @@ static void say(tn_cli *cli, const char *to, const tn_cli_object *o, const tenon
 }
 
 static tenon_status check(const tn_cli *cli, const get_arguments *a, tenon_error *err) {
+  if (a->resume && (is_stdout(a->common.operands[1]) || a->offset > 0 || a->length >= 0))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name a file; --offset and --length read parts without it",
+                      "--resume is for whole objects into files");
   if (!is_stdout(a->common.operands[1]) || !a->common.json || a->dry_run) return TENON_OK;
   (void)cli;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "get it into a file, or leave --json out",
                     "--json and the bytes would both go to stdout");
+}
+
+/* ---- Over several runs ---- */
+
+/* Behind what is there, of the same version; if that is gone, anew. */
+static tenon_status go_on(tn_cli *cli, const get_arguments *a, const tn_cli_object *o, tn_cli_partial *part, tenon_got *ret,
+                          tenon_error *err) {
+  tenon_get request = TENON_GET_INIT;
+  tenon_error why = TENON_ERROR_INIT;
+  request.key = o->key;
+  request.offset = part->bytes;
+  request.if_match = part->bytes ? part->etag : a->if_match;
+  bool is_other = part->bytes && a->if_match && strcmp(a->if_match, part->etag) != 0;
+  tenon_status status = is_other ? TENON_CONFLICT : tenon_get_object(cli->ctx, o->session, &request, ret, &why);
+  if (!status && part->bytes) return TENON_OK;
+  bool has_changed = part->bytes && (status == TENON_CONFLICT || status == TENON_DATA);
+  if (has_changed) {
+    tn_cli_note(cli, "the object was changed since the last run: it is got anew");
+    request.offset = 0;
+    request.if_match = a->if_match;
+    why = (tenon_error)TENON_ERROR_INIT;
+    status = tenon_get_object(cli->ctx, o->session, &request, ret, &why);
+  }
+  if (status) return tn_pass_error(&why, err);
+  status = tn_cli_partial_restart(part, ret->object.etag, err);
+  if (status) ret->body.close(ret->body.self);
+  return status;
+}
+
+static tenon_status fill(tn_cli *cli, tn_cli_partial *part, tenon_got *got, tenon_progress *p, tenon_error *err) {
+  tn_cli_progress shown = tn_cli_progress_start(cli);
+  if (part->bytes) tn_cli_note(cli, "going on behind %" PRId64 " bytes that are there", part->bytes);
+  if (!*got->object.etag) tn_cli_note(cli, "the object has no etag: if this run is interrupted, the next one begins anew");
+  p->bytes_estimate = got->body.length > 0 ? got->body.length : 0;
+  tenon_status status = pour(cli, &got->body, -1, part, p, &shown, err);
+  got->body.close(got->body.self);
+  tn_cli_progress_end(&shown);
+  return status;
+}
+
+static tenon_status get_over_runs(tn_cli *cli, const get_arguments *a, const tn_cli_object *o, const char *to, tenon_error *err) {
+  tenon_got got = {.struct_size = sizeof got};
+  tenon_progress p = {.struct_size = sizeof p, .rows = -1, .rows_estimate = -1};
+  tn_cli_partial part;
+  tenon_status status = tn_cli_partial_open(a->common.operands[0], to, &part, err);
+  if (status) return status;
+  status = go_on(cli, a, o, &part, &got, err);
+  if (!status) status = fill(cli, &part, &got, &p, err);
+  if (!status) status = tn_cli_partial_commit(&part, a->if_absent, err);
+  else if (tn_cli_partial_leave(&part)) tn_cli_note(cli, "what came is kept: the same command goes on from there");
+  if (!status) say(cli, to, o, &got.object, &p);
+  return status;
 }
 
 static tenon_status get(tn_cli *cli, const get_arguments *a, const tn_cli_object *o, tenon_error *err) {
@@ -129,6 +188,7 @@ static tenon_status get(tn_cli *cli, const get_arguments *a, const tn_cli_object
     else if (!status) tn_cli_note(cli, "would write %" PRId64 " bytes to %s", got.object.size, to);
     return status;
   }
+  if (a->resume) return get_over_runs(cli, a, o, to, err);
   tenon_status status = tenon_get_object(cli->ctx, o->session, &request, &got, err);
   if (status) return status;
   p.bytes_estimate = got.body.length > 0 ? got.body.length : 0;

@@ -80,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             server.aborted += 1
             self.answer(204)
         elif self.command == "HEAD" and server.object is not None:
-            self.answer(200, server.object, ETag=f'"e-{len(server.parts)}"')
+            self.answer(200, server.object, ETag=server.etag or f'"e-{len(server.parts)}"')
         elif "list-type" in query:
             self.fails("list") or self.list(query)
         elif self.command == "GET" and server.object is not None:
@@ -109,7 +109,7 @@ def bucket(tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.lock, server.asked, server.parts, server.object, server.aborted = threading.Lock(), [], {}, None, 0
-    server.keys, server.plan, server.folder = [], lambda what, times: None, tmp_path
+    server.etag, server.keys, server.plan, server.folder = None, [], lambda what, times: None, tmp_path
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
