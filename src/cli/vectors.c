@@ -175,6 +175,10 @@ static tenon_status answer_rows(tn_cli *cli, const char *key, struct ArrowArrayS
 }
 
 static void answer_collection(tn_cli *cli, const tenon_collection *c, const char *what) {
+  if (!cli->common->json && c->dimension < 1) {
+    tn_cli_note(cli, "%s: it was damaged", what);
+    return;
+  }
   if (!cli->common->json) {
     tn_cli_note(cli, "%s: %d number%s a vector, %s, %lld row%s", what, (int)c->dimension,
                 c->dimension == 1 ? "" : "s", metrics[c->metric], (long long)c->count,
@@ -182,8 +186,8 @@ static void answer_collection(tn_cli *cli, const tenon_collection *c, const char
     return;
   }
   tn_document *j = tn_cli_result(cli);
-  tn_document_integer(j, "dimension", c->dimension);
-  tn_document_text(j, "metric", metrics[c->metric]);
+  tn_document_count(j, "dimension", c->dimension < 1 ? -1 : c->dimension);
+  tn_document_text(j, "metric", c->dimension < 1 ? NULL : metrics[c->metric]);
   tn_document_count(j, "count", c->count);
 }
 

@@ -230,6 +230,77 @@ def test_a_dimension_that_is_too_large_is_not_one_that_is_missing(tmp_path):
     assert "not said" in vectors("create", f"faiss://{tmp_path}:x", ok=False)["message"]
 
 
+# --- Folders that are not as they should be ---------------------------------------------------------------------------
+
+
+def listed(folder):
+    done = tenon("vectors", "list", f"faiss://{folder}", "--json")
+    assert done.returncode == 0, done.stdout
+    return {row.pop("name"): row for row in json.loads(done.stdout)["result"]["collections"]}, done.stderr
+
+
+UNKNOWN = {"dimension": None, "metric": None, "count": None}
+
+
+@pytest.mark.parametrize("manifest, code", [("", "DATA"), ("x" * 600, "DATA"), ("tenon-vectors 1\nmetric l2\n", "DATA"),
+                                            ("tenon-vectors 9\nmetric l2\ndimension 2\nrows 3\nstamp 1\n", "UNSUPPORTED")])
+def test_one_damaged_collection_does_not_hide_the_others(tmp_path, keep, manifest, code):
+    vectors("create", f"faiss://{tmp_path}:good", "-d", 2)
+    (tmp_path / "keep" / "manifest").write_text(manifest)
+    assert vectors("count", keep, ok=False)["code"] == code
+    rows, said = listed(tmp_path)
+    assert rows == {"good": {"dimension": 2, "metric": "cosine", "count": 0}, "keep": UNKNOWN} and "keep: " in said
+    assert len(answer("ls", f"faiss://{tmp_path}")["collections"]) == 2
+    assert answer("test", f"faiss://{tmp_path}")["steps"][-1]["evidence"] == "2 collections"
+    if code == "UNSUPPORTED":
+        assert vectors("drop", keep, ok=False)["code"] == code and (tmp_path / "keep" / "manifest").exists()
+        return
+    assert vectors("create", keep, "-d", 2, "--if-absent", ok=False)["code"] == "DATA"
+    assert vectors("drop", keep) == UNKNOWN
+    assert list(listed(tmp_path)[0]) == ["good"] and not (tmp_path / "keep").exists()
+
+
+def test_a_lost_manifest_loses_no_rows(tmp_path, keep):
+    manifest = (tmp_path / "keep" / "manifest").read_text()
+    (tmp_path / "keep" / "manifest").unlink()
+    error = vectors("create", keep, "-d", 2, "--if-absent", ok=False)
+    assert error["code"] == "CONFLICT" and "manifest" in error["message"] and "restore" in error["remedy"]
+    (tmp_path / "keep" / "manifest").write_text(manifest)
+    assert vectors("count", keep) == {"count": 3}
+    (tmp_path / "keep" / "manifest").unlink()
+    assert vectors("drop", keep)["count"] is None and not (tmp_path / "keep").exists()
+    assert vectors("drop", keep, ok=False)["code"] == "NOT_FOUND"
+    assert vectors("create", keep, "-d", 2)["count"] == 0
+
+
+def test_a_link_is_not_followed(tmp_path, keep):
+    root, target = tmp_path / "root", f"faiss://{tmp_path}/root:keep"
+    root.mkdir()
+    (root / "keep").symlink_to(tmp_path / "keep")
+    before = sorted((tmp_path / "keep").iterdir())
+    for words in (("count",), ("delete", "--id", "a"), ("upsert", "--from", tmp_path / "keep.jsonl"), ("drop",), ("create", "-d", 2, "--if-absent")):
+        error = vectors(words[0], target, *words[1:], ok=False)
+        assert error["code"] == "FORBIDDEN" and "link" in error["message"] and error["remedy"], words
+    assert listed(root)[0] == {} and sorted((tmp_path / "keep").iterdir()) == before
+    assert vectors("count", keep) == {"count": 3}
+
+
+@pytest.mark.parametrize("name", ["x.faiss", "x.index"])
+def test_names_that_would_be_hidden_are_refused(tmp_path, keep, name):
+    error = vectors("create", f"faiss://{tmp_path}:{name}", "-d", 2, ok=False)
+    assert error["code"] == "CONFIG" and error["remedy"]
+    (tmp_path / "keep").rename(tmp_path / name)   # as older versions made them
+    assert listed(tmp_path)[0] == {name: {"dimension": 2, "metric": "l2", "count": 3}}
+    assert vectors("count", f"faiss://{tmp_path}:{name}") == {"count": 3}
+    (tmp_path / "plain").write_text("")
+    assert vectors("create", f"faiss://{tmp_path}:plain", "-d", 2, ok=False)["code"] == "CONFLICT"
+
+
+def test_a_create_that_fails_leaves_nothing(tmp_path):
+    done = subprocess.run(["bash", "-c", f"trap '' XFSZ; ulimit -f 0; {TENON} vectors create faiss://{tmp_path}:c -d 2"], env=environment(), capture_output=True)
+    assert done.returncode and list(tmp_path.iterdir()) == []
+
+
 # --- Waiting for stdin -----------------------------------------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ enum { TENON_MAX_DIMENSION = 65536, TENON_MAX_NEAREST = 10000, TENON_MAX_ID = 10
 /* A collection as it is. */
 typedef struct tenon_collection {
   uint32_t struct_size;
-  int32_t dimension;
+  int32_t dimension;       /* 0: unknown, as the metric is then; of one that was dropped though it was damaged */
   tenon_metric metric;
   int64_t count;           /* rows; -1: unknown */
 } tenon_collection;
@@ -160,9 +160,10 @@ typedef struct tenon_vectors_counted {
 typedef struct tenon_vectors_ops {
   uint32_t struct_size;
   tenon_status (*create)(tenon_ctx *, void *session, const tenon_vectors_create *, tenon_collection *ret, tenon_error *);
-  /* Rows (name utf8, dimension int32, metric utf8 cosine|inner_product|l2, count int64), ordered by name. Mandatory. */
+  /* Rows (name utf8, dimension int32, metric utf8 cosine|inner_product|l2, count int64), ordered by name; of one that
+   * is there but cannot be looked into all but the name is NULL. Mandatory. */
   tenon_status (*list)(tenon_ctx *, void *session, const tenon_vectors_list *, tenon_stream *ret, tenon_error *);
-  /* Deletes it with all its rows; replies what it was. */
+  /* Deletes it with all its rows, one that is damaged too; replies what it was. */
   tenon_status (*drop)(tenon_ctx *, void *session, const tenon_vectors_drop *, tenon_collection *ret, tenon_error *);
   tenon_status (*upsert)(tenon_ctx *, void *session, const tenon_vectors_upsert *, tenon_vectors_upserted *ret, tenon_error *);
   /* Rows (id utf8, then as asked: document utf8, metadata utf8, vector), of one version of the collection. Mandatory. */

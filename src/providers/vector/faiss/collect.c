@@ -17,7 +17,37 @@ static tenon_collection collection_of(const tn_faiss_version *v) {
 
 /* ---- create ---- */
 
+static bool has_suffix(const char *name, const char *suffix) {
+  size_t size = strlen(name), n = strlen(suffix);
+  return size > n && strcmp(name + size - n, suffix) == 0;
+}
+
+/* A folder x.faiss beside a file x.faiss would be two collections by one name. */
+static tenon_status check_new_name(const char *name, tenon_error *err) {
+  if (!has_suffix(name, ".faiss") && !has_suffix(name, ".index")) return tn_faiss_check_name(name, err);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave .faiss and .index out of the name",
+                    "%s is a name for indexes that FAISS's own library writes", name);
+}
+
+/* What is there of the name already must be a folder without rows that were lost. */
+static tenon_status check_place(const tn_faiss *s, const char *name, tenon_error *err) {
+  int folder, errnum = tn_faiss_folder(s->root_fd, name, &folder);
+  if (errnum == ENOENT) return TENON_OK;
+  if (errnum == ENOTDIR)
+    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "choose another name",
+                      "there is a file of the name %s in the folder", name);
+  if (errnum) return tn_faiss_fail_file(errnum, name, TENON_STAGE_WRITE, err);
+  bool has_lost = tn_faiss_has_lost(folder);
+  close(folder);
+  if (!has_lost) return TENON_OK;
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE,
+                    "restore the manifest from a copy; or drop the collection, and what is left of it goes",
+                    "%s has rows, but its manifest is lost", name);
+}
+
 static tenon_status make_folder(const tn_faiss *s, const char *name, tenon_error *err) {
+  tenon_status status = check_place(s, name, err);
+  if (status) return status;
   if (mkdirat(s->root_fd, name, 0777) < 0 && errno != EEXIST)
     return tn_faiss_fail_file(errno, name, TENON_STAGE_WRITE, err);
   if (fsync(s->root_fd) < 0 && errno != EINVAL)
@@ -56,6 +86,8 @@ static tenon_status create_locked(tenon_ctx *ctx, tn_faiss *s, const tenon_vecto
   if (!status)
     status = tn_faiss_commit(ctx, s, req->collection, req->metric, req->dimension, NULL, NULL, NULL,
                              err);
+  /* if it is empty: what was not made whole leaves nothing */
+  if (status) unlinkat(s->root_fd, req->collection, AT_REMOVEDIR);
   if (!status)
     *ret = (tenon_collection){.struct_size = sizeof *ret, .dimension = req->dimension,
                               .metric = req->metric};
@@ -64,7 +96,7 @@ static tenon_status create_locked(tenon_ctx *ctx, tn_faiss *s, const tenon_vecto
 
 tenon_status tn_faiss_create(tenon_ctx *ctx, void *session, const tenon_vectors_create *req,
                              tenon_collection *ret, tenon_error *err) {
-  tenon_status status = tn_faiss_check_name(req->collection, err);
+  tenon_status status = check_new_name(req->collection, err);
   if (!status) status = tn_faiss_lock(ctx, session, err);
   if (status) return status;
   status = create_locked(ctx, session, req, ret, err);
@@ -78,7 +110,7 @@ static tenon_status remove_folder(const tn_faiss *s, const char *name, tenon_err
   int folder = openat(s->root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (folder < 0) return tn_faiss_fail_file(errno, name, TENON_STAGE_WRITE, err);
   tenon_status status = TENON_OK;
-  if (unlinkat(folder, "manifest", 0) < 0 || fsync(folder) < 0)
+  if ((unlinkat(folder, "manifest", 0) < 0 && errno != ENOENT) || fsync(folder) < 0)
     status = tn_faiss_fail_file(errno, name, TENON_STAGE_COMMIT, err);
   if (!status) tn_faiss_sweep(folder);
   close(folder);
@@ -87,11 +119,30 @@ static tenon_status remove_folder(const tn_faiss *s, const char *name, tenon_err
   return status;
 }
 
+/* What cannot be opened any more: a manifest or file is damaged, or the manifest is lost. */
+static bool is_wreck(const tn_faiss *s, const char *name, tenon_status status) {
+  int folder;
+  if (status == TENON_DATA) return tn_faiss_is_ours(s, name);
+  if (status != TENON_NOT_FOUND || tn_faiss_folder(s->root_fd, name, &folder)) return false;
+  bool has_lost = tn_faiss_has_lost(folder);
+  close(folder);
+  return has_lost;
+}
+
 static tenon_status drop_locked(tenon_ctx *ctx, tn_faiss *s, const char *name,
                                 tenon_collection *ret, tenon_error *err) {
   tn_faiss_version *v;
-  tenon_status status = tn_faiss_open(ctx, s, name, &v, err);
-  if (status) return status;
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tn_faiss_open(ctx, s, name, &v, &why);
+  if (status && is_wreck(s, name, status)) {
+    status = remove_folder(s, name, err);
+    if (!status) *ret = (tenon_collection){.struct_size = sizeof *ret, .count = -1};
+    return status;
+  }
+  if (status) {
+    if (err && !err->code) *err = why;
+    return status;
+  }
   status = tn_faiss_refuse_foreign(v, err);
   if (!status) status = remove_folder(s, name, err);
   if (!status) *ret = collection_of(v);
@@ -146,15 +197,14 @@ static tenon_status add_name(lister *l, const char *name, size_t size, tenon_err
 }
 
 /* The size of the collection's name: 0 if this cannot be one. */
-static size_t name_size(int root_fd, const char *entry) {
-  char path[sizeof((struct dirent){0}.d_name) + 16];
+static size_t name_size(const lister *l, const char *entry) {
   struct stat st;
   size_t size = strlen(entry);
   if (entry[0] == '.' || size > TN_FAISS_NAME + 6) return 0;
-  if (size > 6 && (strcmp(entry + size - 6, ".faiss") == 0 || strcmp(entry + size - 6, ".index") == 0))
-    return size - 6;
-  if (snprintf(path, sizeof path, "%s/manifest", entry) >= (int)sizeof path) return 0;
-  return size <= TN_FAISS_NAME && fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? size : 0;
+  if (size <= TN_FAISS_NAME && fstatat(l->root.root_fd, entry, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISDIR(st.st_mode))
+    return tn_faiss_is_ours(&l->root, entry) ? size : 0;
+  return has_suffix(entry, ".faiss") || has_suffix(entry, ".index") ? size - 6 : 0;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -172,7 +222,7 @@ static tenon_status read_names(lister *l, const char *only, tenon_error *err) {
     return tn_faiss_fail_file(errnum, l->root.config->path, TENON_STAGE_QUERY, err);
   }
   for (struct dirent *e; !status && (e = readdir(d));) {
-    size_t size = name_size(l->root.root_fd, e->d_name);
+    size_t size = name_size(l, e->d_name);
     if (size) status = add_name(l, e->d_name, size, err);
   }
   closedir(d);
@@ -180,27 +230,38 @@ static tenon_status read_names(lister *l, const char *only, tenon_error *err) {
   return status;
 }
 
+/* c NULL: it is there, but cannot be looked into. */
 static bool append_collection(lister *l, const char *name, const tenon_collection *c) {
+  if (!c)
+    return tn_append_text(tn_builder_column(l->out, 0), name) &&
+           tn_append_null(tn_builder_column(l->out, 1)) &&
+           tn_append_null(tn_builder_column(l->out, 2)) && tn_append_null(tn_builder_column(l->out, 3));
   return tn_append_text(tn_builder_column(l->out, 0), name) &&
          tn_append_i32(tn_builder_column(l->out, 1), c->dimension) &&
          tn_append_text(tn_builder_column(l->out, 2), tn_faiss_metric_name(c->metric)) &&
          tn_append_i64(tn_builder_column(l->out, 3), c->count);
 }
 
-/* One that was dropped meanwhile is left out, and a file that is no sound flat index. */
+static bool is_end(tenon_status status) {
+  return status == TENON_CANCELLED || status == TENON_TIMEOUT || status == TENON_LIMITED ||
+         status == TENON_INTERNAL;
+}
+
+/* One that was dropped meanwhile is left out, and a file that is no sound flat index. Of one that is
+ * damaged, of a newer format or not ours to read there is the name, and the log says why. */
 static tenon_status list_one(lister *l, const char *name, int64_t *rows, tenon_error *err) {
   tenon_collection c;
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_faiss_look(l->ctx, &l->root, name, &c, &why);
-  if (status == TENON_NOT_FOUND || status == TENON_UNSUPPORTED || status == TENON_CONFIG)
-    return TENON_OK;
-  if (status == TENON_DATA && !tn_faiss_is_ours(&l->root, name)) return TENON_OK;
-  if (status) {
+  if (is_end(status)) {
     if (err && !err->code) *err = why;
     return status;
   }
+  if (status == TENON_NOT_FOUND || status == TENON_CONFIG) return TENON_OK;
+  if (status) tn_faiss_host->log(l->ctx, TENON_LOG_WARN, "%s: %s", name, why.message);
+  if (status && !tn_faiss_is_ours(&l->root, name)) return TENON_OK;
   ++*rows;
-  return append_collection(l, name, &c) ? TENON_OK : tn_append_failed(err);
+  return append_collection(l, name, status ? NULL : &c) ? TENON_OK : tn_append_failed(err);
 }
 
 static tenon_status next_collections(void *self, struct ArrowArray *ret, tenon_error *err) {
@@ -222,7 +283,7 @@ static tenon_status list_schema(struct ArrowSchema *ret, tenon_error *err) {
   tenon_status status = tn_schema_struct(ret, 4, err);
   if (status) return status;
   for (int i = 0; !status && i < 4; i++)
-    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format, i == 3, 0, err);
+    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format, i > 0, 0, err);
   if (status) tn_schema_release(ret);
   return status;
 }

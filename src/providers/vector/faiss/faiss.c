@@ -81,7 +81,7 @@ static tenon_status step_probe(tenon_ctx *ctx, tn_faiss *s, tenon_test *t, tenon
   tn_schema_release(&stream.schema);
   stream.close(stream.self);
   if (status) return status;
-  tn_faiss_host->step_end(t, TENON_PASSED, NULL, "%lld collections%s", rows,
+  tn_faiss_host->step_end(t, TENON_PASSED, NULL, "%lld collection%s%s", rows, rows == 1 ? "" : "s",
                           rows == 1000 ? " or more" : "");
   return TENON_OK;
 }

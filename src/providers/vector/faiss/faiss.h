@@ -155,7 +155,9 @@ tenon_status tn_faiss_check_name(const char *name, tenon_error *);
 /* The present version, held for the caller. NOT_FOUND: there is no such collection. */
 tenon_status tn_faiss_open(tenon_ctx *, tn_faiss *, const char *name, tn_faiss_version **ret,
                            tenon_error *);
-/* Was it written here, not by FAISS's own library? */
+/* The collection's folder, to be closed; 0 or errno, ELOOP: it is a link. */
+int tn_faiss_folder(int root_fd, const char *name, int *ret_fd);
+/* Was it written here, not by FAISS's own library? A link is taken for one: whoever opens it is told. */
 bool tn_faiss_is_ours(const tn_faiss *, const char *name);
 /* What a collection is, without reading the rows. */
 tenon_status tn_faiss_look(tenon_ctx *, tn_faiss *, const char *name, tenon_collection *ret,
@@ -212,6 +214,8 @@ tenon_status tn_faiss_commit(tenon_ctx *, tn_faiss *, const char *name, tenon_me
                              const tn_faiss_staged *, tenon_error *);
 /* Under the lock: removes what no manifest names, also what crashed writers left. */
 void tn_faiss_sweep(int folder);
+/* Are there rows, but no manifest that says which? Not of a first writer that was killed: it had none yet. */
+bool tn_faiss_has_lost(int folder);
 tenon_status tn_faiss_refuse_foreign(const tn_faiss_version *, tenon_error *);
 
 /* A record is its sizes and, behind them, id, document and metadata. */

@@ -45,6 +45,10 @@ tenon_status tn_faiss_fail_file(int errnum, const char *name, tenon_stage stage,
                        : errnum == ENOSPC || errnum == EDQUOT ? "make room on the disk"
                        : errnum == EROFS ? "write to a disk that is not read-only"
                                          : "look at the disk that holds the folder";
+  if (errnum == ELOOP)
+    return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_PERMISSION,
+                      "make the folder that it leads to the root, or copy what is in it",
+                      "%s is a link, which is not followed", name);
   return tn_fail_errno(err, errnum, stage, remedy, "%s", name);
 }
 
@@ -65,6 +69,19 @@ tenon_status tn_faiss_damaged(const tn_faiss_version *v, int64_t row, tenon_erro
 }
 
 /* ---- Files ---- */
+
+int tn_faiss_folder(int root_fd, const char *name, int *ret_fd) {
+  struct stat st;
+  int fd = openat(root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd >= 0) {
+    *ret_fd = fd;
+    return 0;
+  }
+  int errnum = errno;
+  bool is_link = errnum == ENOTDIR && fstatat(root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                 S_ISLNK(st.st_mode);
+  return is_link ? ELOOP : errnum;
+}
 
 /* 0 or errno. Only regular files, and not through a link. */
 static int map_file(int at_fd, const char *path, tn_faiss_map *ret, struct stat *ret_st) {
@@ -191,15 +208,15 @@ static tenon_status parse_manifest(tn_faiss_version *v, tenon_error *err) {
 }
 
 /* 0 or errno. */
-static int map_files(const tn_faiss *s, tn_faiss_version *v) {
-  static const char *const patterns[] = {"%s/vectors-%016llx.faiss", "%s/records-%016llx",
-                                         "%s/codes-%016llx"};
-  char path[TN_FAISS_NAME + 64];
+static int map_files(int folder, tn_faiss_version *v) {
+  static const char *const patterns[] = {"vectors-%016llx.faiss", "records-%016llx",
+                                         "codes-%016llx"};
+  char path[64];
   struct stat st;
   int errnum = 0;
   for (int i = 0; i < 3 && !errnum; i++) {
-    snprintf(path, sizeof path, patterns[i], v->name, (unsigned long long)v->stamp);
-    errnum = map_file(s->root_fd, path, &v->files[i], &st);
+    snprintf(path, sizeof path, patterns[i], (unsigned long long)v->stamp);
+    errnum = map_file(folder, path, &v->files[i], &st);
   }
   return errnum;
 }
@@ -287,7 +304,7 @@ static tenon_status open_foreign(tn_faiss *s, const char *name, tn_faiss_version
 /* ---- Opening ---- */
 
 /* ENOENT in *ret_errnum: a file of the version was not there; a writer may have replaced it. */
-static tenon_status open_manifest(tn_faiss *s, const char *name, const char *manifest,
+static tenon_status open_manifest(tn_faiss *s, int folder, const char *name, const char *manifest,
                                   tn_faiss_version **ret, int *ret_errnum, tenon_error *err) {
   *ret_errnum = 0;
   if (s->recent && strcmp(s->recent->name, name) == 0 &&
@@ -299,7 +316,7 @@ static tenon_status open_manifest(tn_faiss *s, const char *name, const char *man
   if (!v) return tn_no_memory(err);
   tenon_status status = parse_manifest(v, err);
   if (!status) {
-    *ret_errnum = map_files(s, v);
+    *ret_errnum = map_files(folder, v);
     if (!*ret_errnum) status = check_files(v, err);
     else if (*ret_errnum != ENOENT)
       status = tn_faiss_fail_file(*ret_errnum, name, TENON_STAGE_QUERY, err);
@@ -309,18 +326,26 @@ static tenon_status open_manifest(tn_faiss *s, const char *name, const char *man
   return status;
 }
 
+static tenon_status open_folder(tn_faiss *s, const char *name, tn_faiss_version **ret,
+                                int *ret_errnum, tenon_error *err) {
+  char manifest[TN_FAISS_MANIFEST];
+  int folder = -1, errnum = tn_faiss_folder(s->root_fd, name, &folder);
+  tenon_status status = TENON_OK;
+  if (!errnum) errnum = tn_faiss_read_small(folder, "manifest", manifest);
+  if (errnum == ENOENT || errnum == ENOTDIR) status = open_foreign(s, name, ret, err);
+  else if (errnum == EFBIG) status = damaged(name, "its manifest is damaged", err);
+  else if (errnum) status = tn_faiss_fail_file(errnum, name, TENON_STAGE_QUERY, err);
+  else status = open_manifest(s, folder, name, manifest, ret, ret_errnum, err);
+  if (folder >= 0) close(folder);
+  return status;
+}
+
 static tenon_status open_present(tenon_ctx *ctx, tn_faiss *s, const char *name,
                                  tn_faiss_version **ret, tenon_error *err) {
-  char path[TN_FAISS_NAME + 64], manifest[TN_FAISS_MANIFEST];
-  snprintf(path, sizeof path, "%s/manifest", name);
   for (int tries = 0; tries < MAX_TRIES; tries++) {
+    int errnum = 0;
     tenon_status status = tn_faiss_host->check(ctx, err);
-    if (status) return status;
-    int errnum = tn_faiss_read_small(s->root_fd, path, manifest);
-    if (errnum == ENOENT || errnum == ENOTDIR) return open_foreign(s, name, ret, err);
-    if (errnum == EFBIG) return damaged(name, "its manifest is damaged", err);
-    if (errnum) return tn_faiss_fail_file(errnum, path, TENON_STAGE_QUERY, err);
-    status = open_manifest(s, name, manifest, ret, &errnum, err);
+    if (!status) status = open_folder(s, name, ret, &errnum, err);
     if (status || !errnum) return status;
   }
   return damaged(name, "a file that its manifest names is not there", err);
@@ -337,10 +362,12 @@ tenon_status tn_faiss_open(tenon_ctx *ctx, tn_faiss *s, const char *name, tn_fai
 }
 
 bool tn_faiss_is_ours(const tn_faiss *s, const char *name) {
-  char path[TN_FAISS_NAME + 64];
   struct stat st;
-  snprintf(path, sizeof path, "%s/manifest", name);
-  return fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+  int folder, errnum = tn_faiss_folder(s->root_fd, name, &folder);
+  if (errnum) return errnum == ELOOP;
+  bool is = fstatat(folder, "manifest", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno == EACCES;
+  close(folder);
+  return is;
 }
 
 static tenon_status look_at_foreign(const tn_faiss *s, const char *name, tenon_collection *ret,

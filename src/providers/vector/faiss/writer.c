@@ -66,17 +66,32 @@ static bool is_ours(const char *name) {
          is_called(name, "codes-", "") || tn_new_file_is_temporary(name);
 }
 
+static DIR *list_folder(int folder) {
+  int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (!d && fd >= 0) close(fd);
+  return d;
+}
+
+bool tn_faiss_has_lost(int folder) {
+  struct stat st;
+  bool found = false;
+  if (fstatat(folder, "manifest", &st, AT_SYMLINK_NOFOLLOW) == 0) return false;
+  DIR *d = list_folder(folder);
+  for (struct dirent *e; d && !found && (e = readdir(d));)
+    found = is_called(e->d_name, "vectors-", ".faiss") &&
+            fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > TN_FAISS_HEADER;
+  if (d) closedir(d);
+  return found;
+}
+
 void tn_faiss_sweep(int folder) {
   char manifest[TN_FAISS_MANIFEST] = "";
   int errnum = tn_faiss_read_small(folder, "manifest", manifest);
   if (errnum && errnum != ENOENT) return;
   const char *stamp = strstr(manifest, "stamp ");
-  int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *d = fd < 0 ? NULL : fdopendir(fd);
-  if (!d) {
-    if (fd >= 0) close(fd);
-    return;
-  }
+  DIR *d = list_folder(folder);
+  if (!d) return;
   char kept[STAMP + 1] = "";
   if (stamp) snprintf(kept, sizeof kept, "%.*s", STAMP, stamp + 6);
   for (struct dirent *e; (e = readdir(d));)
@@ -94,13 +109,12 @@ typedef struct sink {
   size_t used;
 } sink;
 
-static tenon_status sink_init(sink *k, int root_fd, const char *name, const char *pattern,
-                              uint64_t stamp, tenon_error *err) {
-  char path[TN_FAISS_NAME + 64];
-  size_t size = (size_t)snprintf(path, sizeof path, "%s/", name);
-  snprintf(path + size, sizeof path - size, pattern, (unsigned long long)stamp);
+static tenon_status sink_init(sink *k, int folder, const char *pattern, uint64_t stamp,
+                              tenon_error *err) {
+  char path[64];
+  snprintf(path, sizeof path, pattern, (unsigned long long)stamp);
   *k = (sink){.buffer = tn_alloc(BUFFER), .file = {.fd = -1, .dir_fd = -1}};
-  tenon_status status = k->buffer ? tn_new_file_init(&k->file, root_fd, path, err) : tn_no_memory(err);
+  tenon_status status = k->buffer ? tn_new_file_init(&k->file, folder, path, err) : tn_no_memory(err);
   if (status) tn_free(k->buffer);
   return status;
 }
@@ -139,7 +153,7 @@ static tenon_status sink_finish(sink *k, tenon_status status, tenon_error *err) 
 
 typedef struct next_version {
   tenon_ctx *ctx;
-  int root_fd;
+  int folder;
   const char *name;
   tenon_metric metric;
   int32_t dimension;
@@ -358,7 +372,7 @@ static tenon_status write_one(const next_version *n, const char *pattern,
                               tenon_status (*write_to)(const next_version *, sink *, tenon_error *),
                               tenon_error *err) {
   sink k;
-  tenon_status status = sink_init(&k, n->root_fd, n->name, pattern, n->stamp, err);
+  tenon_status status = sink_init(&k, n->folder, pattern, n->stamp, err);
   return status ? status : sink_finish(&k, write_to(n, &k, err), err);
 }
 
@@ -370,23 +384,15 @@ static int print_manifest(const next_version *n, char text[TN_FAISS_MANIFEST]) {
 }
 
 static tenon_status write_manifest(const next_version *n, tenon_error *err) {
-  char path[TN_FAISS_NAME + 64], text[TN_FAISS_MANIFEST];
+  char text[TN_FAISS_MANIFEST];
   tn_new_file file;
-  snprintf(path, sizeof path, "%s/manifest", n->name);
   int size = print_manifest(n, text);
-  tenon_status status = tn_new_file_init(&file, n->root_fd, path, err);
+  tenon_status status = tn_new_file_init(&file, n->folder, "manifest", err);
   if (status) return status;
   status = tn_write_all(file.fd, text, (size_t)size, err);
   if (!status) return tn_new_file_commit(&file, false, err);
   tn_new_file_release(&file);
   return status;
-}
-
-static void sweep_after(const next_version *n) {
-  int folder = openat(n->root_fd, n->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  if (folder < 0) return;
-  tn_faiss_sweep(folder);
-  close(folder);
 }
 
 /* Never the same again, also not after the collection was dropped and made anew. */
@@ -408,7 +414,7 @@ tenon_status tn_faiss_commit(tenon_ctx *ctx, tn_faiss *s, const char *name, teno
                              int32_t dimension, const tn_faiss_version *old, const uint8_t *dropped,
                              const tn_faiss_staged *staged, tenon_error *err) {
   static const tn_faiss_staged nothing;
-  next_version n = {.ctx = ctx, .root_fd = s->root_fd, .name = name, .metric = metric,
+  next_version n = {.ctx = ctx, .folder = -1, .name = name, .metric = metric,
                     .dimension = dimension, .old = old, .dropped = dropped,
                     .staged = staged ? staged : &nothing, .stamp = fresh_stamp()};
   n.kept = count_kept(old, dropped);
@@ -416,11 +422,14 @@ tenon_status tn_faiss_commit(tenon_ctx *ctx, tn_faiss *s, const char *name, teno
   if (n.count > TN_FAISS_MAX_ROWS)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_WRITE, "spread the rows over collections",
                       "%s would have more than 2147483647 rows", name);
+  int errnum = tn_faiss_folder(s->root_fd, name, &n.folder);
+  if (errnum) return tn_faiss_fail_file(errnum, name, TENON_STAGE_WRITE, err);
   tenon_status status = write_one(&n, "vectors-%016llx.faiss", write_vectors, err);
   if (!status) status = write_one(&n, "records-%016llx", write_records, err);
   if (!status) status = write_one(&n, "codes-%016llx", write_codes, err);
   if (!status) status = tn_faiss_host->check(ctx, err);
   if (!status) status = write_manifest(&n, err);
-  sweep_after(&n);
+  tn_faiss_sweep(n.folder);
+  close(n.folder);
   return status;
 }
