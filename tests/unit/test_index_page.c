@@ -127,11 +127,11 @@ static void survives_without_memory(void **state) {
       tenon_error err = TENON_ERROR_INIT;
       tn_mem_fail_at(n, 0);
       tenon_status status = tn_web_page_read("http://h/x/", pages[i].type, pages[i].text, strlen(pages[i].text), &page, &err);
-      bool all = tn_mem_count() < n;
+      bool is_over = tn_mem_count() < n;
       tn_mem_fail_at(0, 0);
       if (!status) tn_web_page_release(&page);
       else assert_int_equal(err.code, status);
-      if (all) break;
+      if (is_over) break;
       assert_true(n < 1000);
     }
 }
