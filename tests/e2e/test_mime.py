@@ -13,7 +13,7 @@ from smtp_server import Scripted, parse
 
 LETTERS = ["abcdefgh XYZ 0123 -_.,;:!?()[]<>@\"'\\=?*%&/#+~^|{}$`", "äöüßéèñçø ŁŚźżđ", "привет мир ", "日本語の件名 漢字", "مرحبا بالعالم ",
            "🎉🚀👩‍👩‍👧‍👦🇩🇪 ", "e\u0301a\u0308 \u200b\u00a0", "\u2028\u0085\u061c\u202e", "=?utf-8?q?x?= ", "  "]
-COUNT = 300
+COUNT = 200
 
 
 def text(rng, longest):

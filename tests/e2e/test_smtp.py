@@ -226,12 +226,9 @@ def test_no_address_leaves_its_place(tenon, server, field):
     assert not server.take()
 
 
-@pytest.mark.parametrize("line", [
-    {"subject": "x\r\nBcc: b@example.com"}, {"subject": "x\ny"}, {"headers": {"X-A": "x\r\n\r\nbody"}}, {"headers": {"X-A\r\nBcc": "x"}},
-    {"headers": {"X A": "x"}}, {"headers": {"Bcc": "b@example.com"}}, {"headers": {"content-type": "text/html"}}, {"id": "a\r\nb@c"},
-    {"attachments": [{"name": "a\r\nb", "text": "x"}]}, {"attachments": [{"type": "text/plain\r\nX: y", "text": "x"}]},
-    {"attachments": [{"content_id": "a>\r\nX: y", "text": "x"}]}, {"to": "A\r\nB <a@example.com>"}, {"headers": {"X-Long": "x" * 1000}},
-    {"attachments": [{"type": "multipart/mixed", "text": "x"}]}, {"to": []}])
+@pytest.mark.parametrize("line", [   # all ways are in tests/contract/mail.c
+    {"subject": "x\r\nBcc: b@example.com"}, {"headers": {"X-A": "x\r\n\r\nbody"}}, {"to": "A\r\nB <a@example.com>"},
+    {"attachments": [{"type": "text/plain\r\nX: y", "text": "x"}]}, {"headers": {"X-Long": "x" * 1000}}, {"to": []}])
 def test_no_header_ends_its_line(tenon, server, line):
     answer = tenon.json("send", server.url(), *options(server), "--from-file", "-", input=json.dumps({"to": "a@example.com", **line}).encode())
     assert not answer["ok"] and answer["error"]["code"] in ("CONFIG", "DATA") and answer["error"]["remedy"]

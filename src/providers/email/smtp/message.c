@@ -30,6 +30,10 @@ void tn_smtp_message_free(tn_smtp_message *m) {
   tn_free(m);
 }
 
+void tn_smtp_message_trim(tn_smtp_message *m, size_t most) {
+  if (m->mime.text.capacity > most) tn_mime_release(&m->mime);
+}
+
 const char *tn_smtp_message_text(const tn_smtp_message *m, size_t at) { return tn_str_text(&m->texts) + at; }
 
 /* ---- Making it ready ---- */

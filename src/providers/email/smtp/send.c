@@ -10,12 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CONTENT_MS = 600000, KEPT_BYTES = 1 << 20 };
+
 typedef struct sending {
   tenon_ctx *ctx;
   tn_smtp *s;
   const tenon_send *request;
   tn_smtp_message *current, *next;   /* NULL: there is none */
   size_t dot;                /* where in s->out the content of the current one ends; 0: not in it yet */
+  bool no_mail;              /* the server refused MAIL */
   bool goes_on;              /* the server said 354 */
   bool all_taken;
   tenon_status source;       /* what the messages' source ended with */
@@ -82,6 +85,7 @@ static tenon_status on_mail_reply(sending *x, tenon_error *err) {
   tn_smtp_reply *r = &x->s->reply;
   if (r->code / 100 == 3) return unexpected(x->s, "MAIL", err);
   if (is_good(r)) return TENON_OK;
+  x->no_mail = true;
   tn_smtp_sender_refused(x->s, x->current->sender, &why);
   tn_smtp_message_settle_all(x->current, how_refused(r), r, &why);
   return TENON_OK;
@@ -104,7 +108,9 @@ static tenon_status on_recipient_reply(sending *x, size_t i, tenon_error *err) {
 static tenon_status on_data_reply(sending *x, tenon_error *err) {
   tenon_error why = TENON_ERROR_INIT;
   tn_smtp_reply *r = &x->s->reply;
-  if (r->code == 354) return x->goes_on = true, TENON_OK;
+  x->goes_on = r->code == 354;
+  if (x->goes_on && !x->no_mail) return TENON_OK;
+  /* a content without a MAIL could only be of a transaction that is not ours to end */
   if (r->code / 100 < 4) return unexpected(x->s, "DATA", err);
   tn_smtp_content_refused(x->s, &why);
   tn_smtp_message_settle_all(x->current, how_refused(r), r, &why);
@@ -129,7 +135,7 @@ static tenon_status walk_envelope(sending *x, tenon_error *err) {
   tn_smtp_message *m = x->current;
   size_t total = m->count + 2, said = m->is_queued ? total : 0, group = s->offers.pipelining ? TN_SMTP_GROUP : 1;
   tenon_status status = TENON_OK;
-  x->goes_on = false;
+  x->goes_on = x->no_mail = false;
   for (size_t i = 0; i < total && !status; i++) {
     if (i == said) {
       if (is_pointless(m, i)) break;
@@ -196,11 +202,14 @@ static tenon_status on_content_reply(sending *x, tenon_error *err) {
   return TENON_OK;
 }
 
+/* A server looks at a content before it answers; who gives up too soon sends it twice (RFC 5321, 4.5.3.2.6). */
 static tenon_status read_end(sending *x, tenon_error *err) {
   tn_smtp *s = x->s;
-  tenon_status status = tn_smtp_read(x->ctx, s, s->config->timeout_ms, err);
+  bool content = x->goes_on && x->current->accepted;
+  int64_t patience = content && s->config->timeout_ms < CONTENT_MS ? CONTENT_MS : s->config->timeout_ms;
+  tenon_status status = tn_smtp_read(x->ctx, s, patience, err);
   if (status) return status;
-  if (x->goes_on && x->current->accepted) return on_content_reply(x, err);
+  if (content) return on_content_reply(x, err);
   s->open_mail = false;
   if (!x->goes_on && !is_good(&s->reply)) {
     s->broken = true;
@@ -277,8 +286,10 @@ tenon_status tn_smtp_send(tenon_ctx *ctx, void *session, const tenon_send *reque
   if (status) {
     x.s->broken = true;
     give_up(&x, &why);
-    return tn_pass_error(&why, err);
   }
+  tn_smtp_message_trim(x.s->first, KEPT_BYTES);
+  tn_smtp_message_trim(x.s->second, KEPT_BYTES);
+  if (status) return tn_pass_error(&why, err);
   if (x.source) return tn_pass_error(&x.source_error, err);
   *ret = (tenon_sent){.struct_size = sizeof *ret};
   return TENON_OK;

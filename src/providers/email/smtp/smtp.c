@@ -24,7 +24,7 @@ static const tenon_param params[] = {
      .group = "Connection", .default_value = "10s", .min = 1, .max = 3600000,
      .help = "how long each step of connecting may take"},
     {TENON_DURATION(C, timeout_ms), .key = "timeout", .label = "Timeout", .flags = TENON_ADVANCED, .group = "Connection",
-     .default_value = "60s", .min = 1, .max = 3600000, .help = "how long the server may be silent when it should answer"},
+     .default_value = "60s", .min = 1, .max = 3600000, .help = "how long the server may be silent when it should answer; behind a message ten minutes at least"},
     {TENON_STRING(C, hello), .key = "hello", .label = "Own name", .flags = TENON_ADVANCED, .group = "Connection",
      .help = "what this machine calls itself to the server; its address in brackets unless given", .aliases = "helo,local_hostname"},
     {TENON_STRING(C, username), .key = "username", .label = "Username", .group = "Login", .aliases = "user,login",

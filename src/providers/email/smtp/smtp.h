@@ -135,6 +135,8 @@ typedef struct tn_smtp_message {
 
 tn_smtp_message *tn_smtp_message_new(void);
 void tn_smtp_message_free(tn_smtp_message *);
+/* Gives memory back where it has more than that; what was in it is gone then. */
+void tn_smtp_message_trim(tn_smtp_message *, size_t most);
 /* Makes a mail ready. What is wrong with it for this server is settled for all recipients; then
  * *ret_sound is false. Fails only if there is no memory. */
 tenon_status tn_smtp_message_fill(tn_smtp_message *, const tn_smtp *, const tenon_mail *, bool *ret_sound,
