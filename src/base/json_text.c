@@ -161,9 +161,14 @@ tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret
 
 /* ---- Walking what was checked ---- */
 
+/* To the first quote that no backslash escapes; there is one. */
 static const char *skip_string(const char *at) {
-  for (at++; *at != '"'; at++) at += *at == '\\';
-  return at + 1;
+  for (;;) {
+    const char *quote = rawmemchr(at + 1, '"'), *first = quote;
+    while (first[-1] == '\\') first--;
+    if ((quote - first) % 2 == 0) return quote + 1;
+    at = quote;
+  }
 }
 
 static const char *skip_container(const char *at) {
