@@ -199,6 +199,16 @@ static tenon_status ask(tn_cli *cli, const chat_arguments *a, question *q, tenon
 
 /* ---- The answer ---- */
 
+/* A call's arguments on one line, whatever the model wrote between its values. */
+static const char *on_one_line(const char *arguments, tn_str *line) {
+  tn_json *v;
+  tn_str_init(line, TN_JSON_MAX_SIZE);
+  if (tn_json_parse(arguments, strlen(arguments), &v, NULL)) return "null";
+  bool ok = tn_json_print(v, line);
+  tn_json_free(v);
+  return ok ? tn_str_text(line) : "null";
+}
+
 /* As it is; on a terminal nothing but lines and tabs may act. */
 static void print_text(const tn_cli *cli, const char *text, size_t size) {
   tn_str shown;
@@ -229,6 +239,7 @@ static void print_event(const tenon_event *e) {
   static const char *const names[] = {"end", "text", "tool_call", "usage", "done"};
   static const char *const finishes[] = {"stop", "length", "tool_calls"};
   tn_document j;
+  tn_str line;
   tn_document_init(&j, stdout);
   tn_document_open(&j, NULL, '{');
   tn_document_text(&j, "event", names[e->type]);
@@ -236,7 +247,8 @@ static void print_event(const tenon_event *e) {
   if (e->type == TENON_EVENT_TOOL_CALL) {
     tn_document_text(&j, "id", e->id);
     tn_document_text(&j, "name", e->name);
-    tn_document_raw(&j, "arguments", e->arguments);
+    tn_document_raw(&j, "arguments", on_one_line(e->arguments, &line));
+    tn_str_release(&line);
   }
   if (e->type == TENON_EVENT_USAGE) put_usage(&j, &e->usage);
   if (e->type == TENON_EVENT_DONE) {
@@ -259,6 +271,16 @@ static void end_line(shown *s) {
   s->in_line = false;
 }
 
+static void show_call(tn_cli *cli, const tenon_event *e) {
+  tn_str line;
+  print_text(cli, e->name, strlen(e->name));
+  putchar('(');
+  const char *arguments = on_one_line(e->arguments, &line);
+  print_text(cli, arguments, strlen(arguments));
+  fputs(")\n", stdout);
+  tn_str_release(&line);
+}
+
 static void show_event(tn_cli *cli, const tenon_event *e, shown *s) {
   switch (e->type) {
     case TENON_EVENT_TEXT:
@@ -267,10 +289,7 @@ static void show_event(tn_cli *cli, const tenon_event *e, shown *s) {
       break;
     case TENON_EVENT_TOOL_CALL:
       end_line(s);
-      print_text(cli, e->name, strlen(e->name));
-      putchar('(');
-      print_text(cli, e->arguments, strlen(e->arguments));
-      fputs(")\n", stdout);
+      show_call(cli, e);
       break;
     case TENON_EVENT_USAGE: s->usage = e->usage; break;
     case TENON_EVENT_DONE:
