@@ -209,79 +209,97 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
 /* ---- What comes ---- */
 
 /* input_tokens are those that no cache had to do with. Later numbers replace earlier ones. */
-static void take_usage(tn_llm_answer *a, const tn_json *usage) {
-  int64_t fresh = tn_llm_count(usage, "input_tokens"), read = tn_llm_count(usage, "cache_read_input_tokens"),
-          written = tn_llm_count(usage, "cache_creation_input_tokens"), output = tn_llm_count(usage, "output_tokens");
+static void take_usage(tn_llm_answer *a, tn_json_text usage) {
+  tn_llm_member m[] = {{.key = "input_tokens"}, {.key = "cache_read_input_tokens"}, {.key = "cache_creation_input_tokens"},
+                       {.key = "output_tokens"}};
+  tn_llm_members(usage, m, 4);
+  int64_t fresh = tn_llm_number(m[0].value), read = tn_llm_number(m[1].value), written = tn_llm_number(m[2].value),
+          output = tn_llm_number(m[3].value), all;
   if (read >= 0) a->usage.cached = read;
   if (written >= 0) a->usage.cache_written = written;
-  if (fresh >= 0)
-    a->usage.input = fresh + (a->usage.cached > 0 ? a->usage.cached : 0) + (a->usage.cache_written > 0 ? a->usage.cache_written : 0);
+  if (fresh >= 0 && !__builtin_add_overflow(fresh, a->usage.cached > 0 ? a->usage.cached : 0, &all) &&
+      !__builtin_add_overflow(all, a->usage.cache_written > 0 ? a->usage.cache_written : 0, &all))
+    a->usage.input = all;
   if (output >= 0) a->usage.output = output;
 }
 
-static tenon_status take_start(tn_llm_answer *a, tenon_error *err) {
-  const tn_json *message = tn_json_get(a->json, "message");
-  (void)err;
-  tn_llm_set_model(a, tn_llm_text(message, "model"));
-  take_usage(a, tn_json_get(message, "usage"));
-  return TENON_OK;
-}
+/* The members of an event that say something. */
+enum { TYPE, INDEX, DELTA, BLOCK, MESSAGE, USAGE, MEMBERS };
 
-static bool is_text(const tn_json *v, const char *key, const char *text) {
-  const char *has = tn_llm_text(v, key);
-  return has && strcmp(has, text) == 0;
+static tenon_status take_start(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
+  tn_llm_member message[] = {{.key = "model"}, {.key = "usage"}};
+  (void)err;
+  tn_llm_members(m[MESSAGE].value, message, 2);
+  tn_llm_set_model(a, message[0].value);
+  take_usage(a, message[1].value);
+  return TENON_OK;
 }
 
 /* A call's arguments come in pieces, unless the block has them at once. */
-static tenon_status take_block(tn_llm_answer *a, tenon_error *err) {
-  const tn_json *block = tn_json_get(a->json, "content_block"), *input = tn_json_get(block, "input");
+static tenon_status take_block(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
+  tn_llm_member block[] = {{.key = "type"}, {.key = "text"}, {.key = "id"}, {.key = "name"}, {.key = "input"}};
   tn_llm_call *call;
-  tn_str arguments;
-  if (is_text(block, "type", "text")) return tn_llm_push_text(a, tn_llm_text(block, "text"), err);
-  if (!is_text(block, "type", "tool_use")) return TENON_OK;
-  tenon_status status = tn_llm_call_at(a, tn_llm_count(a->json, "index"), &call, err);
-  if (status) return status;
-  tn_str_init(&arguments, TN_LLM_MAX_ARGUMENTS);
-  if (tn_json_count(input) && !tn_json_print(input, &arguments)) status = tn_no_memory(err);
-  if (!status) status = tn_llm_call_add(a, call, tn_llm_text(block, "id"), tn_llm_text(block, "name"), tn_str_text(&arguments), err);
-  tn_str_release(&arguments);
-  return status;
+  tn_llm_members(m[BLOCK].value, block, 5);
+  if (tn_llm_is(block[0].value, "text")) return tn_llm_push_text(a, block[1].value, err);
+  if (!tn_llm_is(block[0].value, "tool_use")) return TENON_OK;
+  tenon_status status = tn_llm_call_at(a, tn_llm_number(m[INDEX].value), &call, err);
+  if (!status) status = tn_llm_call_name(a, call, block[2].value, block[3].value, err);
+  bool is_whole = tn_json_text_count(block[4].value) > 0;
+  return status || !is_whole ? status : tn_llm_call_add(a, call, block[4].value.data, block[4].value.size, err);
 }
 
-static tenon_status take_delta(tn_llm_answer *a, tenon_error *err) {
-  const tn_json *delta = tn_json_get(a->json, "delta");
+static tenon_status take_delta(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
+  tn_llm_member delta[] = {{.key = "type"}, {.key = "text"}, {.key = "partial_json"}};
+  const char *more;
   tn_llm_call *call;
-  if (is_text(delta, "type", "text_delta")) return tn_llm_push_text(a, tn_llm_text(delta, "text"), err);
-  if (!is_text(delta, "type", "input_json_delta")) return TENON_OK;
-  tenon_status status = tn_llm_call_at(a, tn_llm_count(a->json, "index"), &call, err);
-  return status ? status : tn_llm_call_add(a, call, NULL, NULL, tn_llm_text(delta, "partial_json"), err);
+  tn_llm_members(m[DELTA].value, delta, 3);
+  if (tn_llm_is(delta[0].value, "text_delta")) return tn_llm_push_text(a, delta[1].value, err);
+  if (!tn_llm_is(delta[0].value, "input_json_delta")) return TENON_OK;
+  tenon_status status = tn_llm_call_at(a, tn_llm_number(m[INDEX].value), &call, err);
+  if (!status) status = tn_llm_say(a, delta[2].value, &more, err);
+  return status || !more ? status : tn_llm_call_add(a, call, more, strlen(more), err);
 }
 
-static tenon_status take_stop(tn_llm_answer *a, tenon_error *err) {
-  const tn_json *delta = tn_json_get(a->json, "delta");
-  const char *reason = tn_llm_text(delta, "stop_reason");
-  take_usage(a, tn_json_get(a->json, "usage"));
-  if (!reason) return TENON_OK;
-  if (strcmp(reason, "refusal") == 0)
-    return tn_llm_declined(a->llm, TENON_MODELS_REFUSED, tn_llm_text(tn_json_get(delta, "stop_details"), "explanation"), err);
-  if (strcmp(reason, "model_context_window_exceeded") == 0) return tn_llm_overflow(a->llm, err);
-  a->finish = strcmp(reason, "max_tokens") == 0 ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
-  a->has_finish = true;
+static tenon_status decline(tn_llm_answer *a, tn_json_text details, tenon_error *err) {
+  const char *explanation;
+  tenon_status status = tn_llm_say(a, tn_llm_member_of(details, "explanation"), &explanation, err);
+  return status ? status : tn_llm_declined(a->llm, TENON_MODELS_REFUSED, explanation, err);
+}
+
+static tenon_status take_stop(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
+  tn_llm_member delta[] = {{.key = "stop_reason"}, {.key = "stop_details"}};
+  tn_llm_members(m[DELTA].value, delta, 2);
+  take_usage(a, m[USAGE].value);
+  if (tn_llm_is(delta[0].value, "refusal")) return decline(a, delta[1].value, err);
+  if (tn_llm_is(delta[0].value, "model_context_window_exceeded")) return tn_llm_overflow(a->llm, err);
+  if (delta[0].value.data) a->finish = tn_llm_is(delta[0].value, "max_tokens") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   return TENON_OK;
 }
 
-static const struct { const char *type; tenon_status (*take)(tn_llm_answer *, tenon_error *); } events[] = {
+static tenon_status take_end(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
+  (void)m;
+  return tn_llm_finish(a, err);
+}
+
+static tenon_status take_error(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
+  (void)m;
+  return tn_llm_broken(a->llm, a->event, err);
+}
+
+static const struct { const char *type; tenon_status (*take)(tn_llm_answer *, const tn_llm_member *, tenon_error *); } events[] = {
     {"content_block_delta", take_delta}, {"content_block_start", take_block}, {"message_start", take_start},
-    {"message_delta", take_stop},        {"message_stop", tn_llm_finish},
+    {"message_delta", take_stop},        {"message_stop", take_end},          {"error", take_error},
 };
 
 /* Types that are not known are to be skipped, as the reference says: ping, content_block_stop, what comes later. */
 static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
+  tn_llm_member m[MEMBERS] = {[TYPE] = {.key = "type"}, [INDEX] = {.key = "index"}, [DELTA] = {.key = "delta"},
+                              [BLOCK] = {.key = "content_block"}, [MESSAGE] = {.key = "message"}, [USAGE] = {.key = "usage"}};
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
-  if (is_text(a->json, "type", "error")) return tn_llm_broken(a->llm, a->json, err);
+  tn_llm_members(a->event, m, MEMBERS);
   for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-    if (is_text(a->json, "type", events[i].type)) return events[i].take(a, err);
+    if (tn_llm_is(m[TYPE].value, events[i].type)) return events[i].take(a, m, err);
   return TENON_OK;
 }
 

@@ -18,6 +18,7 @@
 #include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "base/percent.h"
 #include "net/event_stream.h"
@@ -146,8 +147,8 @@ int64_t tn_llm_count(const tn_json *, const char *key);
 
 /* What a reply that is no success means; text is its body. */
 tenon_status tn_llm_refused(const tn_llm *, const tenon_http_exchange *, const char *text, size_t size, tenon_error *);
-/* An error in mid-stream: an object with message, type and code, or a text. */
-tenon_status tn_llm_broken(const tn_llm *, const tn_json *error, tenon_error *);
+/* An error in mid-stream: the event that has it. */
+tenon_status tn_llm_broken(const tn_llm *, tn_json_text event, tenon_error *);
 /* The model would not, or a filter would not let it; said may be NULL. */
 tenon_status tn_llm_declined(const tn_llm *, int32_t vendor_code, const char *said, tenon_error *);
 /* The model's window is full: in mid-answer, too. */
@@ -168,12 +169,13 @@ struct tn_llm_answer {
   tn_event_stream stream;
   tenon_event *queue;                /* what one event of the stream gave */
   size_t queued, given, room;
-  tn_json *json;                     /* the event that the queue's texts are in */
+  tn_json_text event;                /* the one that the queue was made of; the stream's until the next one */
+  tn_str words;                      /* what strings of it say; does not move while it is looked at */
   tn_llm_call calls[TN_LLM_MAX_CALLS];
   size_t call_count, argument_bytes;
   tenon_usage usage;
   tenon_finish finish;
-  bool has_finish, is_done;
+  bool is_done;
   char model[256];                   /* as the service calls it */
   tn_str refusal;
 };
@@ -181,14 +183,30 @@ struct tn_llm_answer {
 /* Sends the conversation; *ret is its answer's stream. */
 tenon_status tn_llm_start(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, tenon_events *ret, tenon_error *);
 
-/* Parses the event; it stays the answer's until the next one. */
+/* Checks that the event is a JSON object, and makes it the answer's. */
 tenon_status tn_llm_parse(tn_llm_answer *, const tn_event *, tenon_error *);
-void tn_llm_set_model(tn_llm_answer *, const char *);   /* as the service calls it; NULL: it does not say */
-tenon_status tn_llm_push_text(tn_llm_answer *, const char *text, tenon_error *);   /* NULL, "": nothing */
+
+/* A member of an object of the event; data NULL where it is not there, or null. */
+typedef struct tn_llm_member {
+  const char *key;
+  tn_json_text value;
+} tn_llm_member;
+
+/* All that are wanted in one walk. What is no object has none. */
+void tn_llm_members(tn_json_text object, tn_llm_member *members, size_t count);
+tn_json_text tn_llm_member_of(tn_json_text object, const char *key);
+/* What a string of the event says, until the next one; each string once. NULL: it is none. */
+tenon_status tn_llm_say(tn_llm_answer *, tn_json_text, const char **ret, tenon_error *);
+bool tn_llm_is(tn_json_text string, const char *text);
+int64_t tn_llm_number(tn_json_text);          /* a count; -1: it is none */
+
+void tn_llm_set_model(tn_llm_answer *, tn_json_text);      /* as the service calls it, the first time it says so */
+tenon_status tn_llm_push_text(tn_llm_answer *, tn_json_text, tenon_error *);   /* no string, or an empty one: nothing */
 /* The call with that index, made if there is none. */
 tenon_status tn_llm_call_at(tn_llm_answer *, int64_t index, tn_llm_call **ret, tenon_error *);
-tenon_status tn_llm_call_add(tn_llm_answer *, tn_llm_call *, const char *id, const char *name, const char *arguments,
-                             tenon_error *);
+/* Its id and name where they are there, and more of its arguments: JSON, not a string of it. */
+tenon_status tn_llm_call_name(tn_llm_answer *, tn_llm_call *, tn_json_text id, tn_json_text name, tenon_error *);
+tenon_status tn_llm_call_add(tn_llm_answer *, tn_llm_call *, const char *arguments, size_t size, tenon_error *);
 /* All calls, the usage with its cost, and done: the answer is whole. */
 tenon_status tn_llm_finish(tn_llm_answer *, tenon_error *);
 

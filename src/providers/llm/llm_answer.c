@@ -22,21 +22,67 @@ static tenon_status push(tn_llm_answer *a, const tenon_event *e, tenon_error *er
   return TENON_OK;
 }
 
-void tn_llm_set_model(tn_llm_answer *a, const char *model) {
-  if (model && strlen(model) < sizeof a->model) memcpy(a->model, model, strlen(model) + 1);
-}
-
-tenon_status tn_llm_push_text(tn_llm_answer *a, const char *text, tenon_error *err) {
-  const tenon_event e = {.struct_size = sizeof e, .type = TENON_EVENT_TEXT, .text = text, .size = text ? strlen(text) : 0};
-  return e.size ? push(a, &e, err) : TENON_OK;
-}
+/* ---- An event ---- */
 
 tenon_status tn_llm_parse(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
   tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = tn_json_parse_reply(event->data, event->size, &a->json, &why);
-  if (!status && tn_json_type_of(a->json) == TN_JSON_OBJECT) return TENON_OK;
-  return tenon_fail(err, status ? status : TENON_DATA, TENON_STAGE_DATA, "ask again; if it stays, ask who runs the service",
-                    "%s: an event of the answer is no JSON object%s%s", a->llm->kind->service, status ? ": " : "", why.message);
+  tenon_status status = tn_json_text_check(event->data, event->size, &a->event, &why);
+  if (status || tn_json_text_type(a->event) != TN_JSON_OBJECT)
+    return tenon_fail(err, status ? status : TENON_DATA, TENON_STAGE_DATA, "ask again; if it stays, ask who runs the service",
+                      "%s: an event of the answer is no JSON object%s%s", a->llm->kind->service, status ? ": " : "", why.message);
+  tn_str_clear(&a->words);
+  a->words.max = event->size;   /* what strings say is never longer than they are, so this does not move */
+  return tn_str_reserve(&a->words, event->size) ? TENON_OK : tn_no_memory(err);
+}
+
+static bool is_null(tn_json_text t) { return tn_json_text_type(t) == TN_JSON_NULL; }
+
+void tn_llm_members(tn_json_text object, tn_llm_member *members, size_t count) {
+  tn_json_text key, value;
+  for (size_t i = 0; i < count; i++) members[i].value = (tn_json_text){NULL, 0};
+  if (tn_json_text_type(object) != TN_JSON_OBJECT) return;
+  for (const char *cursor = NULL; tn_json_text_next(object, &cursor, &key, &value);)
+    for (size_t i = 0; i < count; i++)
+      if (tn_llm_is(key, members[i].key)) members[i].value = is_null(value) ? (tn_json_text){NULL, 0} : value;
+}
+
+tn_json_text tn_llm_member_of(tn_json_text object, const char *key) {
+  tn_llm_member one = {.key = key};
+  tn_llm_members(object, &one, 1);
+  return one.value;
+}
+
+bool tn_llm_is(tn_json_text string, const char *text) { return tn_json_text_is(string, text, strlen(text)); }
+
+int64_t tn_llm_number(tn_json_text t) {
+  int64_t n;
+  return t.data && tn_json_text_integer(t, &n) && n >= 0 ? n : -1;
+}
+
+tenon_status tn_llm_say(tn_llm_answer *a, tn_json_text string, const char **ret, tenon_error *err) {
+  size_t from = a->words.size;
+  *ret = NULL;
+  if (tn_json_text_type(string) != TN_JSON_STRING) return TENON_OK;
+  if (!tn_json_text_unquote(string, &a->words) || !tn_str_add(&a->words, "", 1)) return tn_no_memory(err);
+  *ret = a->words.data + from;
+  if (from + strlen(*ret) + 1 == a->words.size) return TENON_OK;
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask again, or for something else", "%s: a text of the answer has a NUL in it",
+                    a->llm->kind->service);
+}
+
+void tn_llm_set_model(tn_llm_answer *a, tn_json_text name) {
+  const char *text;
+  if (*a->model || tn_llm_say(a, name, &text, NULL) || !text || strlen(text) >= sizeof a->model) return;
+  memcpy(a->model, text, strlen(text) + 1);
+}
+
+tenon_status tn_llm_push_text(tn_llm_answer *a, tn_json_text string, tenon_error *err) {
+  tenon_event e = {.struct_size = sizeof e, .type = TENON_EVENT_TEXT};
+  if (!string.data || string.size <= 2) return TENON_OK;
+  tenon_status status = tn_llm_say(a, string, &e.text, err);
+  if (status || !e.text) return status;
+  e.size = strlen(e.text);
+  return push(a, &e, err);
 }
 
 /* ---- Tool calls, which come in pieces ---- */
@@ -69,16 +115,20 @@ static tenon_status keep(char **to, const char *text, tenon_error *err) {
   return *to ? TENON_OK : tn_no_memory(err);
 }
 
-tenon_status tn_llm_call_add(tn_llm_answer *a, tn_llm_call *c, const char *id, const char *name, const char *arguments,
-                             tenon_error *err) {
-  tenon_status status = keep(&c->id, id, err);
-  if (!status) status = keep(&c->name, name, err);
-  if (status || !arguments) return status;
-  a->argument_bytes += strlen(arguments);
+tenon_status tn_llm_call_name(tn_llm_answer *a, tn_llm_call *c, tn_json_text id, tn_json_text name, tenon_error *err) {
+  const char *text;
+  tenon_status status = tn_llm_say(a, id, &text, err);
+  if (!status) status = keep(&c->id, text, err);
+  if (!status) status = tn_llm_say(a, name, &text, err);
+  return status ? status : keep(&c->name, text, err);
+}
+
+tenon_status tn_llm_call_add(tn_llm_answer *a, tn_llm_call *c, const char *arguments, size_t size, tenon_error *err) {
+  a->argument_bytes += size;
   if (a->argument_bytes > TN_LLM_MAX_ARGUMENTS)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask for less at once",
                       "the arguments of the answer's tool calls have more than %d bytes", TN_LLM_MAX_ARGUMENTS);
-  return tn_str_puts(&c->arguments, arguments) ? TENON_OK : tn_no_memory(err);
+  return tn_str_add(&c->arguments, arguments, size) ? TENON_OK : tn_no_memory(err);
 }
 
 static tenon_status push_call(tn_llm_answer *a, tn_llm_call *c, size_t i, tenon_error *err) {
@@ -109,8 +159,7 @@ tenon_status tn_llm_finish(tn_llm_answer *a, tenon_error *err) {
 /* ---- The stream ---- */
 
 static void forget_event(tn_llm_answer *a) {
-  tn_json_free(a->json);
-  a->json = NULL;
+  a->event = (tn_json_text){NULL, 0};
   a->queued = a->given = 0;
 }
 
@@ -152,6 +201,7 @@ static void answer_close(void *self) {
   for (size_t i = 0; i < a->call_count; i++) release_call(&a->calls[i]);
   if (a->reply.body.close) a->reply.body.close(a->reply.body.self);
   tn_event_stream_release(&a->stream);
+  tn_str_release(&a->words);
   tn_str_release(&a->refusal);
   tn_free(a->queue);
   tn_free(a);

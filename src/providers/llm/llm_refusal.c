@@ -107,12 +107,17 @@ tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const
 
 /* ---- In mid-stream ---- */
 
-tenon_status tn_llm_broken(const tn_llm *l, const tn_json *error, tenon_error *err) {
+tenon_status tn_llm_broken(const tn_llm *l, tn_json_text event, tenon_error *err) {
   static const tn_llm_meaning other = {.code = TENON_IO, .stage = TENON_STAGE_DATA, .retryable = true,
                                        .remedy = "ask again; if it stays, ask who runs the service"};
-  spoken s = listen(error);
+  tn_json *json;
+  tenon_status status = tn_json_parse_reply(event.data, event.size, &json, err);
+  if (status) return status;
+  spoken s = listen(json);
   const tn_llm_meaning *m = find(l->kind->meanings, 0, &s);
-  return fail_as(l, m ? m : &other, 0, &s, -1, err);
+  status = fail_as(l, m ? m : &other, 0, &s, -1, err);
+  tn_json_free(json);
+  return status;
 }
 
 tenon_status tn_llm_declined(const tn_llm *l, int32_t vendor_code, const char *said, tenon_error *err) {

@@ -173,38 +173,38 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
 
 /* ---- What comes ---- */
 
-static tenon_status take_call(tn_llm_answer *a, const tn_json *v, tenon_error *err) {
-  const tn_json *function = tn_json_get(v, "function");
+static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *err) {
+  tn_llm_member f[] = {{.key = "name"}, {.key = "arguments"}};
   tn_llm_call *call;
-  tn_str arguments;
+  tn_llm_members(tn_llm_member_of(part, "function"), f, 2);
   tenon_status status = tn_llm_call_at(a, (int64_t)a->call_count, &call, err);
-  if (status) return status;
-  tn_str_init(&arguments, TN_LLM_MAX_ARGUMENTS);
-  bool ok = !tn_json_get(function, "arguments") || tn_json_print(tn_json_get(function, "arguments"), &arguments);
-  status = ok ? tn_llm_call_add(a, call, tn_llm_text(v, "id"), tn_llm_text(function, "name"), tn_str_text(&arguments), err)
-              : tn_no_memory(err);
-  tn_str_release(&arguments);
-  return status;
+  if (!status) status = tn_llm_call_name(a, call, tn_llm_member_of(part, "id"), f[0].value, err);
+  return status || !f[1].value.data ? status : tn_llm_call_add(a, call, f[1].value.data, f[1].value.size, err);
 }
 
 static tenon_status take_end(tn_llm_answer *a, tenon_error *err) {
-  const char *reason = tn_llm_text(a->json, "done_reason"), *model = tn_llm_text(a->json, "model");
-  a->usage.input = tn_llm_count(a->json, "prompt_eval_count");
-  a->usage.output = tn_llm_count(a->json, "eval_count");
-  a->finish = reason && strcmp(reason, "length") == 0 ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
-  tn_llm_set_model(a, model);
+  tn_llm_member m[] = {{.key = "prompt_eval_count"}, {.key = "eval_count"}, {.key = "done_reason"}};
+  tn_llm_members(a->event, m, 3);
+  a->usage.input = tn_llm_number(m[0].value);
+  a->usage.output = tn_llm_number(m[1].value);
+  a->finish = tn_llm_is(m[2].value, "length") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   return tn_llm_finish(a, err);
 }
 
 static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
+  tn_llm_member m[] = {{.key = "message"}, {.key = "done"}, {.key = "model"}, {.key = "error"}};
+  tn_llm_member message[] = {{.key = "content"}, {.key = "tool_calls"}};
+  tn_json_text part;
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
-  if (tn_json_get(a->json, "error")) return tn_llm_broken(a->llm, a->json, err);
-  const tn_json *message = tn_json_get(a->json, "message"), *calls = tn_json_get(message, "tool_calls"), *call;
-  status = tn_llm_push_text(a, tn_llm_text(message, "content"), err);
-  for (size_t i = 0; !status && (call = tn_json_at(calls, i)); i++) status = take_call(a, call, err);
-  if (status || !tn_json_bool(tn_json_get(a->json, "done"))) return status;
-  return take_end(a, err);
+  tn_llm_members(a->event, m, 4);
+  if (m[3].value.data) return tn_llm_broken(a->llm, a->event, err);
+  tn_llm_members(m[0].value, message, 2);
+  tn_llm_set_model(a, m[2].value);
+  status = tn_llm_push_text(a, message[0].value, err);
+  for (const char *cursor = NULL; !status && tn_json_text_next(message[1].value, &cursor, NULL, &part);)
+    status = take_call(a, part, err);
+  return status || !tn_json_text_true(m[1].value) ? status : take_end(a, err);
 }
 
 /* ---- list, embed ---- */

@@ -228,52 +228,72 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
 
 /* ---- What comes ---- */
 
-static tenon_status take_call(tn_llm_answer *a, const tn_json *v, tenon_error *err) {
-  const tn_json *function = tn_json_get(v, "function");
-  int64_t index = tn_llm_count(v, "index");
+static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *err) {
+  tn_llm_member m[] = {{.key = "index"}, {.key = "id"}, {.key = "function"}}, f[] = {{.key = "name"}, {.key = "arguments"}};
+  const char *arguments;
   tn_llm_call *call;
+  tn_llm_members(part, m, 3);
+  tn_llm_members(m[2].value, f, 2);
+  int64_t index = tn_llm_number(m[0].value);
   tenon_status status = tn_llm_call_at(a, index < 0 ? (int64_t)a->call_count : index, &call, err);
-  if (status) return status;
-  return tn_llm_call_add(a, call, tn_llm_text(v, "id"), tn_llm_text(function, "name"), tn_llm_text(function, "arguments"), err);
+  if (!status) status = tn_llm_call_name(a, call, m[1].value, f[0].value, err);
+  if (!status) status = tn_llm_say(a, f[1].value, &arguments, err);
+  return status || !arguments ? status : tn_llm_call_add(a, call, arguments, strlen(arguments), err);
 }
 
-static void take_usage(tn_llm_answer *a, const tn_json *usage) {
-  const tn_json *details = tn_json_get(usage, "prompt_tokens_details");
-  if (tn_json_type_of(usage) != TN_JSON_OBJECT) return;
-  a->usage.input = tn_llm_count(usage, "prompt_tokens");
-  a->usage.output = tn_llm_count(usage, "completion_tokens");
-  a->usage.cached = tn_llm_count(details, "cached_tokens");
-  a->usage.cache_written = tn_llm_count(details, "cache_write_tokens");
+static void take_usage(tn_llm_answer *a, tn_json_text usage) {
+  tn_llm_member m[] = {{.key = "prompt_tokens"}, {.key = "completion_tokens"}, {.key = "prompt_tokens_details"}};
+  tn_llm_member details[] = {{.key = "cached_tokens"}, {.key = "cache_write_tokens"}};
+  if (!usage.data) return;
+  tn_llm_members(usage, m, 3);
+  tn_llm_members(m[2].value, details, 2);
+  a->usage.input = tn_llm_number(m[0].value);
+  a->usage.output = tn_llm_number(m[1].value);
+  a->usage.cached = tn_llm_number(details[0].value);
+  a->usage.cache_written = tn_llm_number(details[1].value);
 }
 
-static tenon_status take_finish(tn_llm_answer *a, const char *reason, tenon_error *err) {
-  if (!reason) return TENON_OK;
+static tenon_status take_finish(tn_llm_answer *a, tn_json_text reason, tenon_error *err) {
+  if (!reason.data) return TENON_OK;
   if (a->refusal.size) return tn_llm_declined(a->llm, TENON_MODELS_REFUSED, a->refusal.data, err);
-  if (strcmp(reason, "content_filter") == 0) return tn_llm_declined(a->llm, TENON_MODELS_FILTERED, NULL, err);
-  a->finish = strcmp(reason, "length") == 0 ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
-  a->has_finish = true;
+  if (tn_llm_is(reason, "content_filter")) return tn_llm_declined(a->llm, TENON_MODELS_FILTERED, NULL, err);
+  a->finish = tn_llm_is(reason, "length") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   return TENON_OK;
 }
 
-static tenon_status take_choice(tn_llm_answer *a, const tn_json *choice, tenon_error *err) {
-  const tn_json *delta = tn_json_get(choice, "delta"), *calls = tn_json_get(delta, "tool_calls"), *call;
-  const char *refusal = tn_llm_text(delta, "refusal");
-  tenon_status status = tn_llm_push_text(a, tn_llm_text(delta, "content"), err);
-  if (!status && refusal && !tn_str_puts(&a->refusal, refusal)) status = tn_no_memory(err);
-  for (size_t i = 0; !status && (call = tn_json_at(calls, i)); i++) status = take_call(a, call, err);
-  return status ? status : take_finish(a, tn_llm_text(choice, "finish_reason"), err);
+static tenon_status take_refusal(tn_llm_answer *a, tn_json_text refusal, tenon_error *err) {
+  const char *text;
+  tenon_status status = tn_llm_say(a, refusal, &text, err);
+  if (status || !text || tn_str_puts(&a->refusal, text)) return status;
+  return tn_no_memory(err);
+}
+
+static tenon_status take_choice(tn_llm_answer *a, tn_json_text choice, tenon_error *err) {
+  tn_llm_member m[] = {{.key = "delta"}, {.key = "finish_reason"}};
+  tn_llm_member delta[] = {{.key = "content"}, {.key = "refusal"}, {.key = "tool_calls"}};
+  tn_json_text part;
+  tn_llm_members(choice, m, 2);
+  tn_llm_members(m[0].value, delta, 3);
+  tenon_status status = tn_llm_push_text(a, delta[0].value, err);
+  if (!status) status = take_refusal(a, delta[1].value, err);
+  for (const char *cursor = NULL; !status && tn_json_text_next(delta[2].value, &cursor, NULL, &part);)
+    status = take_call(a, part, err);
+  return status ? status : take_finish(a, m[1].value, err);
 }
 
 static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
   static const char end[] = "[DONE]";
+  tn_llm_member m[] = {{.key = "choices"}, {.key = "usage"}, {.key = "model"}, {.key = "error"}};
+  tn_json_text choice;
+  const char *cursor = NULL;
   if (event->size == sizeof end - 1 && memcmp(event->data, end, event->size) == 0) return tn_llm_finish(a, err);
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
-  if (tn_json_type_of(tn_json_get(a->json, "error")) != TN_JSON_NULL) return tn_llm_broken(a->llm, a->json, err);
-  tn_llm_set_model(a, tn_llm_text(a->json, "model"));
-  take_usage(a, tn_json_get(a->json, "usage"));
-  const tn_json *choice = tn_json_at(tn_json_get(a->json, "choices"), 0);
-  return choice ? take_choice(a, choice, err) : TENON_OK;
+  tn_llm_members(a->event, m, 4);
+  if (m[3].value.data) return tn_llm_broken(a->llm, a->event, err);
+  tn_llm_set_model(a, m[2].value);
+  take_usage(a, m[1].value);
+  return tn_json_text_next(m[0].value, &cursor, NULL, &choice) ? take_choice(a, choice, err) : TENON_OK;
 }
 
 /* ---- list, embed ---- */
