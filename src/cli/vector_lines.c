@@ -8,6 +8,7 @@
 
 #include "arrow/build.h"
 #include "base/error.h"
+#include "base/float.h"
 #include "base/json_text.h"
 #include "cli/input.h"
 #include "core/stream.h"
@@ -109,13 +110,14 @@ static tenon_status append_vector(lines *l, tn_json_text v, tenon_error *err) {
   tn_json_text item;
   if (tn_json_text_type(v) != TN_JSON_ARRAY) return bad_line(l, err, "its vector is no array");
   for (const char *cursor = NULL; tn_json_text_next(v, &cursor, NULL, &item);) {
-    double n;
+    float n;
     tn_json_type type = tn_json_text_type(item);
     if (type != TN_JSON_INTEGER && type != TN_JSON_NUMBER)
       return bad_line(l, err, "its vector has something that is no number");
-    if (!tn_json_text_number(item, &n))
-      return bad_line(l, err, "its vector has a number that is too large");
-    if (!tn_append_f64(&to->children[0], n)) return tn_append_failed(err);
+    /* straight to float32: by way of a double it would be rounded twice */
+    if (!tn_parse_f32(item.data, item.size, &n))
+      return bad_line(l, err, "a number of its vector is not finite as float32");
+    if (!tn_append_fixed(&to->children[0], &n)) return tn_append_failed(err);
   }
   return tn_append_list(to) ? TENON_OK : tn_append_failed(err);
 }
@@ -194,7 +196,7 @@ static tenon_status make_schema(const lines *l, struct ArrowSchema *ret, tenon_e
     if (i == VECTOR && !l->with_vectors) continue;
     struct ArrowSchema *column = ret->children[to++];
     status = tn_schema_set(column, names[i], i == VECTOR ? "+l" : "u", true, i == VECTOR, err);
-    if (!status && i == VECTOR) status = tn_schema_set(column->children[0], "item", "g", false, 0, err);
+    if (!status && i == VECTOR) status = tn_schema_set(column->children[0], "item", "f", false, 0, err);
   }
   if (status) tn_schema_release(ret);
   return status;

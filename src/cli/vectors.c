@@ -2,24 +2,26 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/json_text.h"
 #include "cli/rows.h"
 #include "cli/select.h"
 #include "cli/spent.h"
 #include "cli/text.h"
 #include "cli/vector_input.h"
 #include "cli/vector_lines.h"
+#include "cli/vector_output.h"
 #include "core/target.h"
 
 typedef struct vectors_arguments {
   tn_cli_common common;
   int64_t dimension, nearest, limit;
-  const char *metric, *from, *source, *embed;
+  const char *metric, *from, *source, *embed, *format, *output;
   tn_cli_again vectors, texts, ids, where;
   bool if_absent, with_vectors;
 } vectors_arguments;
 
 static const char *const metrics[] = {"cosine", "inner_product", "l2", NULL};
+
+static const char *const formats[] = {"jsonl", NULL};
 
 static const tn_cli_option options[] = {
     {TN_NUMBER(vectors_arguments, dimension), .name = "dimension", .letter = 'd', .value = "N",
@@ -51,6 +53,10 @@ static const tn_cli_option options[] = {
      .help = "get: at most so many rows"},
     {TN_FLAG(vectors_arguments, with_vectors), .name = "vectors",
      .help = "get, query: with the vectors themselves"},
+    {TN_CHOICE(vectors_arguments, format), .name = "format", .value = "FORMAT", .choices = formats,
+     .help = "get: jsonl writes lines of JSON with the vectors, as upsert --from reads them"},
+    {TN_TEXT(vectors_arguments, output), .name = "output", .letter = 'o', .value = "FILE",
+     .help = "get: write such lines to a file, which appears whole or not at all"},
     TN_CLI_TARGET_OPTIONS,
 };
 
@@ -105,18 +111,6 @@ static tenon_status take_where(tn_cli *cli, const vectors_arguments *a, conditio
 
 /* ---- Answers ---- */
 
-/* Metadata is JSON already; what a damaged file has instead stays text. */
-static tenon_status json_metadata(tn_cli_rows *rows, size_t c, tn_document *j, tenon_error *err) {
-  const char *data;
-  size_t size;
-  tn_json_text checked;
-  tenon_status status = tn_cli_rows_text(rows, c, &data, &size, err);
-  if (status || !data || tn_json_text_check(data, size, &checked, NULL))
-    return status ? status : tn_cli_rows_json(rows, c, "metadata", j, err);
-  tn_document_raw(j, "metadata", data);
-  return TENON_OK;
-}
-
 static tenon_status answer_json(tn_cli *cli, const char *key, tn_cli_rows *rows, tenon_error *err) {
   tn_document *j = tn_cli_result(cli);
   tn_document_open(j, key, '[');
@@ -127,7 +121,7 @@ static tenon_status answer_json(tn_cli *cli, const char *key, tn_cli_rows *rows,
     tn_document_open(j, NULL, '{');
     for (size_t c = 0; c < tn_cli_rows_columns(rows) && !status; c++) {
       const char *name = tn_cli_rows_name(rows, c);
-      status = strcmp(name, "metadata") == 0 ? json_metadata(rows, c, j, err)
+      status = strcmp(name, "metadata") == 0 ? tn_cli_put_metadata(rows, c, j, err)
                                              : tn_cli_rows_json(rows, c, name, j, err);
     }
     tn_document_close(j);
@@ -304,12 +298,31 @@ static tenon_status upsert(tn_cli *cli, const vectors_arguments *a, tenon_sessio
   return TENON_OK;
 }
 
+/* Takes the stream over. */
+static tenon_status write_lines(tn_cli *cli, const char *path, struct ArrowArrayStream *stream,
+                                tenon_error *err) {
+  tn_cli_rows rows;
+  tenon_status status = tn_cli_rows_init(&rows, stream, err);
+  if (status) return status;
+  status = tn_cli_write_lines(&rows, path, err);
+  int64_t seen = rows.seen;
+  tn_cli_rows_release(&rows);
+  if (status || !path) return status;
+  if (cli->common->json) tn_document_integer(tn_cli_result(cli), "rows", seen);
+  else tn_cli_note(cli, "%lld row%s into %s", (long long)seen, seen == 1 ? "" : "s", path);
+  return TENON_OK;
+}
+
 static tenon_status get(tn_cli *cli, const vectors_arguments *a, tenon_session *s,
                         tenon_error *err) {
   struct ArrowArrayStream stream;
   tenon_vectors_get req = TENON_VECTORS_GET_INIT;
   condition c;
   tn_cli_ids ids;
+  bool as_lines = a->format || a->output;
+  if (as_lines && !a->output && cli->common->json)
+    return refuse(err, "give --output FILE, or leave one of them out",
+                  "--json and the lines would both go to stdout");
   tenon_status status = take_where(cli, a, &c, err);
   if (!status) status = tn_cli_take_ids(cli, &a->ids, &ids, err);
   if (status) return status;
@@ -318,9 +331,10 @@ static tenon_status get(tn_cli *cli, const vectors_arguments *a, tenon_session *
   req.filters = c.filters;
   req.filter_count = c.count;
   req.limit = a->limit;
-  if (a->with_vectors) req.with |= TENON_WITH_VECTOR;
+  if (a->with_vectors || as_lines) req.with |= TENON_WITH_VECTOR;
   status = tenon_get_vectors(cli->ctx, s, &req, &stream, err);
   tn_cli_ids_release(&ids);
+  if (!status && as_lines) return write_lines(cli, a->output, &stream, err);
   return status ? status : answer_rows(cli, "rows", &stream, err);
 }
 
@@ -435,7 +449,8 @@ static const struct {
     {"from", UPSERT},      {"vector", QUERY},        {"nearest", QUERY},
     {"text", QUERY},       {"embed", UPSERT | QUERY},
     {"id", GET | DELETE},  {"source", DELETE},       {"where", QUERY | GET | COUNT | DELETE},
-    {"limit", GET},        {"vectors", QUERY | GET},
+    {"limit", GET},        {"vectors", QUERY | GET},  {"format", GET},
+    {"output", GET},
 };
 
 static unsigned owners_of(const char *option) {

@@ -130,6 +130,41 @@ def tenon_reading(target):
     return subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE)
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_collection_can_be_copied_bit_by_bit(tmp_path, metric):
+    """What the remedy says for an index that can only be read, and for any other collection."""
+    rows = random_rows(500)
+    rows[7] *= 1e-30
+    source = f"faiss://{tmp_path}:c"
+    vectors("create", source, "-d", DIMENSION, "--metric", metric)
+    documents = [f"é {i}\nnext \"{i}\"" for i in range(500)]
+    metadata = [json.dumps({"n": i, "big": 2 ** 70 + i, "t": "x\0\n"}, indent=1) if i % 3 else None for i in range(500)]
+    vectors("upsert", source, "--from", write_parquet(tmp_path / "r.parquet", rows, document=documents, metadata=metadata))
+    vectors("create", f"faiss://{tmp_path}:copy", "-d", DIMENSION, "--metric", metric)
+    assert vectors("get", source, "-o", tmp_path / "rows.jsonl") == {"rows": 500}
+    assert vectors("upsert", f"faiss://{tmp_path}:copy", "--from", tmp_path / "rows.jsonl") == {"rows": 500, "inserted": 500}
+    for what in ("--vectors", "-n"):
+        more = [what] if what == "--vectors" else [what, "9"]
+        assert vectors("get", source, *more) == vectors("get", f"faiss://{tmp_path}:copy", *more)
+    assert index_of(tmp_path, "c").read_bytes() == index_of(tmp_path, "copy").read_bytes()
+    piped = f"{TENON} vectors get {source} --format jsonl -n 3 | {TENON} vectors upsert {source} --from - --json"
+    assert json.loads(subprocess.run(["bash", "-c", piped], env=environment(), capture_output=True).stdout)["result"]["rows"] == 3
+    assert vectors("get", source, "--format", "jsonl", ok=False)["code"] == "CONFIG"
+
+
+def test_the_remedy_for_an_index_that_can_only_be_read(tmp_path):
+    index = faiss.IndexFlatL2(DIMENSION)
+    index.add(random_rows(50))
+    faiss.write_index(index, str(tmp_path / "theirs.faiss"))
+    remedy = vectors("delete", f"faiss://{tmp_path}:theirs", "--id", "1", ok=False)["remedy"]
+    assert "get -o rows.jsonl" in remedy and "--from rows.jsonl" in remedy
+    vectors("get", f"faiss://{tmp_path}:theirs", "-o", tmp_path / "rows.jsonl")
+    vectors("create", f"faiss://{tmp_path}:ours", "-d", DIMENSION, "--metric", "l2")
+    assert vectors("upsert", f"faiss://{tmp_path}:ours", "--from", tmp_path / "rows.jsonl")["inserted"] == 50
+    ours = faiss.read_index(str(index_of(tmp_path, "ours")))
+    assert (ours.reconstruct_n(0, 50) == random_rows(50)).all()
+
+
 @pytest.mark.parametrize("wrapper", [faiss.IndexIDMap, faiss.IndexIDMap2])
 def test_ids_of_faiss_are_kept(tmp_path, wrapper):
     rows = random_rows(100)

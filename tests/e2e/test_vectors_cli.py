@@ -62,11 +62,11 @@ def test_an_action_with_a_point_is_one_name(tmp_path):
 # --- Options ---------------------------------------------------------------------------------------------------------
 
 OWN = {"create": {"-d", "--metric", "--if-absent"}, "list": set(), "upsert": {"--from", "--embed"}, "drop": set(),
-       "query": {"--vector", "-k", "--where", "--vectors", "--text", "--embed"}, "get": {"--id", "--where", "-n", "--vectors"},
+       "query": {"--vector", "-k", "--where", "--vectors", "--text", "--embed"}, "get": {"--id", "--where", "-n", "--vectors", "--format", "-o"},
        "count": {"--where"}, "delete": {"--id", "--source", "--where"}}
 VALUES = {"-d": ["2"], "--metric": ["l2"], "--if-absent": [], "--from": ["-"], "--vector": ["[1,2]"], "-k": ["1"],
           "--where": ["n=1"], "--vectors": [], "--id": ["a"], "-n": ["0"], "--source": ["x"], "--text": ["x"],
-          "--embed": ["x"]}
+          "--embed": ["x"], "--format": ["jsonl"], "-o": ["x"]}
 
 
 @pytest.mark.parametrize("action", OWN)

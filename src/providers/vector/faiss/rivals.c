@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that may be among the nearest, and which of them are. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,6 +18,8 @@ double tn_faiss_norm(const float *v, int32_t dimension) {
 
 void tn_faiss_normalize(float *v, int32_t dimension) {
   double norm = tn_faiss_norm(v, dimension);
+  /* of length 1 as far as float32 can say: what came out of a collection goes back unchanged */
+  if (fabs(norm - 1) <= (double)FLT_EPSILON) return;
   for (int32_t i = 0; i < dimension && norm > 0; i++) v[i] = (float)((double)v[i] / norm);
 }
 

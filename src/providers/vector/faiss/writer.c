@@ -44,8 +44,8 @@ void tn_faiss_unlock(tn_faiss *s) { flock(s->root_fd, LOCK_UN); }
 tenon_status tn_faiss_refuse_foreign(const tn_faiss_version *v, tenon_error *err) {
   if (!v->is_foreign) return TENON_OK;
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE,
-                    "copy it into a collection: `tenon vectors get --vectors`, `tenon vectors "
-                    "upsert`",
+                    "copy it into a collection: `tenon vectors get -o rows.jsonl`, `tenon vectors upsert "
+                    "--from rows.jsonl`",
                     "%s is an index that FAISS's own library wrote: it can only be read", v->name);
 }
 
