@@ -107,6 +107,8 @@ void tenon_ctx_cancel(tenon_ctx *ctx) {
   if (ctx) end(ctx, TENON_CANCELLED);
 }
 
+void tn_ctx_expire(tenon_ctx *ctx) { end(ctx, TENON_TIMEOUT); }
+
 /* ---- Housekeeping: ends watched contexts at their deadline ---- */
 
 static struct {

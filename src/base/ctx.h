@@ -36,6 +36,9 @@ struct tn_tokens *tn_ctx_tokens(const tenon_ctx *);
 /* A context that has the policies of another, but neither its end nor its logger: for work that outlives who asked. */
 tenon_status tn_ctx_apart(const tenon_ctx *, int64_t timeout_ms, tenon_ctx **ret, tenon_error *);
 
+/* Ends it as if its deadline had passed. */
+void tn_ctx_expire(tenon_ctx *);
+
 /* The stall limit: while a provider works for a stream it has this long for one batch. */
 void tn_ctx_stall_begin(tenon_ctx *, int64_t limit_ms);
 void tn_ctx_stall_end(tenon_ctx *);

@@ -18,7 +18,7 @@
 
 enum {
   MAX_FLIGHTS = 64, STACK = 512 << 10, FLIGHT_MS = 90000, REQUEST_MS = 30000, SAVE_MS = 30000, SAVES = 4, SAVE_NAP_MS = 100,
-  REMEMBER_MS = 30000
+  REMEMBER_MS = 30000, LAST_WORD_MS = 250
 };
 
 int64_t tn_token_clock_ms(void) {
@@ -342,16 +342,35 @@ void tn_token_join(tn_token_flight *f, int64_t valid_ms) {
 
 /* ---- Waiting ---- */
 
+/* True: it has no use any more, and is to be called back. */
+static bool stop_waiting(tn_token_flight *f) {
+  pthread_mutex_lock(&f->tokens->lock);
+  bool is_useless = --f->waiters == 0 && !f->has_landed && !f->at_stake;
+  if (is_useless && f->place->flight == f) f->place->flight = NULL;
+  pthread_mutex_unlock(&f->tokens->lock);
+  return is_useless;
+}
+
+/* It knows at which layer it was when time was over. */
+static bool has_last_word(tn_token_flight *f) {
+  struct pollfd done = {.fd = f->done_fd, .events = POLLIN};
+  tn_ctx_expire(f->ctx);
+  poll(&done, 1, LAST_WORD_MS);
+  pthread_mutex_lock(&f->tokens->lock);
+  bool landed = f->has_landed;
+  pthread_mutex_unlock(&f->tokens->lock);
+  return landed;
+}
+
 tenon_status tn_token_await(tenon_ctx *ctx, tn_token_flight *f, tenon_error *err) {
   struct pollfd done = {.fd = f->done_fd, .events = POLLIN};
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_ctx_wait(ctx, &done, 1, -1, &why);
-  pthread_mutex_lock(&f->tokens->lock);
-  bool call_back = --f->waiters == 0 && !f->has_landed && !f->at_stake;
-  if (call_back && f->place->flight == f) f->place->flight = NULL;
-  pthread_mutex_unlock(&f->tokens->lock);
-  if (call_back) tenon_ctx_cancel(f->ctx);
+  bool is_useless = stop_waiting(f);
+  if (is_useless && status == TENON_TIMEOUT && has_last_word(f)) return TENON_OK;
+  if (is_useless) tenon_ctx_cancel(f->ctx);
   if (!status) return TENON_OK;
   tn_error_prefix(&why, "waiting for a token: ");
+  why.stage = TENON_STAGE_AUTH;
   return tn_pass_error(&why, err);
 }

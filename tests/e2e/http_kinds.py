@@ -18,6 +18,7 @@ class Kind:
     errors: dict = dataclasses.field(default_factory=dict)   # case -> (code, stage), or None: it succeeds
     repeats: bool = True         # what passes by itself (500, 503, a reset) is asked for again
     ca: str = "ca"               # the parameter's name
+    more: int = 0                # requests beside the one that is asked for again
     connector: callable = None   # (url) -> parameters of the connector `it`, beside its kind
 
 
@@ -48,6 +49,11 @@ KINDS = [
          b'{"name": "' + b"x" * 3000 + b'"}', JSON, lambda stdout, _: "x" * 3000 in stdout,
          errors={"a redirect": ("FORBIDDEN", "tcp")},   # GET is followed
          connector=lambda url: {"base_url": url, "endpoints": {"look": {"path": "/things"}}}),
+    Kind("rest_api with tokens", lambda *_: ["call", "it", "look"],
+         b'{"access_token": "t", "token_type": "Bearer", "expires_in": 60, "name": "' + b"x" * 3000 + b'"}', JSON,
+         lambda stdout, _: "x" * 3000 in stdout, more=1,
+         connector=lambda url: {"kind": "rest_api", "base_url": url, "auth": "oauth_client_credentials", "token_url": url + "/token",
+                                "client_id": "c", "client_secret": "s", "insecure": url.startswith("http:"), "endpoints": {"look": {"path": "/things"}}}),
     Kind("openai", lambda *_: ["chat", "it", "hello"],
          events(*[{"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": why}]}
                   for delta, why in (({"role": "assistant", "content": "hi"}, None), ({}, "stop"))]) + b"data: [DONE]\n\n",

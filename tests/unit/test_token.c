@@ -643,9 +643,26 @@ static void each_has_its_own_deadline(void **state) {
   tenon_ctx *ctx = new_ctx(b, 200);
   int64_t began = tn_now_ms();
   assert_int_equal(tn_token(ctx, &b->client, 0, &b->token, &b->err), TENON_TIMEOUT);
-  assert_non_null(strstr(b->err.message, "waiting for a token"));
+  assert_int_equal(b->err.stage, TENON_STAGE_QUERY);   /* it was connected, and had asked */
+  assert_non_null(strstr(b->err.message, "/token: no reply in time"));
   assert_true(tn_now_ms() - began < 1200);
   tenon_ctx_free(ctx);
+}
+
+/* With a refresh token on its way, that goes on. */
+static void a_deadline_with_a_grant_at_stake(void **state) {
+  bench *b = *state;
+  put(b, "r1");
+  hold(b, true);
+  reply_token(b, "a1", "r2", 3600);
+  tenon_ctx *ctx = new_ctx(b, 300);
+  assert_int_equal(tn_token(ctx, &b->grant, 0, &b->token, &b->err), TENON_TIMEOUT);
+  assert_int_equal(b->err.stage, TENON_STAGE_AUTH);
+  assert_non_null(strstr(b->err.message, "waiting for a token"));
+  tenon_ctx_free(ctx);
+  hold(b, false);
+  asked(b, &b->grant, "a1");
+  assert_int_equal(b->server->request_count, 1);
 }
 
 static void *stay_until_the_end(void *arg) {
@@ -803,6 +820,7 @@ int main(void) {
       WITH_BENCH(one_request_for_all),
       WITH_BENCH(who_goes_away_spoils_nothing),
       WITH_BENCH(each_has_its_own_deadline),
+      WITH_BENCH(a_deadline_with_a_grant_at_stake),
       WITH_BENCH(an_answer_that_nobody_waits_for_is_kept),
       WITH_BENCH(waiting_for_another_process),
       WITH_BENCH(nothing_is_left_open),
