@@ -7,9 +7,11 @@ import shlex
 import subprocess
 import threading
 import time
+from urllib.parse import parse_qsl
 
 import api_cases
 import pytest
+import stripe
 from command import TENON, environment
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -68,6 +70,44 @@ def check_error(expected, error):
     assert [error["code"], error["stage"]] == kind.split(" "), error
     assert message in error["message"]
     assert remedy in (error["remedy"] or "")
+
+
+# ---- The vendor's own client ----
+
+
+class Loose(api_cases.Service):
+    """The same exchanges for another client, whose headers and order of parameters are its own, and whose paths have the version."""
+
+    def take(self, method, target, headers, body):
+        x = self.left.pop(0)
+        if self.plain(method, target) != self.plain(x.method, x.target):
+            self.wrong.append(f"{method} {target} instead of {x.method} {x.target}")
+        if x.body and sorted(parse_qsl(body.decode())) != sorted(parse_qsl(x.body)):
+            self.wrong.append(f"{target}: body {body!r} instead of {x.body!r}")
+        if headers.get("idempotency-key") != x.headers.get("idempotency-key"):
+            self.wrong.append(f"{target}: idempotency-key {headers.get('idempotency-key')!r}")
+        return x
+
+    @staticmethod
+    def plain(method, target):
+        path, _, query = target.removeprefix("/v1").partition("?")
+        return method, path, sorted(parse_qsl(query))
+
+
+def test_stripes_own_client_asks_the_same_and_reads_the_same():
+    service = Loose()
+    client = stripe.StripeClient("sk_test_canary", base_addresses={"api": service.base}, max_network_retries=0).v1
+    cases = [case for case in CASES if case.name == "stripe"]
+    service.play(cases[0])
+    rows = [(c.id, c.amount, c.currency, c.customer or "", str(c.paid).lower()) for c in
+            client.charges.list({"limit": 100}).auto_paging_iter()]
+    assert rows == [(i, int(n), *more) for i, n, *more in (line.split(",")[:5] for line in cases[0].output[1:])]
+    assert not service.wrong and not service.left
+    service.play(cases[1])
+    made = client.customers.create({"email": "ada+x@example.com&admin=1", "name": "Ada Lövelace"}, {"idempotency_key": "7f0c-1234"})
+    assert made.id == json.loads(cases[1].output[0])["id"]
+    assert not service.wrong and not service.left
+    service.stop()
 
 
 # ---- What takes a service with a memory ----
