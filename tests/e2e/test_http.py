@@ -296,6 +296,9 @@ class Odd(http.server.BaseHTTPRequestHandler):
     def breaks_with_a_date(self):
         self.breaks(Last_Modified="Wed, 12 Oct 2022 17:50:00 GMT")
 
+    def breaks_with_a_date_of_now(self):
+        self.breaks(Last_Modified=email.utils.formatdate(usegmt=True))
+
     def breaks_without(self):
         self.breaks()
 
@@ -426,7 +429,7 @@ def test_the_same_bytes_whatever_its_habits(odd, name, offset, length):
     assert good("get", odd[1] + name, "-", "--offset", offset, *more) == BODY[offset:None if length is None else offset + length]
 
 
-@pytest.mark.parametrize("name, code", [("breaks_without", "UNREACHABLE"), ("breaks_and_changes", "CONFLICT"), ("other_range", "DATA"),
+@pytest.mark.parametrize("name, code", [("breaks_without", "UNREACHABLE"), ("breaks_with_a_date_of_now", "UNREACHABLE"), ("breaks_and_changes", "CONFLICT"), ("other_range", "DATA"),
                                         ("range_without_words", "DATA"), ("many_ranges", "DATA"), ("packed", "DATA"), ("round", "DATA"),
                                         ("to_a_file", "DATA"), ("nothing", "NOT_FOUND"), ("no_end", "DATA"), ("long_number", "DATA")])
 def test_what_is_not_sure_is_an_error(odd, tmp_path, name, code):

@@ -63,6 +63,13 @@ static int64_t size_of(const tn_web_reply *r) {
 
 static bool is_strong(const char *etag) { return *etag && strncmp(etag, "W/", 2) != 0; }
 
+/* A date tells versions apart if it was past when the reply was made: within its second there could be two. RFC 9110, 8.8.2.2. */
+static bool is_past(const tn_web_reply *r, int64_t modified_us) {
+  const char *date = tn_web_header_of(r, "date");
+  int64_t now;
+  return modified_us != INT64_MIN && date && tn_parse_http_date(date, strlen(date), &now) && now - modified_us >= 1000000;
+}
+
 /* Weak etags stay as long as a page means the same, whatever its bytes are: they are none of ours. */
 void tn_web_describe(const tn_web_reply *r, tenon_object *ret, tn_web_version *ret_version) {
   *ret_version = (tn_web_version){.size = size_of(r)};
@@ -70,6 +77,7 @@ void tn_web_describe(const tn_web_reply *r, tenon_object *ret, tn_web_version *r
   copy_header(r, "last-modified", ret_version->modified, sizeof ret_version->modified);
   *ret = (tenon_object){.struct_size = sizeof *ret, .size = ret_version->size};
   if (!tn_parse_http_date(ret_version->modified, strlen(ret_version->modified), &ret->modified_us)) ret->modified_us = INT64_MIN;
+  if (!is_past(r, ret->modified_us)) ret_version->modified[0] = 0;
   if (is_strong(ret_version->etag)) memcpy(ret->etag, ret_version->etag, sizeof ret->etag);
   copy_header(r, "content-type", ret->content_type, sizeof ret->content_type);
 }
