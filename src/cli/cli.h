@@ -47,6 +47,7 @@ int tn_cli_interrupted(void);
 typedef struct tn_cli_progress {
   const tn_cli *cli;
   bool draw, json, drawn;
+  const char *noun;        /* what is counted; NULL: rows */
   int64_t last_ms;
   int64_t rows_estimate;   /* where what is copied has none; 0: not known either */
   tenon_progress latest;

@@ -41,11 +41,11 @@ static void draw_bytes(const tenon_progress *now) {
   fflush(stderr);
 }
 
-static void draw(const tenon_progress *now) {
+static void draw(const tenon_progress *now, const char *noun) {
   char rows[32], bytes[32], rate[32], left[32];
   tn_cli_show_count(rows, sizeof rows, now->rows);
   tn_cli_show_count(rate, sizeof rate, rate_of(now));
-  fprintf(stderr, "\r\033[K  %s rows   %s rows/s", rows, rate);
+  fprintf(stderr, "\r\033[K  %s %s   %s %s/s", rows, noun, rate, noun);
   if (now->bytes >= 0) {
     tn_cli_show_bytes(bytes, sizeof bytes, now->bytes);
     fprintf(stderr, "   %s", bytes);
@@ -87,7 +87,7 @@ void tn_cli_progress_step(void *progress, const tenon_progress *now) {
   p->last_ms = at;
   p->drawn = true;
   if (p->draw && now->rows < 0) draw_bytes(now);
-  else if (p->draw) draw(now);
+  else if (p->draw) draw(now, p->noun ? p->noun : "rows");
   else tell(now, false);
 }
 

@@ -173,6 +173,7 @@ static tenon_status send_through(tn_cli *cli, tenon_session *session, const teno
   const tenon_send request = {
       .struct_size = sizeof request, .waits = lines && lines->waits, .messages = mail, .message_count = lines ? 0 : 1,
       .next = lines ? tn_cli_mail_lines_next : NULL, .arg = lines, .outcome = on_outcome, .outcome_arg = &o};
+  o.progress.noun = "mails";
   tenon_status status = begin_outcomes(&o, err);
   if (status) return status;
   status = tenon_send_mail(cli->ctx, session, &request, NULL, err);

@@ -231,9 +231,14 @@ static void refuse_message(passage *p, const tenon_mail *m, const tenon_error *w
   tell(p, &o);
 }
 
+/* Callers may know a shorter struct than ours, or a longer one. */
+static const tenon_mail *message_at(const tenon_send *r, size_t i) {
+  return (const tenon_mail *)(const void *)((const char *)r->messages + i * r->messages->struct_size);
+}
+
 static tenon_status take(passage *p, const tenon_mail **ret, tenon_error *err) {
   const tenon_send *r = p->request;
-  *ret = p->taken < r->message_count ? &r->messages[p->taken++] : NULL;
+  *ret = p->taken < r->message_count ? message_at(r, p->taken++) : NULL;
   if (*ret || !r->next) return TENON_OK;
   return r->next(r->arg, ret, err);
 }
@@ -264,6 +269,8 @@ tenon_status tn_mail_send(tenon_ctx *ctx, tn_session *s, const tenon_send *reque
   const tenon_send own = {.struct_size = sizeof own, .waits = request->next && request->waits,
                           .next = next_message, .arg = &p, .outcome = tell, .outcome_arg = &p};
   tenon_sent unused;
+  if (request->message_count && request->messages->struct_size < offsetof(tenon_mail, number))
+    return refuse(err, "set it with sizeof", "the messages' struct_size is not set");
   const tn_call c = {.op = TN_OP_mail_send, .request = &own, .reply = &unused};
   tenon_status status = tn_call_run(ctx, s, &c, NULL, err);
   if (!status && ret) *ret = p.sent;

@@ -178,10 +178,29 @@ static void no_message_is_no_failure(void **state) {
   tn_session_release(s);
 }
 
+/* A program that was made when the struct was shorter, or will be when it is longer. */
+static void structs_of_other_sizes_are_read(void **state) {
+  contract_state *c = *state;
+  struct { tenon_mail mail; char newer[40]; } two[2];
+  const tenon_mailbox to = {NULL, c->kind->mail_accepted};
+  const tenon_send req = {.struct_size = sizeof req, .messages = &two[0].mail, .message_count = 2};
+  tn_session *s = contract_session(c);
+  tenon_sent sent = {0};
+  tenon_error err = TENON_ERROR_INIT;
+  memset(two, 0xEE, sizeof two);
+  for (int i = 0; i < 2; i++) two[i].mail = mail_to(&to, 1), two[i].mail.struct_size = sizeof two[i];
+  if (tn_mail_send(NULL, s, &req, &sent, &err)) fail_msg("%s", err.message);
+  assert_int_equal(sent.accepted, 2);
+  two[0].mail.struct_size = 0;
+  assert_int_equal(tn_mail_send(NULL, s, &req, &sent, &err), TENON_CONFIG);
+  tn_session_release(s);
+}
+
 const contract_check contract_mail_checks[] = {
     {"every recipient has an outcome", "mail.send", every_recipient_has_an_outcome, NULL},
     {"what is wrong in itself is refused", "mail.send", what_is_wrong_in_itself_is_refused, NULL},
     {"messages come one by one", "mail.send", messages_come_one_by_one, NULL},
     {"a source that fails ends the call", "mail.send", a_source_that_fails_ends_the_call, NULL},
+    {"structs of other sizes are read", "mail.send", structs_of_other_sizes_are_read, NULL},
     {"no message is no failure", "mail.send", no_message_is_no_failure, NULL},
     {0}};

@@ -40,7 +40,6 @@ static tenon_status not_offered(const tn_smtp *s, const char *mechanism, tenon_e
                     "%s does not offer %s, but %s", s->config->host, mechanism, s->offers.mechanisms);
 }
 
-/* Appends a line in base64; empty text is "=" where it stands behind a command (RFC 4954, 4). */
 static void put_base64(tn_smtp *s, const char *command, const void *data, size_t size) {
   tn_str_puts(&s->out, command);
   tn_base64_encode(&s->out, data, size);
