@@ -12,6 +12,7 @@
 #include "contract/memory.h"
 #include "core/registry.h"
 #include "core/session.h"
+#include "tenon/tenon.h"
 
 static tn_registry *registry;
 static tn_connector *connector;
@@ -98,11 +99,37 @@ static void wrong_inputs_name_their_place(void **state) {
   assert_int_equal(memory_calls, 0);
 }
 
+/* tenon.h: the action may stand behind the target. */
+static void programs_list_and_call(void **state) {
+  tenon *t;
+  tenon_session *s;
+  tenon_actions all = {0};
+  tenon_action_result r = {0};
+  tenon_error err = TENON_ERROR_INIT;
+  const tenon_setting store = {"store", "actions"};
+  const tenon_action_call req = {
+      .struct_size = sizeof req, .input = "{\"name\": \"Ada\"}", .input_size = 15};
+  (void)state;
+  assert_int_equal(tenon_new(NULL, &t, NULL), TENON_OK);
+  assert_int_equal(tenon_register(t, &memory_kind, NULL), TENON_OK);
+  if (tenon_open(NULL, t, "memory:///:greet", &store, 1, &s, &err)) fail_msg("%s", err.message);
+  assert_int_equal(tenon_list_actions(NULL, s, NULL, &all, &err), TENON_OK);
+  assert_int_equal(all.count, 1);
+  assert_string_equal(all.items[0].name, "greet");
+  all.release(&all);
+  if (tenon_call_action(NULL, s, &req, &r, &err)) fail_msg("%s", err.message);
+  assert_string_equal(r.output, "{\"greeting\": \"hello, Ada\"}");
+  r.release(&r);
+  tenon_close(s);
+  tenon_free(t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_what_is_idempotent_is_repeated),
       cmocka_unit_test(a_broken_promise_says_that_it_was_done),
       cmocka_unit_test(wrong_inputs_name_their_place),
+      cmocka_unit_test(programs_list_and_call),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/error.h"
 #include "rest_api.h"
 
@@ -208,8 +209,7 @@ static tenon_status ask(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret, te
 /* How long to wait before the same page is asked for again, -1: not at all. The first page's retries are the core's. */
 static int64_t delay_of(const tn_rest_pages *p, int attempt, const tenon_error *why) {
   if (!p->count || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
-  int64_t delay = (int64_t)FIRST_DELAY_MS << attempt;
-  if (why->retry_after_ms > delay) delay = why->retry_after_ms;
+  int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, attempt, why->retry_after_ms);
   return delay > LONGEST_DELAY_MS ? -1 : delay;
 }
 
