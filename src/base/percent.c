@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/percent.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -81,9 +82,11 @@ tenon_status tn_url_of_path(const char *url, const char *key, tn_url_set set, vo
   path = path ? path + 1 : url;
   if (strncmp(path, "//", 2) == 0) path += 2;
   size_t size = strcspn(path, "?"), first = strcspn(path, "/?");
-  if (memchr(path, ':', first))   /* what stands before the first / is read as host:port, so no name is split off there */
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "begin a relative path with ./ before a name behind a colon",
-                      "the URL has a colon before its first /; as in %.*s://./path:name", (int)strcspn(url, ":"), url);
+  if (memchr(path, ':', first)) {   /* what stands before the first / is read as host:port, so no name is split off there */
+    char remedy[80];
+    snprintf(remedy, sizeof remedy, "write ./ before the path: %.*s://./path:name", (int)(strcspn(url, ":") & 31), url);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "the URL of a path has a colon before its first /");
+  }
   tenon_status status = size ? tn_url_part(key, path, size, set, arg, err) : TENON_OK;
   const char *query = path + size + (path[size] == '?');
   return status ? status : tn_url_query(query, set, arg, err);
