@@ -126,11 +126,12 @@ def check_files(s3, who, folder):
 
 
 def get_many(bench, s3):
-    """Both sides write files, into memory; s5cmd learns of the objects by listing them, which is quicker for it than
-    a command for each."""
+    """All write files, into memory; the command and s5cmd learn of the objects by listing them, which is quicker for s5cmd
+    than a command for each."""
     what, keys = f"get {SMALL} x 16 KiB", s3.keys_file("small")
     with tempfile.TemporaryDirectory(prefix="tenon-s3-", dir="/dev/shm") as folder:
         entrants = [Entrant("tenon", s3.objects("many", "small", f"keys={keys}", f"to={folder}")),
+                    Entrant("command", s3.tenon("get", "small:small/", folder, "--recursive", "--quiet")),
                     s5cmd(s3, "cp", "s3://small/small/*", folder + "/", to_null=True)]
         for entrant in entrants:
             run(entrant)
@@ -142,6 +143,7 @@ def get_many(bench, s3):
         contest = rounds(what, [*entrants, *limits], bench.rounds, SMALL, s3)
     bench.results.keep(contest)
     bench.results.bar("B9", f"{what}: objects/s, s5cmd = 1", contest.ratios("s5cmd", "tenon"), at_least=1.5)
+    bench.results.bar("B9", f"{what}, `tenon get --recursive`: objects/s, s5cmd = 1", contest.ratios("s5cmd", "command"), at_least=1.5)
     the_service_suffices(bench, what, contest)
 
 

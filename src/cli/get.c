@@ -12,14 +12,16 @@
 #include "cli/partial.h"
 #include "cli/select.h"
 #include "cli/text.h"
+#include "cli/tree.h"
 
-enum { AT_A_TIME = 1 << 20 };
+enum { AT_A_TIME = 1 << 20, JOBS = 8 };
 
 typedef struct get_arguments {
   tn_cli_common common;
   int64_t offset, length;
   const char *if_match;
-  bool if_absent, resume, dry_run;
+  bool if_absent, resume, recursive, dry_run;
+  int64_t jobs;
 } get_arguments;
 
 static const tn_cli_option options[] = {
@@ -28,6 +30,8 @@ static const tn_cli_option options[] = {
     {TN_TEXT(get_arguments, if_match), .name = "if-match", .value = "ETAG", .help = "only this version of the object"},
     {TN_FLAG(get_arguments, if_absent), .name = "if-absent", .help = "do not replace a file that is there"},
     {TN_FLAG(get_arguments, resume), .name = "resume", .help = "go on where an earlier run was interrupted; keep what came if this one is"},
+    {TN_FLAG(get_arguments, recursive), .name = "recursive", .letter = 'r', .help = "all objects below OBJECT into the folder TO"},
+    {TN_NUMBER(get_arguments, jobs), .name = "jobs", .value = "N", .help = "recursive: so many objects at once; 8 without it"},
     {TN_FLAG(get_arguments, dry_run), .name = "dry-run", .help = "say what would be written, and write nothing"},
     TN_CLI_TARGET_OPTIONS,
 };
@@ -37,6 +41,7 @@ static const char *const examples[] = {
     "tenon get s3://bucket/log.gz - | zcat | head", "an object as a stream",
     "tenon get lake:big.bin - --offset 1M --length 64K", "a part of it",
     "tenon get lake:big.bin . --resume", "the same command again goes on where the first one was interrupted",
+    "tenon get lake:2024/ orders/ --recursive", "all that is below; --resume leaves out what is there whole",
     NULL,
 };
 
@@ -113,6 +118,9 @@ static tenon_status check(const tn_cli *cli, const get_arguments *a, tenon_error
   if (a->resume && (is_stdout(a->common.operands[1]) || a->offset > 0 || a->length >= 0))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name a file; --offset and --length read parts without it",
                       "--resume is for whole objects into files");
+  if (a->recursive && (is_stdout(a->common.operands[1]) || a->offset > 0 || a->length >= 0 || a->if_match))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name a folder, and leave --offset, --length and --if-match out",
+                      "--recursive is for whole objects into a folder");
   if (!is_stdout(a->common.operands[1]) || !a->common.json || a->dry_run) return TENON_OK;
   (void)cli;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "get it into a file, or leave --json out",
@@ -202,9 +210,12 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   const get_arguments *a = arguments;
   tn_cli_object o;
   tenon_status status = check(cli, a, err);
-  if (!status) status = tn_cli_object_open_one(cli, a->common.operands[0], &o, err);
+  if (!status && a->recursive) status = tn_cli_object_open(cli, a->common.operands[0], &o, err);
+  else if (!status) status = tn_cli_object_open_one(cli, a->common.operands[0], &o, err);
   if (status) return status;
-  status = get(cli, a, &o, err);
+  const tn_cli_tree tree = {.folder = a->common.operands[1], .jobs = a->jobs < 0 ? JOBS : a->jobs, .resume = a->resume,
+                            .if_absent = a->if_absent, .dry_run = a->dry_run};
+  status = a->recursive ? tn_cli_get_tree(cli, &tree, &o, err) : get(cli, a, &o, err);
   tn_cli_object_close(&o);
   return status;
 }

@@ -11,17 +11,22 @@
 #include "cli/object.h"
 #include "cli/select.h"
 #include "cli/text.h"
+#include "cli/tree.h"
 
 typedef struct put_arguments {
   tn_cli_common common;
   const char *content_type, *if_match;
-  bool if_absent, dry_run;
+  bool if_absent, recursive, resume, dry_run;
+  int64_t jobs;
 } put_arguments;
 
 static const tn_cli_option options[] = {
     {TN_TEXT(put_arguments, content_type), .name = "content-type", .value = "TYPE", .help = "what it says of itself: text/csv"},
     {TN_FLAG(put_arguments, if_absent), .name = "if-absent", .help = "do not replace an object that is there"},
     {TN_TEXT(put_arguments, if_match), .name = "if-match", .value = "ETAG", .help = "only replace this version of it"},
+    {TN_FLAG(put_arguments, recursive), .name = "recursive", .letter = 'r', .help = "all files below the folder FROM as objects below OBJECT"},
+    {TN_NUMBER(put_arguments, jobs), .name = "jobs", .value = "N", .help = "recursive: so many files at once; 8 without it"},
+    {TN_FLAG(put_arguments, resume), .name = "resume", .help = "recursive: leave out what is there in the same size, and newer than the file"},
     {TN_FLAG(put_arguments, dry_run), .name = "dry-run", .help = "say what would be put, and put nothing"},
     TN_CLI_TARGET_OPTIONS,
 };
@@ -30,8 +35,11 @@ static const char *const examples[] = {
     "tenon put orders.parquet lake:2024/orders.parquet", "a file as an object",
     "tenon put orders.parquet lake:2024/", "under its own name",
     "pg_dump shop | tenon put - s3://backup/shop.sql", "a stream, whatever its length",
+    "tenon put orders/ lake:2024/ --recursive", "all files below a folder",
     NULL,
 };
+
+enum { JOBS = 8 };
 
 typedef struct source {
   tn_cli *cli;
@@ -65,7 +73,7 @@ static tenon_status open_source(const char *from, int *ret_fd, int64_t *ret_size
   if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", from);
   if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
     close(fd);
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "put its files one by one", "%s is a folder", from);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "put what is below it with --recursive", "%s is a folder", from);
   }
   off_t at = lseek(fd, 0, SEEK_CUR);
   *ret_size = S_ISREG(st.st_mode) && at >= 0 ? st.st_size - at : -1;
@@ -108,8 +116,22 @@ static tenon_status put(tn_cli *cli, const put_arguments *a, const tn_cli_object
   return TENON_OK;
 }
 
+static tenon_status put_all(tn_cli *cli, const put_arguments *a, tenon_error *err) {
+  const tn_cli_tree tree = {.folder = a->common.operands[0], .jobs = a->jobs < 0 ? JOBS : a->jobs, .resume = a->resume,
+                            .if_absent = a->if_absent, .dry_run = a->dry_run};
+  tn_cli_object o;
+  if (a->if_match || a->content_type)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave --if-match and --content-type out", "they are for one object");
+  tenon_status status = tn_cli_object_open(cli, a->common.operands[1], &o, err);
+  if (status) return status;
+  status = tn_cli_put_tree(cli, &tree, &o, err);
+  tn_cli_object_close(&o);
+  return status;
+}
+
 static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   const put_arguments *a = arguments;
+  if (a->recursive) return put_all(cli, a, err);
   const char *from = a->common.operands[0];
   tn_cli_object o;
   int fd = -1;
