@@ -10,7 +10,10 @@
 enum { MAX_FILE = 1 << 30, MAX_IDS = 1 << 20, FIRST_ROOM = 1024 };
 static const size_t MAX_NUMBERS = (size_t)1 << 28;   /* 1 GiB */
 
-static bool is_file(const char *word) { return *word == '@' || strcmp(word, "-") == 0; }
+/* @@x is the word @x. */
+static bool is_file(const char *word) {
+  return (*word == '@' && word[1] != '@') || strcmp(word, "-") == 0;
+}
 
 static const char *path_of(const char *word) { return *word == '@' ? word + 1 : word; }
 
@@ -177,7 +180,9 @@ tenon_status tn_cli_take_ids(const tn_cli *cli, const tn_cli_again *words, tn_cl
   tn_str_init(&ids.texts, MAX_FILE);
   for (size_t i = 0; i < words->count && !status; i++) {
     const char *word = words->items[i];
-    status = is_file(word) ? take_lines(cli, word, &ids, err) : put_id(&ids, word, strlen(word), err);
+    bool is_doubled = word[0] == '@' && word[1] == '@';
+    status = is_file(word) ? take_lines(cli, word, &ids, err)
+                           : put_id(&ids, word + is_doubled, strlen(word + is_doubled), err);
   }
   /* with words, but without an id, it is a list of none, not no list */
   if (!status && words->count && !(ids.items = tn_alloc_array(ids.count + 1, sizeof *ids.items)))

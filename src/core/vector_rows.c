@@ -9,6 +9,7 @@
 #include "arrow/names.h"
 #include "arrow/print.h"
 #include "base/error.h"
+#include "base/float.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/stream.h"
@@ -21,7 +22,7 @@ static const char *const names[COLUMNS] = {"id", "vector", "document", "metadata
 typedef struct vector_rows {
   tenon_stream in;
   int64_t at[COLUMNS];            /* which of the stream's columns; -1: it is not there */
-  tn_printer *printers[COLUMNS];  /* of columns that are not text already */
+  tn_printer *printers[COLUMNS];  /* of columns that are not text already; of vectors of decimals */
   int32_t width;
   struct ArrowArray batch;        /* rows from `next` on are to come */
   int64_t next, row;              /* row: of the stream, for messages */
@@ -36,17 +37,23 @@ static bool is_text(const struct ArrowSchema *s) {
 }
 
 static bool is_number(const struct ArrowSchema *s) {
-  return !s->dictionary && strlen(s->format) == 1 && strchr("cCsSiIlLfg", s->format[0]);
+  return !s->dictionary && strlen(s->format) == 1 && strchr("cCsSiIlLefg", s->format[0]);
 }
 
 static bool is_integer(const struct ArrowSchema *s) {
-  return is_number(s) && !strchr("fg", s->format[0]);
+  return is_number(s) && !strchr("efg", s->format[0]);
+}
+
+/* These go by way of their text. */
+static bool is_decimal(const struct ArrowSchema *s) {
+  return !s->dictionary && strncmp(s->format, "d:", 2) == 0;
 }
 
 static bool is_list_of_numbers(const struct ArrowSchema *s) {
   bool is_list = strcmp(s->format, "+l") == 0 || strcmp(s->format, "+L") == 0 ||
                  strncmp(s->format, "+w:", 3) == 0;
-  return is_list && s->n_children == 1 && is_number(s->children[0]);
+  return is_list && s->n_children == 1 &&
+         (is_number(s->children[0]) || is_decimal(s->children[0]));
 }
 
 static bool is_structured(const struct ArrowSchema *s) {
@@ -97,7 +104,11 @@ static tenon_status take_column(vector_rows *r, int64_t i, tenon_error *err) {
                       "there are two columns %s", names[column]);
   if (!fits(column, s)) return refuse_type(column, s, err);
   r->at[column] = i;
-  if (is_text(s) || is_nothing(s) || column == VECTOR) return TENON_OK;
+  if (column == VECTOR)
+    return is_decimal(s->children[0])
+               ? tn_printer_new(s->children[0], &r->printers[VECTOR], err)
+               : TENON_OK;
+  if (is_text(s) || is_nothing(s)) return TENON_OK;
   return tn_printer_new(s, &r->printers[column], err);
 }
 
@@ -146,6 +157,15 @@ static span list_at(const struct ArrowSchema *s, const struct ArrowArray *a, int
   return (span){begin, end - begin};
 }
 
+/* Of ten bits of fraction and five of exponent, exactly. */
+static double half_value(uint16_t bits) {
+  int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  double v = exponent == 31 ? (fraction ? NAN : INFINITY)
+             : exponent     ? ldexp(fraction + 1024, exponent - 25)
+                            : ldexp(fraction, -24);
+  return bits >> 15 ? -v : v;
+}
+
 static double number_at(char format, const void *data, int64_t i) {
   switch (format) {
     case 'c': return ((const int8_t *)data)[i];
@@ -156,6 +176,7 @@ static double number_at(char format, const void *data, int64_t i) {
     case 'I': return ((const uint32_t *)data)[i];
     case 'l': return (double)((const int64_t *)data)[i];
     case 'L': return (double)((const uint64_t *)data)[i];
+    case 'e': return half_value(((const uint16_t *)data)[i]);
     case 'f': return ((const float *)data)[i];
     default: return ((const double *)data)[i];
   }
@@ -172,6 +193,17 @@ static void convert_numbers(char format, const void *data, int64_t first, int32_
   if (format == 'f') memcpy(to, (const float *)data + first, (size_t)width * sizeof *to);
   else
     for (int32_t k = 0; k < width; k++) to[k] = (float)number_at(format, data, first + k);
+}
+
+static tenon_status convert_texts(vector_rows *r, const struct ArrowArray *items, int64_t first,
+                                  float *to, tenon_error *err) {
+  for (int32_t k = 0; k < r->width; k++) {
+    tn_str_clear(&r->text);
+    tenon_status status = tn_print_text(r->printers[VECTOR], items, first + k, &r->text, err);
+    if (status) return status;
+    if (!tn_parse_f32(tn_str_text(&r->text), r->text.size, &to[k])) to[k] = NAN;
+  }
+  return TENON_OK;
 }
 
 static bool has_nulls(const struct ArrowArray *items, span s) {
@@ -193,8 +225,12 @@ static tenon_status append_vector(vector_rows *r, int64_t i, tenon_error *err) {
   if (has_nulls(items, s)) return bad_row(r, err, "give every number", "a number of its vector is NULL");
   if (!tn_reserve(numbers, r->width, 0)) return tn_append_failed(err);
   float *end = (float *)(void *)numbers->data.data + numbers->length;
-  convert_numbers(schema->children[0]->format[0], items->buffers[1], s.first + items->offset,
-                  r->width, end);
+  tenon_status status = TENON_OK;
+  if (r->printers[VECTOR]) status = convert_texts(r, items, s.first, end, err);
+  else
+    convert_numbers(schema->children[0]->format[0], items->buffers[1], s.first + items->offset,
+                    r->width, end);
+  if (status) return status;
   if (!all_finite(end, r->width))
     return bad_row(r, err, "leave the row away, or mend it",
                    "a number of its vector is not finite as float32");

@@ -144,6 +144,24 @@ def test_names_of_files_of_lines(tmp_path, keep):
     assert error["code"] == "CONFIG" and error["remedy"]
 
 
+def test_vectors_of_odd_numbers(tmp_path, keep):
+    import decimal
+
+    import numpy
+    import pyarrow
+    import pyarrow.parquet
+    rows = [[1.5, -0.25], [65504, 6e-8]]
+    kinds = {"float16": pyarrow.array([numpy.array(r, "f2") for r in rows], pyarrow.list_(pyarrow.float16())),
+             "decimal": pyarrow.array([[decimal.Decimal(str(v)).quantize(decimal.Decimal("1e-10")) for v in r] for r in rows],
+                                      pyarrow.list_(pyarrow.decimal128(30, 10)))}
+    for name, column in kinds.items():
+        path = tmp_path / f"{name}.parquet"
+        pyarrow.parquet.write_table(pyarrow.table({"id": ["p", "q"], "vector": column}), path)
+        assert vectors("upsert", keep, "--from", path)["rows"] == 2
+        got = [r["vector"] for r in vectors("get", keep, "--id", "p", "--id", "q", "--vectors")["rows"]]
+        assert numpy.array_equal(numpy.array(got, "f4"), numpy.array(column.to_pylist()).astype("f4")), name
+
+
 def test_a_nul_in_metadata_of_a_table(tmp_path, keep):
     import pyarrow
     import pyarrow.parquet
@@ -216,6 +234,8 @@ def test_many_ids(tmp_path, keep):
     assert vectors("delete", keep, "--id", f"@{tmp_path}/ids.txt") == {"deleted": 2000}
     done = subprocess.run([TENON, "vectors", "delete", keep, "--id", "-"], input="\n".join(many), env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "1,000\n"), done
+    vectors("upsert", keep, "--from", write_lines(tmp_path / "at.jsonl", [{"id": "@at", "vector": [1, 2]}]))
+    assert vectors("delete", keep, "--id", "@@at") == {"deleted": 1}
     (tmp_path / "none.txt").write_text("")
     assert vectors("delete", keep, "--id", f"@{tmp_path}/none.txt") == {"deleted": 0}
     assert vectors("get", keep, "--id", f"@{tmp_path}/none.txt")["rows"] == []
@@ -249,7 +269,7 @@ def test_one_damaged_collection_does_not_hide_the_others(tmp_path, keep, manifes
     (tmp_path / "keep" / "manifest").write_text(manifest)
     assert vectors("count", keep, ok=False)["code"] == code
     rows, said = listed(tmp_path)
-    assert rows == {"good": {"dimension": 2, "metric": "cosine", "count": 0}, "keep": UNKNOWN} and "keep: " in said
+    assert rows == {"good": {"dimension": 2, "metric": "cosine", "count": 0}, "keep": UNKNOWN} and "keep" in said
     assert len(answer("ls", f"faiss://{tmp_path}")["collections"]) == 2
     assert answer("test", f"faiss://{tmp_path}")["steps"][-1]["evidence"] == "2 collections"
     if code == "UNSUPPORTED":

@@ -258,7 +258,7 @@ static tenon_status list_one(lister *l, const char *name, int64_t *rows, tenon_e
     return status;
   }
   if (status == TENON_NOT_FOUND || status == TENON_CONFIG) return TENON_OK;
-  if (status) tn_faiss_host->log(l->ctx, TENON_LOG_WARN, "%s: %s", name, why.message);
+  if (status) tn_faiss_host->log(l->ctx, TENON_LOG_WARN, "%s", why.message);
   if (status && !tn_faiss_is_ours(&l->root, name)) return TENON_OK;
   ++*rows;
   return append_collection(l, name, status ? NULL : &c) ? TENON_OK : tn_append_failed(err);
