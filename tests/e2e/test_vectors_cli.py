@@ -325,12 +325,15 @@ def test_a_create_that_fails_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["vectors", "upsert", "TARGET", "--from", "-"], ["call", "api", "b", "--input", "-"],
-                                   ["vectors", "query", "TARGET", "--vector", "-"], ["vectors", "delete", "TARGET", "--id", "-"]])
+                                   ["vectors", "query", "TARGET", "--vector", "-"], ["vectors", "delete", "TARGET", "--id", "-"],
+                                   ["put", "-", "dir:x.bin"], ["chat", "ollama://127.0.0.1:9?model=x", "-"],
+                                   ["embed", "ollama://127.0.0.1:9?model=x", "-", "-o", "v.parquet"], ["grant", "x", "--token-url", "https://x.example/", "--client-id", "x"]])
 @pytest.mark.parametrize("end", ["timeout", signal.SIGINT, signal.SIGTERM])
 def test_nobody_waits_for_stdin_for_ever(tmp_path, keep, words, end):
     (tmp_path / "tenon.yaml").write_text(
-        "connectors: {api: {kind: rest_api, base_url: 'http://127.0.0.1:9', endpoints: {b: {path: /b}}}}\n")
-    words = [keep if w == "TARGET" else w for w in words] + (["--timeout", "300ms"] if end == "timeout" else [])
+        "connectors: {api: {kind: rest_api, base_url: 'http://127.0.0.1:9', endpoints: {b: {path: /b}}}, "
+        f"dir: {{kind: files, root: {tmp_path}}}}}\n")
+    words = [keep if w == "TARGET" else w for w in words] + (["--timeout", "150ms"] if end == "timeout" else [])
     reader, writer = os.pipe()
     begin = time.monotonic()
     child = subprocess.Popen([TENON, *words, "--json"], stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
