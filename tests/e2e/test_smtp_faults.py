@@ -296,6 +296,19 @@ def test_certificates(tenon, certificates, name, implicit):
         assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
 
 
+@pytest.mark.parametrize("way", [{"tls": "implicit"}, {"tls": "starttls"}], ids=lambda w: w["tls"])
+@pytest.mark.parametrize("habit, code", [(hang, "TIMEOUT"), (close, "TLS"), (reset, "TLS")], ids=["hangs", "closes", "resets"])
+def test_a_handshake_that_comes_to_nothing(tenon, certificates, way, habit, code):
+    def go_and(c, _):
+        c.send(b"220 go\r\n")
+        habit(c)
+    implicit = way["tls"] == "implicit"
+    with Scripted(greeting=habit, answers={}) if implicit else Scripted(tls=certificates.context("good"), answers={"STARTTLS": go_and}) as server:
+        error, outcomes, took = send(tenon, server.url(), "--set", f"tls={way['tls']}", "--set", "connect_timeout=500ms")
+        assert (error["code"], outcomes) == (code, []) and error["remedy"] and took < 5, error
+        assert error["stage"] == "tls" or habit is reset and error["stage"] == "tcp"
+
+
 def test_the_systems_authorities_are_trusted(tenon, certificates):
     """Where no ca is given; OpenSSL takes another place for them from SSL_CERT_FILE."""
     for path, good in ((certificates.authority.path, True), ("/dev/null", False)):
