@@ -2,14 +2,15 @@
 /*
  * events parse|chat|first|raw [mib=256] [count=200]
  *
- * parse: mib MiB of text/event-stream, as OpenAI's service writes it, given in pieces of 16 KiB; the
- *        events and all bytes of their data are counted beside what was written.
- * chat:  the same from a service on loopback through tenon.h, as events of text; counted the same way.
- * first: from the call of tenon_start_chat to the first event, count times one after the other, of a
- *        service that says when it got the request and when it sent the event: what is left is ours.
- * raw:   the same by a plain socket, which parses nothing.
+ * parse: mib MiB of text/event-stream, as OpenAI's service writes it, given in pieces of 16 KiB;
+ * the events and all bytes of their data are counted beside what was written. chat:  the same from
+ * a service on loopback through tenon.h, as events of text; counted the same way. first: from the
+ * call of tenon_start_chat to the first event, count times one after the other, of a service that
+ * says when it got the request and when it sent the event: what is left is ours. raw:   the same by
+ * a plain socket, which parses nothing.
  *
- * Ends with a line of JSON: wall_s, cpu_s and mb_s, or ms (the median). Wrong counts end it with status 1.
+ * Ends with a line of JSON: wall_s, cpu_s and mb_s, or ms (the median). Wrong counts end it with
+ * status 1.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -43,13 +44,16 @@ static void die(const char *what) {
 
 /* ---- What the service says ---- */
 
-static const char *const words[] = {"The", " sky", " is", " blue", " because", " sunlight", " is", " scattered,",
-                                    " and \\u00fcber", " 12%", "\\n", " \\\"so\\\""};
+static const char *const words[] = {"The",   " sky",        " is",
+                                    " blue", " because",    " sunlight",
+                                    " is",   " scattered,", " and \\u00fcber",
+                                    " 12%",  "\\n",         " \\\"so\\\""};
 enum { WORDS = sizeof words / sizeof *words };
 
 typedef struct block {
   char *bytes;
-  size_t size, events, data, text;   /* data: bytes of the events' data; text: of their words, decoded */
+  size_t size, events, data,
+      text; /* data: bytes of the events' data; text: of their words, decoded */
 } block;
 
 static size_t decoded_size(const char *word) {
@@ -64,9 +68,13 @@ static block make_block(void) {
   if (!b.bytes) die("no memory");
   for (size_t i = 0; b.size < 1 << 20; i++) {
     int n = sprintf(b.bytes + b.size,
-                    "data: {\"id\":\"chatcmpl-9xYz\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
-                    "\"system_fingerprint\":\"fp_1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"},\"logprobs\":null,"
-                    "\"finish_reason\":null}]}\n\n", words[i % WORDS]);
+                    "data: "
+                    "{\"id\":\"chatcmpl-9xYz\",\"object\":\"chat.completion.chunk\",\"created\":"
+                    "1700000000,\"model\":\"m\","
+                    "\"system_fingerprint\":\"fp_1\",\"choices\":[{\"index\":0,\"delta\":{"
+                    "\"content\":\"%s\"},\"logprobs\":null,"
+                    "\"finish_reason\":null}]}\n\n",
+                    words[i % WORDS]);
     b.size += (size_t)n;
     b.data += (size_t)n - 8;
     b.text += decoded_size(words[i % WORDS]);
@@ -75,7 +83,9 @@ static block make_block(void) {
   return b;
 }
 
-static const char tail[] = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+static const char tail[] =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: "
+    "[DONE]\n\n";
 
 /* ---- Parsing alone ---- */
 
@@ -103,7 +113,8 @@ static void parse(const block *b) {
   wall = clock_s(CLOCK_MONOTONIC) - wall;
   cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
   tn_event_stream_release(&s);
-  if (events != b->events * (size_t)mib || data != b->data * (size_t)mib) die("other events than were written");
+  if (events != b->events * (size_t)mib || data != b->data * (size_t)mib)
+    die("other events than were written");
   printf("{\"wall_s\": %.6f, \"cpu_s\": %.6f, \"mb_s\": %.1f, \"mixed\": %d}\n", wall, cpu,
          (double)b->size * (double)mib / cpu / 1e6, mixed);
 }
@@ -124,7 +135,8 @@ static bool read_request(int fd) {
     if (n <= 0) return false;
     head[size += (size_t)n] = 0;
     const char *end = strstr(head, "\r\n\r\n"), *length = strcasestr(head, "content-length:");
-    if (end && size >= (size_t)(end + 4 - head) + (length ? strtoul(length + 15, NULL, 10) : 0)) return true;
+    if (end && size >= (size_t)(end + 4 - head) + (length ? strtoul(length + 15, NULL, 10) : 0))
+      return true;
   }
   return false;
 }
@@ -139,8 +151,10 @@ static void send_all(int fd, const char *data, size_t size) {
 }
 
 static void answer(int fd) {
-  static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
-  static const char one[] = "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The\"}}]}\n\n";
+  static const char head[] =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+  static const char one[] =
+      "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The\"}}]}\n\n";
   service.got_s = clock_s(CLOCK_MONOTONIC);
   send_all(fd, head, sizeof head - 1);
   if (service.block) {
@@ -171,8 +185,8 @@ static void start_service(const block *b) {
   pthread_t thread;
   service.block = b;
   service.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (service.listener < 0 || bind(service.listener, (struct sockaddr *)&a, size) || listen(service.listener, 16) ||
-      getsockname(service.listener, (struct sockaddr *)&a, &size))
+  if (service.listener < 0 || bind(service.listener, (struct sockaddr *)&a, size) ||
+      listen(service.listener, 16) || getsockname(service.listener, (struct sockaddr *)&a, &size))
     die("no service");
   service.port = ntohs(a.sin_port);
   if (pthread_create(&thread, NULL, serve, NULL)) die("no thread");
@@ -186,7 +200,8 @@ static tenon_session *open_session(tenon **ret) {
   tenon_error err = TENON_ERROR_INIT;
   snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", service.port);
   const tenon_setting settings[] = {{"base_url", url}, {"model", "m"}, {"api_key", "sk-bench"}};
-  if (tenon_new(NULL, ret, &err) || tenon_open(NULL, *ret, "openai://", settings, 3, &s, &err)) die(err.message);
+  if (tenon_new(NULL, ret, &err) || tenon_open(NULL, *ret, "openai://", settings, 3, &s, &err))
+    die(err.message);
   return s;
 }
 
@@ -220,8 +235,10 @@ static void chat(const block *b) {
   wall = clock_s(CLOCK_MONOTONIC) - wall;
   cpu = clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu;
   answer_events.close(answer_events.self);
-  if (events != b->events * (size_t)mib || text != b->text * (size_t)mib) die("other events than were written");
-  printf("{\"wall_s\": %.6f, \"cpu_s\": %.6f, \"mb_s\": %.1f}\n", wall, cpu, (double)b->size * (double)mib / cpu / 1e6);
+  if (events != b->events * (size_t)mib || text != b->text * (size_t)mib)
+    die("other events than were written");
+  printf("{\"wall_s\": %.6f, \"cpu_s\": %.6f, \"mb_s\": %.1f}\n", wall, cpu,
+         (double)b->size * (double)mib / cpu / 1e6);
   tenon_close(s);
   tenon_free(t);
 }
@@ -234,8 +251,8 @@ static int by_size(const void *a, const void *b) {
 /* What neither the service's own thinking nor anybody else took. */
 static void report(double *took, double cpu) {
   qsort(took, (size_t)count, sizeof *took, by_size);
-  printf("{\"wall_s\": %.6f, \"cpu_s\": %.6f, \"ms\": %.4f, \"p90_ms\": %.4f}\n", took[count / 2], cpu, took[count / 2] * 1e3,
-         took[count * 9 / 10] * 1e3);
+  printf("{\"wall_s\": %.6f, \"cpu_s\": %.6f, \"ms\": %.4f, \"p90_ms\": %.4f}\n", took[count / 2],
+         cpu, took[count / 2] * 1e3, took[count * 9 / 10] * 1e3);
 }
 
 static void first(void) {
@@ -252,7 +269,8 @@ static void first(void) {
     if (events.next(events.self, &e, &err)) die(err.message);
     double ended = clock_s(CLOCK_MONOTONIC);
     cpu += clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu_began;
-    if (e.type != TENON_EVENT_TEXT || strcmp(e.text, "The") != 0) die("another event than was sent");
+    if (e.type != TENON_EVENT_TEXT || strcmp(e.text, "The") != 0)
+      die("another event than was sent");
     if (i >= 0) took[i] = ended - began - (service.sent_s - service.got_s);
     while (e.type != TENON_EVENT_DONE && !events.next(events.self, &e, &err)) continue;
     events.close(events.self);
@@ -264,12 +282,15 @@ static void first(void) {
 
 static void raw(void) {
   static double took[MOST];
-  static const char request[] = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                                "Content-Length: 120\r\n\r\n";
+  static const char request[] =
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+      "Content-Length: 120\r\n\r\n";
   char body[121], reply[4096];
   memset(body, ' ', 120);
   start_service(NULL);
-  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)service.port)};
+  struct sockaddr_in a = {.sin_family = AF_INET,
+                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                          .sin_port = htons((uint16_t)service.port)};
   double cpu_began = clock_s(CLOCK_THREAD_CPUTIME_ID);
   for (long i = -3; i < count; i++) {
     size_t size = 0;

@@ -11,7 +11,12 @@
 #include "cli/spent.h"
 #include "cli/text.h"
 
-enum { MAX_MESSAGE = 16 << 20, MAX_IMAGE = 32 << 20, MAX_SCHEMA = 1 << 20, MAX_PARTS = TN_CLI_MAX_AGAIN + 1 };
+enum {
+  MAX_MESSAGE = 16 << 20,
+  MAX_IMAGE = 32 << 20,
+  MAX_SCHEMA = 1 << 20,
+  MAX_PARTS = TN_CLI_MAX_AGAIN + 1
+};
 
 typedef struct chat_arguments {
   tn_cli_common common;
@@ -30,7 +35,8 @@ static const tn_cli_option options[] = {
     {TN_TEXT(chat_arguments, schema), .name = "schema", .value = "FILE",
      .help = "a JSON Schema that the answer has to keep to"},
     {TN_TEXT(chat_arguments, tools), .name = "tools", .value = "FILE",
-     .help = "tools that the model may call: [{\"name\", \"description\", \"parameters\"}]; calls are printed"},
+     .help = "tools that the model may call: [{\"name\", \"description\", \"parameters\"}]; calls "
+             "are printed"},
     {TN_AGAIN(chat_arguments, stop), .name = "stop", .value = "TEXT",
      .help = "end the answer before this text; again for more"},
     {TN_NUMBER(chat_arguments, max_tokens), .name = "max-tokens", .value = "N",
@@ -90,39 +96,49 @@ static tenon_status read_stdin(const tn_cli *cli, tn_str *ret, tenon_error *err)
 
 static tenon_status take_message(tn_cli *cli, const char *text, question *q, tenon_error *err) {
   tenon_status status = TENON_OK;
-  if (text && strcmp(text, "-") != 0) status = tn_str_puts(&q->message, text) ? TENON_OK : tn_no_memory(err);
+  if (text && strcmp(text, "-") != 0)
+    status = tn_str_puts(&q->message, text) ? TENON_OK : tn_no_memory(err);
   else status = read_stdin(cli, &q->message, err);
   if (status) return status;
   if (!q->message.size || memchr(q->message.data, 0, q->message.size))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a text as MESSAGE, or on stdin",
                       "the message is %s", q->message.size ? "not text" : "empty");
-  q->parts[q->messages[1].part_count++] = (tenon_part){.type = TENON_PART_TEXT, .text = q->message.data};
+  q->parts[q->messages[1].part_count++] =
+      (tenon_part){.type = TENON_PART_TEXT, .text = q->message.data};
   return TENON_OK;
 }
 
 static const char *media_type(const char *data, size_t size) {
   if (size > 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0) return "image/png";
   if (size > 3 && memcmp(data, "\xFF\xD8\xFF", 3) == 0) return "image/jpeg";
-  if (size > 6 && (memcmp(data, "GIF87a", 6) == 0 || memcmp(data, "GIF89a", 6) == 0)) return "image/gif";
-  if (size > 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0) return "image/webp";
+  if (size > 6 && (memcmp(data, "GIF87a", 6) == 0 || memcmp(data, "GIF89a", 6) == 0))
+    return "image/gif";
+  if (size > 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0)
+    return "image/webp";
   return NULL;
 }
 
-static tenon_status take_image(const char *name, char **ret_data, tenon_part *ret, tenon_error *err) {
+static tenon_status take_image(const char *name, char **ret_data, tenon_part *ret,
+                               tenon_error *err) {
   size_t size;
   *ret = (tenon_part){.type = TENON_PART_IMAGE, .url = name};
   if (strncmp(name, "https://", 8) == 0 || strncmp(name, "http://", 7) == 0) return TENON_OK;
   tenon_status status = tn_read_file(name, MAX_IMAGE, ret_data, &size, err);
   if (status) return status;
-  *ret = (tenon_part){.type = TENON_PART_IMAGE, .data = *ret_data, .size = size, .media_type = media_type(*ret_data, size)};
+  *ret = (tenon_part){.type = TENON_PART_IMAGE,
+                      .data = *ret_data,
+                      .size = size,
+                      .media_type = media_type(*ret_data, size)};
   if (ret->media_type) return TENON_OK;
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG, "convert it into PNG, JPEG, GIF or WebP",
-                    "%.200s is no image of a known kind", name);
+  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
+                    "convert it into PNG, JPEG, GIF or WebP", "%.200s is no image of a known kind",
+                    name);
 }
 
 static tenon_status take_images(const chat_arguments *a, question *q, tenon_error *err) {
   for (size_t i = 0; i < a->images.count; i++) {
-    tenon_status status = take_image(a->images.items[i], &q->images[i], &q->parts[q->messages[1].part_count++], err);
+    tenon_status status =
+        take_image(a->images.items[i], &q->images[i], &q->parts[q->messages[1].part_count++], err);
     if (status) return status;
   }
   return TENON_OK;
@@ -130,16 +146,20 @@ static tenon_status take_images(const chat_arguments *a, question *q, tenon_erro
 
 /* ---- Tools ---- */
 
-static tenon_status take_tool(const tn_json *v, question *q, size_t i, size_t *at, tenon_error *err) {
+static tenon_status take_tool(const tn_json *v, question *q, size_t i, size_t *at,
+                              tenon_error *err) {
   const tn_json *schema = tn_json_get(v, "parameters");
   const tenon_tool t = {.name = tn_json_string(tn_json_get(v, "name")),
                         .description = tn_json_string(tn_json_get(v, "description"))};
   if (!t.name)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write [{\"name\": …, \"description\": …, \"parameters\": {…}}]",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "write [{\"name\": …, \"description\": …, \"parameters\": {…}}]",
                       "tool %zu of the file has no name", i + 1);
   q->tools[i] = t;
   *at = q->tool_texts.size;
-  return !schema || (tn_json_print(schema, &q->tool_texts) && tn_str_add(&q->tool_texts, "", 1)) ? TENON_OK : tn_no_memory(err);
+  return !schema || (tn_json_print(schema, &q->tool_texts) && tn_str_add(&q->tool_texts, "", 1))
+             ? TENON_OK
+             : tn_no_memory(err);
 }
 
 /* Schemas are spelled one behind the other; where they are is known when all are. */
@@ -149,15 +169,19 @@ static tenon_status take_tools(const char *file, question *q, tenon_error *err) 
   if (!status) status = tn_json_parse(q->tools_text, size, &q->tools_json, err);
   if (status) return status;
   size_t count = tn_json_count(q->tools_json);
-  if (tn_json_type_of(q->tools_json) != TN_JSON_ARRAY || count < 1 || count > sizeof at / sizeof *at)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write [{\"name\": …, \"description\": …, \"parameters\": {…}}]",
+  if (tn_json_type_of(q->tools_json) != TN_JSON_ARRAY || count < 1 ||
+      count > sizeof at / sizeof *at)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "write [{\"name\": …, \"description\": …, \"parameters\": {…}}]",
                       "%.200s has no list of 1 to 128 tools", file);
   q->tools = tn_alloc_array(count, sizeof *q->tools);
   if (!q->tools) return tn_no_memory(err);
-  for (size_t i = 0; i < count && !status; i++) status = take_tool(tn_json_at(q->tools_json, i), q, i, &at[i], err);
+  for (size_t i = 0; i < count && !status; i++)
+    status = take_tool(tn_json_at(q->tools_json, i), q, i, &at[i], err);
   if (status) return status;
   for (size_t i = 0; i < count; i++)
-    if (tn_json_get(tn_json_at(q->tools_json, i), "parameters")) q->tools[i].parameters = q->tool_texts.data + at[i];
+    if (tn_json_get(tn_json_at(q->tools_json, i), "parameters"))
+      q->tools[i].parameters = q->tool_texts.data + at[i];
   q->chat.tools = q->tools;
   q->chat.tool_count = count;
   return TENON_OK;
@@ -175,8 +199,11 @@ static tenon_status take_settings(const chat_arguments *a, question *q, tenon_er
   q->chat.has_seed = a->seed >= 0;
   q->chat.seed = a->seed;
   q->chat.has_temperature = a->temperature != NULL;
-  if (a->temperature && !(tn_parse_f64(a->temperature, strlen(a->temperature), &q->chat.temperature) && isfinite(q->chat.temperature)))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a number such as 0.7", "--temperature cannot be %.40s", a->temperature);
+  if (a->temperature &&
+      !(tn_parse_f64(a->temperature, strlen(a->temperature), &q->chat.temperature) &&
+        isfinite(q->chat.temperature)))
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a number such as 0.7",
+                      "--temperature cannot be %.40s", a->temperature);
   if (a->schema) status = tn_read_file(a->schema, MAX_SCHEMA, &q->schema, &size, err);
   q->chat.schema = q->schema;
   if (!status && a->tools) status = take_tools(a->tools, q, err);
@@ -295,7 +322,8 @@ static void show_event(tn_cli *cli, const tenon_event *e, shown *s) {
     case TENON_EVENT_DONE:
       end_line(s);
       fflush(stdout);
-      if (e->finish == TENON_FINISH_LENGTH) tn_cli_note(cli, "the answer is cut: it may be no longer (--max-tokens)");
+      if (e->finish == TENON_FINISH_LENGTH)
+        tn_cli_note(cli, "the answer is cut: it may be no longer (--max-tokens)");
       tn_cli_spent(cli, &s->usage, e->model);
       break;
     default: break;
@@ -322,8 +350,8 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   tenon_events events;
   tenon_status status = ask(cli, a, &q, err);
   if (!status)
-    status = tenon_open(cli->ctx, cli->tenon, a->common.operands[0], a->common.settings.items, a->common.settings.count,
-                        &session, err);
+    status = tenon_open(cli->ctx, cli->tenon, a->common.operands[0], a->common.settings.items,
+                        a->common.settings.count, &session, err);
   if (!status) status = tenon_start_chat(cli->ctx, session, &q.chat, &events, err);
   if (!status) {
     status = show_answer(cli, &events, err);
@@ -340,14 +368,15 @@ const tn_cli_command tn_cli_chat = {
     .operands_required = 1,
     .summary = "ask a language model, and see its answer as it comes",
     .about =
-        "TARGET is a system with language models: a connector of tenon.yaml (kinds ollama, openai, anthropic), or a "
-        "URL such as ollama://localhost:11434?model=llama3.2. Without MESSAGE, or with -, the message is read from "
-        "stdin.\n\n"
-        "The answer's text goes to stdout; the tokens it took and what they cost to stderr. The cost is known for "
-        "models whose price stands in Tenon's dated table, and for no other. With --json every event is a line: text, "
-        "tool_call, usage, done, and in the end whether all went well.\n\n"
-        "A refusal, a content filter, a full context, a rate limit and an answer that breaks off are failures, also "
-        "after some text has come.",
+        "TARGET is a system with language models: a connector of tenon.yaml (kinds ollama, "
+        "openai, anthropic), or a URL such as ollama://localhost:11434?model=llama3.2. Without "
+        "MESSAGE, or with -, the message is read from stdin.\n\n"
+        "The answer's text goes to stdout; the tokens it took and what they cost to stderr. The "
+        "cost is known for models whose price stands in Tenon's dated table, and for no other. "
+        "With --json every event is a line: text, tool_call, usage, done, and in the end whether "
+        "all went well.\n\n"
+        "A refusal, a content filter, a full context, a rate limit and an answer that breaks off "
+        "are failures, also after some text has come.",
     .examples = examples,
     TN_CLI_OPTIONS(options),
     .size = sizeof(chat_arguments),

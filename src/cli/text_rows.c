@@ -38,7 +38,8 @@ static tenon_status read_more(text_rows *t, tenon_error *err) {
     t->from = 0;
   }
   if (n && !tn_str_add(&t->pending, part, n))
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "split it", "a line of stdin has more than %d bytes", MAX_LINE);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "split it",
+                      "a line of stdin has more than %d bytes", MAX_LINE);
   return TENON_OK;
 }
 
@@ -72,7 +73,8 @@ static tenon_status take_lines(text_rows *t, int64_t *rows, tenon_error *err) {
       continue;
     }
     if (is_blank(line, size)) continue;
-    if (!tn_append_bytes(tn_builder_column(t->out, 0), line, (int64_t)size)) return tn_append_failed(err);
+    if (!tn_append_bytes(tn_builder_column(t->out, 0), line, (int64_t)size))
+      return tn_append_failed(err);
     ++*rows;
   }
   return TENON_OK;
@@ -114,8 +116,8 @@ static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
   return status;
 }
 
-tenon_status tn_cli_text_rows(tn_cli *cli, const char *first, const tn_cli_again *more, struct ArrowArrayStream *ret,
-                              tenon_error *err) {
+tenon_status tn_cli_text_rows(tn_cli *cli, const char *first, const tn_cli_again *more,
+                              struct ArrowArrayStream *ret, tenon_error *err) {
   tenon_stream s = {.struct_size = sizeof s, .next = rows_next, .close = rows_close};
   text_rows *t = tn_alloc(sizeof *t);
   if (!t) return tn_no_memory(err);

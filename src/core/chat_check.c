@@ -15,7 +15,8 @@ static tenon_status refuse(tenon_error *err, const char *remedy, const char *wha
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s", what);
 }
 
-static tenon_status check_text(const char *text, const char *what, size_t *bytes, tenon_error *err) {
+static tenon_status check_text(const char *text, const char *what, size_t *bytes,
+                               tenon_error *err) {
   size_t size = text ? strlen(text) : 0;
   *bytes += size;
   if (!text || !tn_utf8_valid(text, size, NULL))
@@ -24,7 +25,8 @@ static tenon_status check_text(const char *text, const char *what, size_t *bytes
   return TENON_OK;
 }
 
-static tenon_status check_object(const char *text, const char *what, size_t *bytes, tenon_error *err) {
+static tenon_status check_object(const char *text, const char *what, size_t *bytes,
+                                 tenon_error *err) {
   tn_json *v = NULL;
   tenon_error why = TENON_ERROR_INIT;
   *bytes += strlen(text);
@@ -33,8 +35,8 @@ static tenon_status check_object(const char *text, const char *what, size_t *byt
     status = refuse(&why, NULL, "it is JSON, but not an object");
   tn_json_free(v);
   if (!status) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a JSON object: {…}", "%s: %s", what,
-                    why.message);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write a JSON object: {…}", "%s: %s",
+                    what, why.message);
 }
 
 /* ---- Parts ---- */
@@ -44,7 +46,8 @@ static tenon_status check_image(const tenon_part *p, size_t *bytes, tenon_error 
   if ((p->url != NULL) == (p->data != NULL && p->size > 0))
     return refuse(err, "give one of them", "an image has neither bytes nor a URL, or both");
   if (p->url) return check_text(p->url, "an image's URL", bytes, err);
-  if (!p->media_type || strncmp(p->media_type, "image/", 6) != 0 || strpbrk(p->media_type, "\r\n\";, "))
+  if (!p->media_type || strncmp(p->media_type, "image/", 6) != 0 ||
+      strpbrk(p->media_type, "\r\n\";, "))
     return refuse(err, "say what it is: image/png, image/jpeg, image/gif or image/webp",
                   "an image's media type is not one of images");
   return TENON_OK;
@@ -53,8 +56,9 @@ static tenon_status check_image(const tenon_part *p, size_t *bytes, tenon_error 
 static tenon_status check_call(const tenon_part *p, size_t *bytes, tenon_error *err) {
   if (!p->id || !*p->id || !p->name || !*p->name)
     return refuse(err, "give them as the event said them", "a tool call has no id or no name");
-  return p->arguments ? check_object(p->arguments, "a tool call's arguments", bytes, err)
-                      : refuse(err, "give a JSON object, {} for none", "a tool call has no arguments");
+  return p->arguments
+             ? check_object(p->arguments, "a tool call's arguments", bytes, err)
+             : refuse(err, "give a JSON object, {} for none", "a tool call has no arguments");
 }
 
 static bool may_stand(tenon_role role, tenon_part_type type) {
@@ -67,9 +71,12 @@ static bool may_stand(tenon_role role, tenon_part_type type) {
   return false;
 }
 
-static tenon_status check_part(tenon_role role, const tenon_part *p, size_t *bytes, tenon_error *err) {
+static tenon_status check_part(tenon_role role, const tenon_part *p, size_t *bytes,
+                               tenon_error *err) {
   if (!may_stand(role, p->type))
-    return refuse(err, "images are the user's, tool calls the assistant's, and results stand in messages of their own",
+    return refuse(err,
+                  "images are the user's, tool calls the assistant's, and results stand in "
+                  "messages of their own",
                   "a message has a part that its role cannot have");
   switch (p->type) {
     case TENON_PART_TEXT: return check_text(p->text, "a message's text", bytes, err);
@@ -85,7 +92,8 @@ static tenon_status check_part(tenon_role role, const tenon_part *p, size_t *byt
 
 static tenon_status check_message(const tenon_chat *c, size_t i, size_t *bytes, tenon_error *err) {
   const tenon_message *m = &c->messages[i];
-  if ((unsigned)m->role > TENON_TOOL) return refuse(err, "take system, user, assistant or tool", "a message's role is none");
+  if ((unsigned)m->role > TENON_TOOL)
+    return refuse(err, "take system, user, assistant or tool", "a message's role is none");
   if (m->role == TENON_SYSTEM && i && c->messages[i - 1].role != TENON_SYSTEM)
     return refuse(err, "put instructions first", "a system message stands behind others");
   if (!m->part_count || m->part_count > MAX_PARTS)
@@ -120,12 +128,17 @@ static bool is_tool_name(const char *name) {
 static tenon_status check_tool(const tenon_chat *c, size_t i, size_t *bytes, tenon_error *err) {
   const tenon_tool *t = &c->tools[i];
   if (!is_tool_name(t->name))
-    return refuse(err, "use 1 to 64 of a-z, A-Z, 0-9, _ and -", "a tool has no name that models could call it by");
+    return refuse(err, "use 1 to 64 of a-z, A-Z, 0-9, _ and -",
+                  "a tool has no name that models could call it by");
   for (size_t k = 0; k < i; k++)
     if (strcmp(c->tools[k].name, t->name) == 0)
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give each its own", "two tools are called %s", t->name);
-  tenon_status status = t->description ? check_text(t->description, "a tool's description", bytes, err) : TENON_OK;
-  return status || !t->parameters ? status : check_object(t->parameters, "the schema of a tool's parameters", bytes, err);
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give each its own",
+                        "two tools are called %s", t->name);
+  tenon_status status =
+      t->description ? check_text(t->description, "a tool's description", bytes, err) : TENON_OK;
+  return status || !t->parameters
+             ? status
+             : check_object(t->parameters, "the schema of a tool's parameters", bytes, err);
 }
 
 static tenon_status check_tools(const tenon_chat *c, size_t *bytes, tenon_error *err) {
@@ -149,18 +162,21 @@ static tenon_status check_settings(const tenon_chat *c, size_t *bytes, tenon_err
   if (c->max_tokens == 0 || c->max_tokens < -1)
     return refuse(err, "allow at least one token", "max_tokens is less than 1");
   if (c->has_temperature && !(c->temperature >= 0 && c->temperature <= 100))
-    return refuse(err, "give 0 or a little more: 0.7", "the temperature is not a number that is 0 or more");
+    return refuse(err, "give 0 or a little more: 0.7",
+                  "the temperature is not a number that is 0 or more");
   return c->schema ? check_object(c->schema, "the schema of the answer", bytes, err) : TENON_OK;
 }
 
 tenon_status tn_chat_check(const tenon_chat *c, tenon_error *err) {
   size_t bytes = 0;
-  if (c->model && !*c->model) return refuse(err, "name it, or leave it to the connector", "the model's name is empty");
+  if (c->model && !*c->model)
+    return refuse(err, "name it, or leave it to the connector", "the model's name is empty");
   tenon_status status = check_messages(c, &bytes, err);
   if (!status) status = check_tools(c, &bytes, err);
   if (!status) status = check_settings(c, &bytes, err);
   if (!status && bytes > MAX_BYTES)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, "leave out what is long past, and make images smaller",
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG,
+                      "leave out what is long past, and make images smaller",
                       "the conversation has more than %d bytes", MAX_BYTES);
   return status;
 }

@@ -97,7 +97,8 @@ static tenon_status settle(answer *a, tenon_event *e, tenon_error *err) {
       }
       a->kept = *e;
       a->has_kept = a->has_usage = true;
-      *e = (tenon_event){.struct_size = sizeof *e, .type = TENON_EVENT_USAGE, .usage = TENON_USAGE_INIT};
+      *e = (tenon_event){
+          .struct_size = sizeof *e, .type = TENON_EVENT_USAGE, .usage = TENON_USAGE_INIT};
       return TENON_OK;
     default: return broke_off(a, err);
   }
@@ -163,7 +164,8 @@ tenon_status tn_models_chat(tenon_ctx *ctx, tn_session *s, const tenon_chat *req
   a->has_kept = true;
   tn_error_init(&a->error);
   tn_session_hold(s);
-  *ret = (tenon_events){.struct_size = sizeof *ret, .self = a, .next = answer_next, .close = answer_close};
+  *ret = (tenon_events){
+      .struct_size = sizeof *ret, .self = a, .next = answer_next, .close = answer_close};
   return TENON_OK;
 }
 
@@ -171,15 +173,17 @@ tenon_status tn_models_chat(tenon_ctx *ctx, tn_session *s, const tenon_chat *req
 
 static tenon_status check_texts(const tenon_embed *r, tenon_error *err) {
   if (!r->count || r->count > TENON_MAX_EMBEDDED)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give at least one text, and many in several calls",
-                      "1 to %d texts can be embedded at once, not %zu", TENON_MAX_EMBEDDED, r->count);
+    return tenon_fail(
+        err, TENON_CONFIG, TENON_STAGE_CONFIG, "give at least one text, and many in several calls",
+        "1 to %d texts can be embedded at once, not %zu", TENON_MAX_EMBEDDED, r->count);
   for (size_t i = 0; i < r->count; i++)
     if (!r->texts[i] || !*r->texts[i] || !tn_utf8_valid(r->texts[i], strlen(r->texts[i]), NULL))
       return tenon_fail(err, TENON_DATA, TENON_STAGE_CONFIG, "leave it out, or correct it",
                         "text %zu to be embedded is empty or not UTF-8", i + 1);
   if (r->dimension < 0 || r->dimension > TENON_MAX_DIMENSION)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave it out for the model's own",
-                      "a vector's dimension is 1 to %d, not %d", TENON_MAX_DIMENSION, (int)r->dimension);
+                      "a vector's dimension is 1 to %d, not %d", TENON_MAX_DIMENSION,
+                      (int)r->dimension);
   return TENON_OK;
 }
 
@@ -194,21 +198,25 @@ static size_t texts_in_one(const tenon_models_ops *ops, const tenon_embed *r, si
   return n;
 }
 
-static tenon_status check_vectors(const tenon_embeddings *all, const tenon_embeddings *part, size_t wanted,
-                                  int32_t dimension, tenon_error *err) {
-  static const char *const remedy = "ask who runs the service: it does not keep to its own protocol";
+static tenon_status check_vectors(const tenon_embeddings *all, const tenon_embeddings *part,
+                                  size_t wanted, int32_t dimension, tenon_error *err) {
+  static const char *const remedy =
+      "ask who runs the service: it does not keep to its own protocol";
   if (part->count != wanted || !part->vectors)
     return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "%zu vectors came for %zu texts",
                       part->count, wanted);
   if (part->dimension < 1 || part->dimension > TENON_MAX_DIMENSION ||
       (all->vectors && part->dimension != all->dimension))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "vectors of different dimensions came");
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy,
+                      "vectors of different dimensions came");
   if (dimension && part->dimension != dimension)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "leave the dimension out, or take another model",
-                      "the model gives vectors of %d numbers, not %d", (int)part->dimension, (int)dimension);
+    return tenon_fail(
+        err, TENON_UNSUPPORTED, TENON_STAGE_DATA, "leave the dimension out, or take another model",
+        "the model gives vectors of %d numbers, not %d", (int)part->dimension, (int)dimension);
   for (size_t i = 0; i < part->count * (size_t)part->dimension; i++)
     if (!isfinite(part->vectors[i]))
-      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "a number of a vector is not finite");
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy,
+                        "a number of a vector is not finite");
   return TENON_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows with a text in them, each with its vector behind: batch by batch, so that memory stays flat. */
+/* Rows with a text in them, each with its vector behind: batch by batch, so that memory stays flat.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -49,21 +50,23 @@ static tenon_status spell_texts(embedded_rows *r, int64_t count, tn_str *texts, 
   for (int64_t i = 0; i < count; i++) {
     size_t before = texts->size;
     int64_t at = r->batch.offset + r->next + i;
-    tenon_status status = tn_is_null(column, at) ? TENON_OK : tn_print_text(r->printer, column, at, texts, err);
+    tenon_status status =
+        tn_is_null(column, at) ? TENON_OK : tn_print_text(r->printer, column, at, texts, err);
     if (status) return status;
     if (texts->size == before)
-      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "leave such rows out, or give them a text",
-                        "row %lld has no text to embed", (long long)(r->row + i) + 1);
-    if (memchr(texts->data + before, 0, texts->size - before))
-      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "leave it out", "the text of row %lld has a NUL in it",
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                        "leave such rows out, or give them a text", "row %lld has no text to embed",
                         (long long)(r->row + i) + 1);
+    if (memchr(texts->data + before, 0, texts->size - before))
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "leave it out",
+                        "the text of row %lld has a NUL in it", (long long)(r->row + i) + 1);
     if (!tn_str_add(texts, "", 1)) return tn_no_memory(err);
   }
   return TENON_OK;
 }
 
-static tenon_status embed_texts(embedded_rows *r, const tn_str *texts, size_t count, tenon_embeddings *ret,
-                                tenon_error *err) {
+static tenon_status embed_texts(embedded_rows *r, const tn_str *texts, size_t count,
+                                tenon_embeddings *ret, tenon_error *err) {
   const char **items = tn_alloc_array(count, sizeof *items);
   if (!items) return tn_no_memory(err);
   const char *at = texts->data;
@@ -111,10 +114,12 @@ static bool append_rows(embedded_rows *r, const tenon_embeddings *e) {
   tn_column *list = tn_builder_column(r->out, n);
   for (size_t i = 0; i < e->count; i++) rows[i] = r->batch.offset + r->next + (int64_t)i;
   for (int64_t c = 0; c < n; c++)
-    if (!tn_gather(tn_builder_column(r->out, c), r->batch.children[c], rows, (int64_t)e->count)) return false;
+    if (!tn_gather(tn_builder_column(r->out, c), r->batch.children[c], rows, (int64_t)e->count))
+      return false;
   for (size_t i = 0; i < e->count; i++) {
     for (int32_t k = 0; k < e->dimension; k++)
-      if (!tn_append_fixed(&list->children[0], &e->vectors[i * (size_t)e->dimension + (size_t)k])) return false;
+      if (!tn_append_fixed(&list->children[0], &e->vectors[i * (size_t)e->dimension + (size_t)k]))
+        return false;
     if (!tn_append_list(list)) return false;
   }
   return true;
@@ -122,7 +127,8 @@ static bool append_rows(embedded_rows *r, const tenon_embeddings *e) {
 
 static void add_usage(tenon_usage *all, const tenon_usage *part) {
   all->input = all->input < 0 || part->input < 0 ? -1 : all->input + part->input;
-  all->cost_nano = all->cost_nano < 0 || part->cost_nano < 0 ? -1 : all->cost_nano + part->cost_nano;
+  all->cost_nano =
+      all->cost_nano < 0 || part->cost_nano < 0 ? -1 : all->cost_nano + part->cost_nano;
 }
 
 static tenon_status embed_some(embedded_rows *r, struct ArrowArray *ret, tenon_error *err) {
@@ -176,7 +182,8 @@ static tenon_status find_column(embedded_rows *r, const char *column, tenon_erro
                       "the rows have no column %.100s", column);
   const struct ArrowSchema *s = r->in.schema.children[r->column];
   if (strcmp(s->format, "u") != 0 && strcmp(s->format, "U") != 0)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "convert it before", "column %.100s is not text", column);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "convert it before",
+                      "column %.100s is not text", column);
   return tn_printer_new(s, &r->printer, err);
 }
 
@@ -210,7 +217,8 @@ tenon_status tenon_embed_rows(tenon_ctx *ctx, tenon_session *s, const tenon_embe
   r->usage = usage;
   if (usage) *usage = (tenon_usage){0};
   if (settings) r->dimension = settings->dimension;
-  if (settings && settings->model && !(r->model = tn_strdup(settings->model))) status = tn_no_memory(err);
+  if (settings && settings->model && !(r->model = tn_strdup(settings->model)))
+    status = tn_no_memory(err);
   if (!status) status = hold(r, ctx, s, err);
   if (!status) status = find_column(r, column ? column : "text", err);
   if (!status) status = first_batch(r, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events are found where the bytes were read to. A line's data stays where it is; further lines of the
- * same event are moved up behind it, over what stood between. So most events are never copied.
+ * Events are found where the bytes were read to. A line's data stays where it is; further lines of
+ * the same event are moved up behind it, over what stood between. So most events are never copied.
  */
 #include "net/event_stream.h"
 
@@ -44,7 +44,8 @@ static tenon_status grow(tn_event_stream *s, tenon_error *err) {
   return TENON_OK;
 }
 
-tenon_status tn_event_stream_room(tn_event_stream *s, char **ret, size_t *ret_size, tenon_error *err) {
+tenon_status tn_event_stream_room(tn_event_stream *s, char **ret, size_t *ret_size,
+                                  tenon_error *err) {
   move_up(s);
   if (s->used > s->max)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask who runs the service",
@@ -86,8 +87,8 @@ static bool take_line(tn_event_stream *s, size_t end, size_t next, line *ret) {
   return true;
 }
 
-/* A CR ends a line by itself, but not in JSON lines, where it is white space before the LF. A LF behind
- * a CR belongs to it, also when it comes with the next bytes. */
+/* A CR ends a line by itself, but not in JSON lines, where it is white space before the LF. A LF
+ * behind a CR belongs to it, also when it comes with the next bytes. */
 static bool next_line(tn_event_stream *s, line *ret) {
   if (s->after_cr && s->line < s->used) {
     s->after_cr = false;
@@ -128,7 +129,8 @@ static void append_data(tn_event_stream *s, const char *value, size_t size) {
   s->data_size += size;
 }
 
-static tenon_status take_name(tn_event_stream *s, const char *value, size_t size, tenon_error *err) {
+static tenon_status take_name(tn_event_stream *s, const char *value, size_t size,
+                              tenon_error *err) {
   if (size >= sizeof s->name)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask who runs the service",
                       "the name of an event has %zu bytes", size);
@@ -197,7 +199,8 @@ tenon_status tn_event_stream_next(tn_event_stream *s, tn_event *ret, tenon_error
   tn_event event = {0};
   if (s->given) s->name[0] = 0;
   s->given = false;
-  tenon_status status = s->framing == TN_EVENT_STREAM ? next_event(s, &event, err) : next_json_line(s, &event);
+  tenon_status status =
+      s->framing == TN_EVENT_STREAM ? next_event(s, &event, err) : next_json_line(s, &event);
   if (!status) *ret = event;
   return status;
 }

@@ -43,12 +43,12 @@ typedef struct tn_event_stream {
 void tn_event_stream_init(tn_event_stream *, tn_event_framing, size_t max);
 void tn_event_stream_release(tn_event_stream *);
 
-/* Room for the next bytes, and that so many were put there. Only when `next` gave no event. LIMITED:
- * an event is longer than max. */
+/* Room for the next bytes, and that so many were put there. Only when `next` gave no event.
+ * LIMITED: an event is longer than max. */
 tenon_status tn_event_stream_room(tn_event_stream *, char **ret, size_t *ret_size, tenon_error *);
 void tn_event_stream_add(tn_event_stream *, size_t size);
-/* There are no more bytes: a last JSON line needs no end. An event that is not whole is dropped, as the
- * standard wants it. */
+/* There are no more bytes: a last JSON line needs no end. An event that is not whole is dropped, as
+ * the standard wants it. */
 void tn_event_stream_end(tn_event_stream *);
 
 /* LIMITED: the name of an event is too long. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The facet `models`: an answer's shape, its life, what ends it, and vectors that are one for each text. */
+/* The facet `models`: an answer's shape, its life, what ends it, and vectors that are one for each
+ * text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,7 +162,8 @@ static bool is_listed(tn_session *s, const char *only, const char *wanted, int64
     const int32_t *offsets = batch.children[0]->buffers[1];
     for (int64_t i = 0; i < batch.length; i++, ++*ret_count) {
       char id[512];
-      snprintf(id, sizeof id, "%.*s", (int)(offsets[i + 1] - offsets[i]), (const char *)batch.children[0]->buffers[2] + offsets[i]);
+      snprintf(id, sizeof id, "%.*s", (int)(offsets[i + 1] - offsets[i]),
+               (const char *)batch.children[0]->buffers[2] + offsets[i]);
       assert_true(strcmp(last, id) < 0);
       snprintf(last, sizeof last, "%s", id);
       found |= strcmp(id, wanted) == 0;
@@ -200,15 +202,18 @@ static void vectors_are_one_for_each_text(void **state) {
     snprintf(space[i], sizeof space[i], "text %d", i / 2);   /* each twice */
     texts[i] = space[i];
   }
-  tenon_embed req = {.struct_size = sizeof req, .model = c->kind->embedding_model, .texts = texts, .count = TEXTS};
+  tenon_embed req = {
+      .struct_size = sizeof req, .model = c->kind->embedding_model, .texts = texts, .count = TEXTS};
   tenon_embeddings all = {0}, one = {0};
   if (tn_models_embed(NULL, s, &req, &all, &err)) fail_msg("%s", err.message);
   assert_int_equal(all.count, TEXTS);
   assert_true(all.dimension > 0);
   size_t row = (size_t)all.dimension * sizeof(float);
   for (size_t i = 0; i + 2 < TEXTS; i += 2) {
-    assert_memory_equal(all.vectors + i * (size_t)all.dimension, all.vectors + (i + 1) * (size_t)all.dimension, row);
-    assert_memory_not_equal(all.vectors + i * (size_t)all.dimension, all.vectors + (i + 2) * (size_t)all.dimension, row);
+    assert_memory_equal(all.vectors + i * (size_t)all.dimension,
+                        all.vectors + (i + 1) * (size_t)all.dimension, row);
+    assert_memory_not_equal(all.vectors + i * (size_t)all.dimension,
+                            all.vectors + (i + 2) * (size_t)all.dimension, row);
   }
   req.texts = &texts[433];
   req.count = 1;
@@ -224,7 +229,10 @@ static void texts_that_are_none_are_refused(void **state) {
   tn_session *s = contract_session(c);
   const char *const texts[] = {"a", "", "\xFF"};
   for (size_t i = 0; i < 4; i++) {
-    tenon_embed req = {.struct_size = sizeof req, .model = c->kind->embedding_model, .texts = texts + (i < 3 ? i : 0), .count = i == 3 ? 0 : 1};
+    tenon_embed req = {.struct_size = sizeof req,
+                       .model = c->kind->embedding_model,
+                       .texts = texts + (i < 3 ? i : 0),
+                       .count = i == 3 ? 0 : 1};
     tenon_embeddings all = {.count = 77};
     tenon_error err = TENON_ERROR_INIT;
     if (i == 0) req.dimension = -1;
@@ -237,11 +245,15 @@ static void texts_that_are_none_are_refused(void **state) {
 }
 
 const contract_check contract_model_checks[] = {
-    {"an answer is texts, then usage and done", "models.chat", an_answer_is_texts_then_usage_and_done, NULL},
+    {"an answer is texts, then usage and done", "models.chat",
+     an_answer_is_texts_then_usage_and_done, NULL},
     {"an answer outlives its session", "models.chat", an_answer_outlives_its_session, NULL},
-    {"an answer may be left in the middle", "models.chat", an_answer_may_be_left_in_the_middle, NULL},
-    {"a cancel and a deadline end an answer", "models.chat", a_cancel_and_a_deadline_end_an_answer, NULL},
-    {"a model that is not there is not found", "models.chat", a_model_that_is_not_there_is_not_found, NULL},
+    {"an answer may be left in the middle", "models.chat", an_answer_may_be_left_in_the_middle,
+     NULL},
+    {"a cancel and a deadline end an answer", "models.chat", a_cancel_and_a_deadline_end_an_answer,
+     NULL},
+    {"a model that is not there is not found", "models.chat",
+     a_model_that_is_not_there_is_not_found, NULL},
     {"models are listed in order", "models.list", models_are_listed_in_order, NULL},
     {"vectors are one for each text", "models.embed", vectors_are_one_for_each_text, NULL},
     {"texts that are none are refused", "models.embed", texts_that_are_none_are_refused, NULL},

@@ -14,7 +14,8 @@ typedef struct told {
 } told;
 
 static void mix(told *t, const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) t->sum = (t->sum ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
+  for (size_t i = 0; i < size; i++)
+    t->sum = (t->sum ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
   t->sum = (t->sum ^ 256) * UINT64_C(0x100000001B3);
 }
 
@@ -35,7 +36,8 @@ static bool take(tn_event_stream *s, told *t) {
   }
 }
 
-static bool read_in_pieces(tn_event_framing framing, const uint8_t *data, size_t size, size_t piece, told *ret) {
+static bool read_in_pieces(tn_event_framing framing, const uint8_t *data, size_t size, size_t piece,
+                           told *ret) {
   tn_event_stream s;
   bool ok = true;
   *ret = (told){0};

@@ -50,7 +50,8 @@ static void give(tn_event_stream *s, const char *data, size_t size, tn_str *out)
 }
 
 /* In pieces: first `at` bytes, then `piece` at a time. */
-static void read_in(tn_event_framing framing, const char *data, size_t size, size_t at, size_t piece, tn_str *out) {
+static void read_in(tn_event_framing framing, const char *data, size_t size, size_t at,
+                    size_t piece, tn_str *out) {
   tn_event_stream s;
   tn_event_stream_init(&s, framing, 1 << 20);
   give(&s, data, at, out);
@@ -90,7 +91,8 @@ static void one_case(const char *input, char *text, size_t room) {
       tn_str_clear(&other);
       read_in(framing, data, size, at, piece == 3 ? size + 1 : piece, &other);
       if (strcmp(tn_str_text(&whole), tn_str_text(&other)) != 0)
-        fail_msg("%s: split at %zu: %s, not %s", input, at, tn_str_text(&other), tn_str_text(&whole));
+        fail_msg("%s: split at %zu: %s, not %s", input, at, tn_str_text(&other),
+                 tn_str_text(&whole));
     }
   snprintf(text, room, "%s", tn_str_text(&whole));
   tn_str_release(&whole);

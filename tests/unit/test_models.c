@@ -48,7 +48,8 @@ static void script_close(void *self) {
   script.closed++;
 }
 
-static tenon_status script_chat(tenon_ctx *ctx, void *s, const tenon_chat *c, tenon_events *ret, tenon_error *err) {
+static tenon_status script_chat(tenon_ctx *ctx, void *s, const tenon_chat *c, tenon_events *ret,
+                                tenon_error *err) {
   (void)ctx, (void)s, (void)c, (void)err;
   script.asked++;
   script.at = 0;
@@ -56,30 +57,36 @@ static tenon_status script_chat(tenon_ctx *ctx, void *s, const tenon_chat *c, te
   return TENON_OK;
 }
 
-static tenon_status script_list(tenon_ctx *ctx, void *s, const tenon_models_list *r, tenon_stream *ret, tenon_error *err) {
+static tenon_status script_list(tenon_ctx *ctx, void *s, const tenon_models_list *r,
+                                tenon_stream *ret, tenon_error *err) {
   (void)ctx, (void)s, (void)r, (void)ret;
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, NULL, "no list");
 }
 
-static tenon_status script_embed(tenon_ctx *ctx, void *s, const tenon_embed *r, tenon_embeddings *ret, tenon_error *err) {
+static tenon_status script_embed(tenon_ctx *ctx, void *s, const tenon_embed *r,
+                                 tenon_embeddings *ret, tenon_error *err) {
   (void)ctx, (void)s, (void)err;
-  int dimension = script.other_dimension_at == script.embeds + 1 ? script.dimension + 1 : script.dimension;
+  int dimension =
+      script.other_dimension_at == script.embeds + 1 ? script.dimension + 1 : script.dimension;
   if (script.embeds < 16) script.embedded[script.embeds] = (int)r->count;
   script.embeds++;
   ret->count = r->count - (size_t)script.short_by;
   ret->dimension = dimension;
   ret->vectors = tn_alloc_array(r->count * (size_t)dimension + 1, sizeof(float));
-  for (size_t i = 0; i < r->count * (size_t)dimension; i++) ret->vectors[i] = script.value + (float)strlen(r->texts[i / (size_t)dimension]);
+  for (size_t i = 0; i < r->count * (size_t)dimension; i++)
+    ret->vectors[i] = script.value + (float)strlen(r->texts[i / (size_t)dimension]);
   ret->usage = (tenon_usage){(int64_t)r->count, -1, -1, 0, 5};
   return TENON_OK;
 }
 
-static tenon_status nothing_test(tenon_ctx *ctx, const tenon_provider *p, const void *c, tenon_test *t, tenon_error *err) {
+static tenon_status nothing_test(tenon_ctx *ctx, const tenon_provider *p, const void *c,
+                                 tenon_test *t, tenon_error *err) {
   (void)ctx, (void)p, (void)c, (void)t, (void)err;
   return TENON_OK;
 }
 
-static tenon_status nothing_open(tenon_ctx *ctx, const tenon_provider *p, const void *c, void **ret, tenon_error *err) {
+static tenon_status nothing_open(tenon_ctx *ctx, const tenon_provider *p, const void *c, void **ret,
+                                 tenon_error *err) {
   (void)ctx, (void)p, (void)c, (void)err;
   *ret = &script;
   return TENON_OK;
@@ -91,20 +98,33 @@ typedef struct script_config {
   uint64_t set;
 } script_config;
 
-static const tenon_models_ops script_models = {
-    .struct_size = sizeof script_models, .max_texts = 4, .max_bytes = 20, .list = script_list, .chat = script_chat, .embed = script_embed};
+static const tenon_models_ops script_models = {.struct_size = sizeof script_models,
+                                               .max_texts = 4,
+                                               .max_bytes = 20,
+                                               .list = script_list,
+                                               .chat = script_chat,
+                                               .embed = script_embed};
 
-static const tenon_provider script_kind = {
-    .struct_size = sizeof script_kind, .abi = TENON_ABI, .kind = "script", .category = "llm", .label = "Script",
-    .summary = "Answers what a test wants.", .config_size = sizeof(script_config), .traits = TENON_SHARED,
-    .test = nothing_test, .open = nothing_open, .close = nothing_close, .models = &script_models};
+static const tenon_provider script_kind = {.struct_size = sizeof script_kind,
+                                           .abi = TENON_ABI,
+                                           .kind = "script",
+                                           .category = "llm",
+                                           .label = "Script",
+                                           .summary = "Answers what a test wants.",
+                                           .config_size = sizeof(script_config),
+                                           .traits = TENON_SHARED,
+                                           .test = nothing_test,
+                                           .open = nothing_open,
+                                           .close = nothing_close,
+                                           .models = &script_models};
 
 static tn_registry *registry;
 
 static int setup(void **state) {
   (void)state;
   return tn_registry_new(&registry, NULL) || tn_registry_add(registry, &script_kind, NULL) ||
-         tn_registry_add(registry, &tn_provider_openai, NULL) || tn_registry_add(registry, &tn_provider_anthropic, NULL) ||
+         tn_registry_add(registry, &tn_provider_openai, NULL) ||
+         tn_registry_add(registry, &tn_provider_anthropic, NULL) ||
          tn_registry_add(registry, &tn_provider_ollama, NULL);
 }
 
@@ -143,7 +163,8 @@ static tn_session *script_session(tn_connector **ret) {
 static const tenon_part hello_part = {.type = TENON_PART_TEXT, .text = "hello"};
 static const tenon_message hello = {TENON_USER, &hello_part, 1};
 
-static tenon_status ask(tn_session *s, const tenon_event *events, char *told, size_t room, tenon_error *err) {
+static tenon_status ask(tn_session *s, const tenon_event *events, char *told, size_t room,
+                        tenon_error *err) {
   static const char *const names[] = {"end", "text", "call", "usage", "done"};
   tenon_chat chat = TENON_CHAT_INIT;
   tenon_events stream;
@@ -175,9 +196,13 @@ static void an_answer_ends_with_usage_and_done(void **state) {
   tn_session *s = script_session(&c);
   char told[200];
   (void)state;
-  const tenon_event whole[] = {EVENT(TEXT, .text = "", .size = 0), EVENT(TEXT, .text = "a", .size = 1),
-                               EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = "{}"), EVENT(USAGE, .usage = {1, 2, 3, 4, 5}),
-                               EVENT(DONE, .finish = TENON_FINISH_TOOL_CALLS), EVENT(TEXT, .text = "b", .size = 1), {0}};
+  const tenon_event whole[] = {EVENT(TEXT, .text = "", .size = 0),
+                               EVENT(TEXT, .text = "a", .size = 1),
+                               EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = "{}"),
+                               EVENT(USAGE, .usage = {1, 2, 3, 4, 5}),
+                               EVENT(DONE, .finish = TENON_FINISH_TOOL_CALLS),
+                               EVENT(TEXT, .text = "b", .size = 1),
+                               {0}};
   assert_int_equal(ask(s, whole, told, sizeof told, NULL), TENON_OK);
   assert_string_equal(told, " text call usage done end");
   const tenon_event without[] = {EVENT(DONE, .finish = TENON_FINISH_STOP), {0}};
@@ -192,7 +217,8 @@ static void an_answer_that_breaks_off_is_an_error(void **state) {
   tn_session *s = script_session(&c);
   char told[200];
   (void)state;
-  const tenon_event cut[] = {EVENT(TEXT, .text = "a", .size = 1), EVENT(USAGE, .usage = {1, 2, 3, 4, 5}), {0}};
+  const tenon_event cut[] = {
+      EVENT(TEXT, .text = "a", .size = 1), EVENT(USAGE, .usage = {1, 2, 3, 4, 5}), {0}};
   const tenon_event nothing[] = {{0}};
   const tenon_event *const both[] = {cut, nothing};
   for (int i = 0; i < 2; i++) {
@@ -210,8 +236,10 @@ static void a_call_needs_a_name_an_id_and_an_object(void **state) {
   tn_session *s = script_session(&c);
   char told[200];
   (void)state;
-  const tenon_event calls[] = {EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = "{"), EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = "[1]"),
-                               EVENT(TOOL_CALL, .id = "", .name = "f", .arguments = "{}"), EVENT(TOOL_CALL, .id = "1", .name = NULL, .arguments = "{}"),
+  const tenon_event calls[] = {EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = "{"),
+                               EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = "[1]"),
+                               EVENT(TOOL_CALL, .id = "", .name = "f", .arguments = "{}"),
+                               EVENT(TOOL_CALL, .id = "1", .name = NULL, .arguments = "{}"),
                                EVENT(TOOL_CALL, .id = "1", .name = "f", .arguments = NULL)};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
     const tenon_event events[] = {calls[i], EVENT(DONE, .finish = TENON_FINISH_STOP), {0}};
@@ -229,9 +257,12 @@ static void only_before_the_first_event_it_is_asked_again(void **state) {
   char told[200];
   tenon_error err = TENON_ERROR_INIT;
   (void)state;
-  const tenon_event whole[] = {EVENT(TEXT, .text = "a", .size = 1), EVENT(DONE, .finish = TENON_FINISH_STOP), {0}};
-  const tn_fault first = {.operation = "next", .at = 1, .times = 1, .code = TENON_UNREACHABLE, .retryable = true};
-  const tn_fault second = {.operation = "next", .at = 2, .times = 1, .code = TENON_UNREACHABLE, .retryable = true};
+  const tenon_event whole[] = {
+      EVENT(TEXT, .text = "a", .size = 1), EVENT(DONE, .finish = TENON_FINISH_STOP), {0}};
+  const tn_fault first = {
+      .operation = "next", .at = 1, .times = 1, .code = TENON_UNREACHABLE, .retryable = true};
+  const tn_fault second = {
+      .operation = "next", .at = 2, .times = 1, .code = TENON_UNREACHABLE, .retryable = true};
   tn_faults_set(&first, 1);
   assert_int_equal(ask(s, whole, told, sizeof told, &err), TENON_OK);
   assert_int_equal(script.asked, 2);
@@ -261,18 +292,60 @@ static void what_no_system_would_take_is_refused_before(void **state) {
       {"role is none", (tenon_role)9, {.text = "x"}, {0}, NULL, NULL, 0},
       {"is not given", TENON_USER, {0}, {0}, NULL, NULL, 0},
       {"not UTF-8", TENON_USER, {.text = "\xC3"}, {0}, NULL, NULL, 0},
-      {"its role cannot have", TENON_ASSISTANT, {.type = TENON_PART_IMAGE, .url = "u"}, {0}, NULL, NULL, 0},
-      {"its role cannot have", TENON_USER, {.type = TENON_PART_TOOL_CALL, .id = "a", .name = "b", .arguments = "{}"}, {0}, NULL, NULL, 0},
+      {"its role cannot have",
+       TENON_ASSISTANT,
+       {.type = TENON_PART_IMAGE, .url = "u"},
+       {0},
+       NULL,
+       NULL,
+       0},
+      {"its role cannot have",
+       TENON_USER,
+       {.type = TENON_PART_TOOL_CALL, .id = "a", .name = "b", .arguments = "{}"},
+       {0},
+       NULL,
+       NULL,
+       0},
       {"its role cannot have", TENON_TOOL, {.text = "x"}, {0}, NULL, NULL, 0},
       {"its role cannot have", TENON_USER, {.type = (tenon_part_type)77}, {0}, NULL, NULL, 0},
       {"neither bytes nor a URL", TENON_USER, {.type = TENON_PART_IMAGE}, {0}, NULL, NULL, 0},
-      {"media type", TENON_USER, {.type = TENON_PART_IMAGE, .data = "x", .size = 1, .media_type = "text/plain"}, {0}, NULL, NULL, 0},
-      {"media type", TENON_USER, {.type = TENON_PART_IMAGE, .data = "x", .size = 1, .media_type = "image/png\"x"}, {0}, NULL, NULL, 0},
-      {"no id or no name", TENON_ASSISTANT, {.type = TENON_PART_TOOL_CALL, .name = "b", .arguments = "{}"}, {0}, NULL, NULL, 0},
-      {"not an object", TENON_ASSISTANT, {.type = TENON_PART_TOOL_CALL, .id = "a", .name = "b", .arguments = "[]"}, {0}, NULL, NULL, 0},
+      {"media type",
+       TENON_USER,
+       {.type = TENON_PART_IMAGE, .data = "x", .size = 1, .media_type = "text/plain"},
+       {0},
+       NULL,
+       NULL,
+       0},
+      {"media type",
+       TENON_USER,
+       {.type = TENON_PART_IMAGE, .data = "x", .size = 1, .media_type = "image/png\"x"},
+       {0},
+       NULL,
+       NULL,
+       0},
+      {"no id or no name",
+       TENON_ASSISTANT,
+       {.type = TENON_PART_TOOL_CALL, .name = "b", .arguments = "{}"},
+       {0},
+       NULL,
+       NULL,
+       0},
+      {"not an object",
+       TENON_ASSISTANT,
+       {.type = TENON_PART_TOOL_CALL, .id = "a", .name = "b", .arguments = "[]"},
+       {0},
+       NULL,
+       NULL,
+       0},
       {"has no id", TENON_TOOL, {.type = TENON_PART_TOOL_RESULT, .text = "x"}, {0}, NULL, NULL, 0},
       {"a tool has no name", TENON_USER, {.text = "x"}, {.name = "a b"}, NULL, NULL, 0},
-      {"a tool's parameters", TENON_USER, {.text = "x"}, {.name = "a", .parameters = "{"}, NULL, NULL, 0},
+      {"a tool's parameters",
+       TENON_USER,
+       {.text = "x"},
+       {.name = "a", .parameters = "{"},
+       NULL,
+       NULL,
+       0},
       {"schema of the answer", TENON_USER, {.text = "x"}, {0}, "1", NULL, 0},
       {"stop at is empty", TENON_USER, {.text = "x"}, {0}, NULL, "", 0},
       {"temperature", TENON_USER, {.text = "x"}, {0}, NULL, NULL, -1},
@@ -308,9 +381,12 @@ static void what_no_system_would_take_is_refused_before(void **state) {
 
 /* ---- Embeddings ---- */
 
-static tenon_status embed(tn_session *s, size_t count, int32_t dimension, tenon_embeddings *ret, tenon_error *err) {
-  static const char *const texts[] = {"1", "22", "333", "4444", "55555", "666666", "7777777", "88888888 88888888 88888888", "9"};
-  const tenon_embed req = {.struct_size = sizeof req, .texts = texts, .count = count, .dimension = dimension};
+static tenon_status embed(tn_session *s, size_t count, int32_t dimension, tenon_embeddings *ret,
+                          tenon_error *err) {
+  static const char *const texts[] = {
+      "1", "22", "333", "4444", "55555", "666666", "7777777", "88888888 88888888 88888888", "9"};
+  const tenon_embed req = {
+      .struct_size = sizeof req, .texts = texts, .count = count, .dimension = dimension};
   script.embeds = 0;
   return tn_models_embed(NULL, s, &req, ret, err);
 }
@@ -330,7 +406,8 @@ static void texts_go_in_requests_that_fit(void **state) {
   assert_int_equal(all.usage.input, 9);
   assert_int_equal(all.usage.cost_nano, 20);
   assert_int_equal(all.usage.cached, -1);
-  for (int i = 0; i < 9; i++) assert_true(all.vectors[i * 3 + 2] == (float)(i == 7 ? 26 : i == 8 ? 1 : i + 1));
+  for (int i = 0; i < 9; i++)
+    assert_true(all.vectors[i * 3 + 2] == (float)(i == 7 ? 26 : i == 8 ? 1 : i + 1));
   tn_free(all.vectors);
   tn_session_release(s);
   tn_connector_free(c);
@@ -375,14 +452,20 @@ static const char ollama_reply[] = HEAD("application/x-ndjson")
     "{\"model\":\"m\",\"message\":{\"content\":\"Hi\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":1}}}]},\"done\":false}\n"
     "{\"model\":\"m\",\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":1,\"eval_count\":2}\n";
 
-static const tenon_tool tool = {.name = "f", .description = "d", .parameters = "{\"type\": \"object\"}"};
-static const tenon_part rich_parts[] = {{.type = TENON_PART_TEXT, .text = "look"},
-                                        {.type = TENON_PART_IMAGE, .data = "\x89PNG", .size = 4, .media_type = "image/png"}};
-static const tenon_part call_part = {.type = TENON_PART_TOOL_CALL, .id = "a", .name = "f", .arguments = "{\"x\": 1}"};
-static const tenon_part result_part = {.type = TENON_PART_TOOL_RESULT, .id = "a", .text = "42", .is_error = 1};
+static const tenon_tool tool = {
+    .name = "f", .description = "d", .parameters = "{\"type\": \"object\"}"};
+static const tenon_part rich_parts[] = {
+    {.type = TENON_PART_TEXT, .text = "look"},
+    {.type = TENON_PART_IMAGE, .data = "\x89PNG", .size = 4, .media_type = "image/png"}};
+static const tenon_part call_part = {
+    .type = TENON_PART_TOOL_CALL, .id = "a", .name = "f", .arguments = "{\"x\": 1}"};
+static const tenon_part result_part = {
+    .type = TENON_PART_TOOL_RESULT, .id = "a", .text = "42", .is_error = 1};
 static const tenon_part system_part = {.type = TENON_PART_TEXT, .text = "be brief"};
-static const tenon_message rich[] = {
-    {TENON_SYSTEM, &system_part, 1}, {TENON_USER, rich_parts, 2}, {TENON_ASSISTANT, &call_part, 1}, {TENON_TOOL, &result_part, 1}};
+static const tenon_message rich[] = {{TENON_SYSTEM, &system_part, 1},
+                                     {TENON_USER, rich_parts, 2},
+                                     {TENON_ASSISTANT, &call_part, 1},
+                                     {TENON_TOOL, &result_part, 1}};
 
 static tenon_status converse(tn_session *s, tenon_error *err) {
   static const char *const stop = "END";
@@ -403,7 +486,8 @@ static tenon_status converse(tn_session *s, tenon_error *err) {
   return status;
 }
 
-static void a_kind_survives_without_memory(const char *kind, const char *key, const char *path, const char *reply) {
+static void a_kind_survives_without_memory(const char *kind, const char *key, const char *path,
+                                           const char *reply) {
   int failed = 0;
   for (int n = 1;; n++) {
     http_fixture *f = http_fixture_new();
@@ -449,7 +533,8 @@ static size_t change(const char *reply, char *ret, uint64_t *seed) {
   size_t head = (size_t)(strstr(reply, "\r\n\r\n") + 4 - reply), size = strlen(reply);
   memcpy(ret, reply, size);
   for (uint64_t n = next_random(seed) % 4 + 1; n > 0; n--) {
-    size_t at = head + (size_t)(next_random(seed) % (size - head)), length = (size_t)(next_random(seed) % 20) + 1;
+    size_t at = head + (size_t)(next_random(seed) % (size - head)),
+           length = (size_t)(next_random(seed) % 20) + 1;
     if (at + length > size) length = size - at;
     switch (next_random(seed) % 4) {
       case 0: memmove(ret + at, ret + at + length, size - at - length), size -= length; break;
@@ -461,7 +546,8 @@ static size_t change(const char *reply, char *ret, uint64_t *seed) {
   return size;
 }
 
-static int try_changed(const char *kind, const char *key, const char *path, const char *reply, uint64_t *seed) {
+static int try_changed(const char *kind, const char *key, const char *path, const char *reply,
+                       uint64_t *seed) {
   static char changed[8192];
   http_fixture *f = http_fixture_new();
   tenon_error err = TENON_ERROR_INIT;
@@ -473,7 +559,9 @@ static int try_changed(const char *kind, const char *key, const char *path, cons
   assert_int_equal(tn_session_acquire(NULL, c, &s, &err), TENON_OK);
   tenon_status status = converse(s, &err);
   assert_int_equal(status, err.code);
-  if (status) assert_true(err.message[0] && err.remedy[0] && err.stage && tn_utf8_valid(err.message, strlen(err.message), NULL));
+  if (status)
+    assert_true(err.message[0] && err.remedy[0] && err.stage &&
+                tn_utf8_valid(err.message, strlen(err.message), NULL));
   tn_session_release(s);
   tn_connector_free(c);
   http_fixture_free(f);
@@ -504,23 +592,31 @@ static int64_t cost_of(const char *url, const char *model, tenon_usage usage) {
 }
 
 static void a_price_is_known_or_it_is_not(void **state) {
-  static const char openai[] = "https://api.openai.com/v1", anthropic[] = "https://api.anthropic.com";
+  static const char openai[] = "https://api.openai.com/v1",
+                    anthropic[] = "https://api.anthropic.com";
   const tenon_usage usage = {.input = 1000, .cached = 400, .cache_written = -1, .output = 10};
   const tenon_usage written = {.input = 1000, .cached = 400, .cache_written = 100, .output = 10};
   (void)state;
-  assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", usage), 600 * 150 + 400 * 75 + 10 * 600);
-  assert_int_equal(cost_of("https://api.openai.com:443/v1/", "gpt-4o-mini-2024-07-18", usage), 126000);
+  assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", usage),
+                   600 * 150 + 400 * 75 + 10 * 600);
+  assert_int_equal(cost_of("https://api.openai.com:443/v1/", "gpt-4o-mini-2024-07-18", usage),
+                   126000);
   assert_int_equal(cost_of(openai, "text-embedding-3-small", (tenon_usage){7, -1, -1, 0, -1}), 140);
-  assert_int_equal(cost_of(anthropic, "claude-haiku-4-5-20251001", written), 500 * 1000 + 400 * 100 + 100 * 1250 + 10 * 5000);
-  assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", written), -1);     /* it names no price for that */
-  assert_int_equal(cost_of(openai, "gpt-4o-2024-05-13", usage), -1);            /* another price than its name's later ones */
+  assert_int_equal(cost_of(anthropic, "claude-haiku-4-5-20251001", written),
+                   500 * 1000 + 400 * 100 + 100 * 1250 + 10 * 5000);
+  assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", written),
+                   -1); /* it names no price for that */
+  assert_int_equal(cost_of(openai, "gpt-4o-2024-05-13", usage),
+                   -1); /* another price than its name's later ones */
   assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-1", usage), -1);
   assert_int_equal(cost_of("http://api.openai.com/v1", "gpt-4o-mini-2024-07-18", usage), -1);
-  assert_int_equal(cost_of("https://api.openai.com.example/v1", "gpt-4o-mini-2024-07-18", usage), -1);
+  assert_int_equal(cost_of("https://api.openai.com.example/v1", "gpt-4o-mini-2024-07-18", usage),
+                   -1);
   assert_int_equal(cost_of(anthropic, "gpt-4o-mini-2024-07-18", usage), -1);
   assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", (tenon_usage){-1, -1, -1, 5, -1}), -1);
   assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", (tenon_usage){10, 20, -1, 5, -1}), -1);
-  assert_int_equal(cost_of(openai, "gpt-4o-mini-2024-07-18", (tenon_usage){INT64_MAX / 2, -1, -1, 5, -1}), -1);
+  assert_int_equal(
+      cost_of(openai, "gpt-4o-mini-2024-07-18", (tenon_usage){INT64_MAX / 2, -1, -1, 5, -1}), -1);
 }
 
 int main(void) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Anthropic: Claude's models.
- * Source: Anthropic's API reference (messages, streaming messages, errors, models; version 2023-06-01).
+ * Source: Anthropic's API reference (messages, streaming messages, errors, models; version
+ * 2023-06-01).
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,15 +21,20 @@ typedef struct anthropic_config {
 static const char *const credentials[] = {"given", "environment", NULL};
 
 static const tenon_param params[] = {
-    {TENON_ENUM(anthropic_config, credentials), .key = "credentials", .label = "Credentials", .default_value = "given",
-     .choices = credentials, .help = "given: the key below; environment: if it is not given it comes from ANTHROPIC_API_KEY"},
-    {TENON_STRING(anthropic_config, api_key), .key = "api_key", .label = "API key", .flags = TENON_SECRET,
-     .env = "ANTHROPIC_API_KEY", .ambient = "credentials=environment", .help = "sk-ant-…"},
+    {TENON_ENUM(anthropic_config, credentials), .key = "credentials", .label = "Credentials",
+     .default_value = "given", .choices = credentials,
+     .help =
+         "given: the key below; environment: if it is not given it comes from ANTHROPIC_API_KEY"},
+    {TENON_STRING(anthropic_config, api_key), .key = "api_key", .label = "API key",
+     .flags = TENON_SECRET, .env = "ANTHROPIC_API_KEY", .ambient = "credentials=environment",
+     .help = "sk-ant-…"},
     TN_LLM_MODEL_PARAMS(anthropic_config, llm),
-    {TENON_INTEGER(anthropic_config, max_tokens), .key = "max_tokens", .label = "Tokens of an answer", .default_value = "4096",
-     .min = 1, .max = 1000000, .help = "the limit of an answer whose request names none: this service wants one"},
-    {TENON_STRING(anthropic_config, base_url), .key = "base_url", .label = "Base URL", .env = "ANTHROPIC_BASE_URL",
-     .default_value = "https://api.anthropic.com", .flags = TENON_ADVANCED, .help = "another service that speaks this protocol, without /v1",
+    {TENON_INTEGER(anthropic_config, max_tokens), .key = "max_tokens",
+     .label = "Tokens of an answer", .default_value = "4096", .min = 1, .max = 1000000,
+     .help = "the limit of an answer whose request names none: this service wants one"},
+    {TENON_STRING(anthropic_config, base_url), .key = "base_url", .label = "Base URL",
+     .env = "ANTHROPIC_BASE_URL", .default_value = "https://api.anthropic.com",
+     .flags = TENON_ADVANCED, .help = "another service that speaks this protocol, without /v1",
      .aliases = "url"},
     TN_HTTP_PARAMS(anthropic_config, llm.reach),
 };
@@ -38,31 +44,46 @@ static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_
 }
 
 #define SHORTEN "leave out older messages or shorten them, or take a model with a larger window"
-#define NO_CREDIT "add credit or raise the limit in the account's billing settings, or use another key"
+#define NO_CREDIT \
+  "add credit or raise the limit in the account's billing settings, or use another key"
 #define WAIT "wait a while, ask less often, or have the limit raised"
 #define BUSY "wait a while: the service is busy"
 #define NO_MODEL "check the model's name; `tenon ls` lists those of this key"
 
 static const tn_llm_meaning meanings[] = {
-    {0, NULL, "credit balance is too low", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, "billing_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, NULL, "usage limits", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, "enforced_spend_limit_reached", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, "contract_spend_limit_reached", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, NULL, "prompt is too long", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false, SHORTEN},
-    {0, NULL, "exceed context limit", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false,
+    {0, NULL, "credit balance is too low", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA,
+     false, NO_CREDIT},
+    {0, "billing_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false,
+     NO_CREDIT},
+    {0, NULL, "usage limits", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false,
+     NO_CREDIT},
+    {0, "enforced_spend_limit_reached", NULL, TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
+    {0, "contract_spend_limit_reached", NULL, TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
+    {0, NULL, "prompt is too long", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW,
+     false, SHORTEN},
+    {0, NULL, "exceed context limit", TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_CONTEXT_OVERFLOW, false,
      "shorten the conversation, or allow a shorter answer with max_tokens"},
-    {0, NULL, "content filtering policy", TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED, false,
-     "change what is asked: a filter of the service stops it"},
-    {413, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, 0, false, "send less at once: smaller images, fewer of them"},
-    {401, NULL, NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check api_key: the service does not know it"},
-    {0, "authentication_error", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check api_key: the service does not know it"},
-    {0, "permission_error", NULL, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0, false, "have the key's workspace permitted that, or use another key"},
-    {404, NULL, "model", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false, NO_MODEL},
-    {0, "overloaded_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, BUSY},
+    {0, NULL, "content filtering policy", TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED,
+     false, "change what is asked: a filter of the service stops it"},
+    {413, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, 0, false,
+     "send less at once: smaller images, fewer of them"},
+    {401, NULL, NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false,
+     "check api_key: the service does not know it"},
+    {0, "authentication_error", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false,
+     "check api_key: the service does not know it"},
+    {0, "permission_error", NULL, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0, false,
+     "have the key's workspace permitted that, or use another key"},
+    {404, NULL, "model", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false,
+     NO_MODEL},
+    {0, "overloaded_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true,
+     BUSY},
     {529, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, BUSY},
     {503, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, BUSY},
-    {0, "rate_limit_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true, WAIT},
+    {0, "rate_limit_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true,
+     WAIT},
     {429, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true, WAIT},
     {0, "timeout_error", NULL, TENON_TIMEOUT, TENON_STAGE_QUERY, 0, true, "ask again, or for less"},
     {0},
@@ -124,7 +145,8 @@ static tenon_status put_turn(tn_llm_body *b, const tenon_chat *c, size_t *at, te
   tn_json_key(&b->json, "content");
   tn_json_open(&b->json, '[');
   for (; *at < c->message_count && is_assistant(&c->messages[*at]) == assistant && !status; (*at)++)
-    for (size_t i = 0; i < c->messages[*at].part_count && !status; i++) status = put_part(b, &c->messages[*at].parts[i], err);
+    for (size_t i = 0; i < c->messages[*at].part_count && !status; i++)
+      status = put_part(b, &c->messages[*at].parts[i], err);
   tn_json_close(&b->json);
   tn_json_close(&b->json);
   return status;
@@ -136,7 +158,8 @@ static size_t put_system(tn_llm_body *b, const tenon_chat *c) {
   tn_json_key(&b->json, "system");
   tn_json_open(&b->json, '[');
   for (; n < c->message_count && c->messages[n].role == TENON_SYSTEM; n++)
-    for (size_t i = 0; i < c->messages[n].part_count; i++) put_part(b, &c->messages[n].parts[i], NULL);
+    for (size_t i = 0; i < c->messages[n].part_count; i++)
+      put_part(b, &c->messages[n].parts[i], NULL);
   tn_json_close(&b->json);
   return n;
 }
@@ -151,7 +174,8 @@ static void put_tools(tn_llm_body *b, const tenon_chat *c) {
     tn_json_open(&b->json, '{');
     tn_llm_put(b, "name", t->name);
     if (t->description) tn_llm_put(b, "description", t->description);
-    tn_llm_put_raw(b, "input_schema", t->parameters ? t->parameters : "{\"type\":\"object\",\"properties\":{}}");
+    tn_llm_put_raw(b, "input_schema",
+                   t->parameters ? t->parameters : "{\"type\":\"object\",\"properties\":{}}");
     tn_json_close(&b->json);
   }
   tn_json_close(&b->json);
@@ -173,11 +197,13 @@ static void put_schema(tn_llm_body *b, const char *schema) {
   tn_json_close(&b->json);
 }
 
-static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *c, const char *model, tenon_error *err) {
+static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *c,
+                             const char *model, tenon_error *err) {
   const anthropic_config *config = l->config;
   tenon_status status = TENON_OK;
   if (c->has_seed)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the seed out", "Anthropic's models take no seed");
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_QUERY, "leave the seed out",
+                      "Anthropic's models take no seed");
   tn_llm_put(b, "model", model);
   tn_llm_put_integer(b, "max_tokens", c->max_tokens > 0 ? c->max_tokens : config->max_tokens);
   size_t at = put_system(b, c);
@@ -193,7 +219,8 @@ static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *
   return status;
 }
 
-static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, tenon_events *ret, tenon_error *err) {
+static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, tenon_events *ret,
+                         tenon_error *err) {
   tn_llm *l = session;
   const char *model;
   tn_llm_body b;
@@ -210,14 +237,17 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
 
 /* input_tokens are those that no cache had to do with. Later numbers replace earlier ones. */
 static void take_usage(tn_llm_answer *a, tn_json_text usage) {
-  tn_llm_member m[] = {{.key = "input_tokens"}, {.key = "cache_read_input_tokens"}, {.key = "cache_creation_input_tokens"},
+  tn_llm_member m[] = {{.key = "input_tokens"},
+                       {.key = "cache_read_input_tokens"},
+                       {.key = "cache_creation_input_tokens"},
                        {.key = "output_tokens"}};
   tn_llm_members(usage, m, 4);
-  int64_t fresh = tn_llm_number(m[0].value), read = tn_llm_number(m[1].value), written = tn_llm_number(m[2].value),
-          output = tn_llm_number(m[3].value), all;
+  int64_t fresh = tn_llm_number(m[0].value), read = tn_llm_number(m[1].value),
+          written = tn_llm_number(m[2].value), output = tn_llm_number(m[3].value), all;
   if (read >= 0) a->usage.cached = read;
   if (written >= 0) a->usage.cache_written = written;
-  if (fresh >= 0 && !__builtin_add_overflow(fresh, a->usage.cached > 0 ? a->usage.cached : 0, &all) &&
+  if (fresh >= 0 &&
+      !__builtin_add_overflow(fresh, a->usage.cached > 0 ? a->usage.cached : 0, &all) &&
       !__builtin_add_overflow(all, a->usage.cache_written > 0 ? a->usage.cache_written : 0, &all))
     a->usage.input = all;
   if (output >= 0) a->usage.output = output;
@@ -237,7 +267,8 @@ static tenon_status take_start(tn_llm_answer *a, const tn_llm_member *m, tenon_e
 
 /* A call's arguments come in pieces, unless the block has them at once. */
 static tenon_status take_block(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
-  tn_llm_member block[] = {{.key = "type"}, {.key = "text"}, {.key = "id"}, {.key = "name"}, {.key = "input"}};
+  tn_llm_member block[] = {
+      {.key = "type"}, {.key = "text"}, {.key = "id"}, {.key = "name"}, {.key = "input"}};
   tn_llm_call *call;
   tn_llm_members(m[BLOCK].value, block, 5);
   if (tn_llm_is(block[0].value, "text")) return tn_llm_push_text(a, block[1].value, err);
@@ -245,7 +276,9 @@ static tenon_status take_block(tn_llm_answer *a, const tn_llm_member *m, tenon_e
   tenon_status status = tn_llm_call_at(a, tn_llm_number(m[INDEX].value), &call, err);
   if (!status) status = tn_llm_call_name(a, call, block[2].value, block[3].value, err);
   bool is_whole = tn_json_text_count(block[4].value) > 0;
-  return status || !is_whole ? status : tn_llm_call_add(a, call, block[4].value.data, block[4].value.size, err);
+  return status || !is_whole
+             ? status
+             : tn_llm_call_add(a, call, block[4].value.data, block[4].value.size, err);
 }
 
 static tenon_status take_delta(tn_llm_answer *a, const tn_llm_member *m, tenon_error *err) {
@@ -271,8 +304,10 @@ static tenon_status take_stop(tn_llm_answer *a, const tn_llm_member *m, tenon_er
   tn_llm_members(m[DELTA].value, delta, 2);
   take_usage(a, m[USAGE].value);
   if (tn_llm_is(delta[0].value, "refusal")) return decline(a, delta[1].value, err);
-  if (tn_llm_is(delta[0].value, "model_context_window_exceeded")) return tn_llm_overflow(a->llm, err);
-  if (delta[0].value.data) a->finish = tn_llm_is(delta[0].value, "max_tokens") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
+  if (tn_llm_is(delta[0].value, "model_context_window_exceeded"))
+    return tn_llm_overflow(a->llm, err);
+  if (delta[0].value.data)
+    a->finish = tn_llm_is(delta[0].value, "max_tokens") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   return TENON_OK;
 }
 
@@ -286,15 +321,21 @@ static tenon_status take_error(tn_llm_answer *a, const tn_llm_member *m, tenon_e
   return tn_llm_broken(a->llm, a->event, err);
 }
 
-static const struct { const char *type; tenon_status (*take)(tn_llm_answer *, const tn_llm_member *, tenon_error *); } events[] = {
-    {"content_block_delta", take_delta}, {"content_block_start", take_block}, {"message_start", take_start},
-    {"message_delta", take_stop},        {"message_stop", take_end},          {"error", take_error},
+static const struct {
+  const char *type;
+  tenon_status (*take)(tn_llm_answer *, const tn_llm_member *, tenon_error *);
+} events[] = {
+    {"content_block_delta", take_delta}, {"content_block_start", take_block},
+    {"message_start", take_start},       {"message_delta", take_stop},
+    {"message_stop", take_end},          {"error", take_error},
 };
 
-/* Types that are not known are to be skipped, as the reference says: ping, content_block_stop, what comes later. */
+/* Types that are not known are to be skipped, as the reference says: ping, content_block_stop, what
+ * comes later. */
 static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
-  tn_llm_member m[MEMBERS] = {[TYPE] = {.key = "type"}, [INDEX] = {.key = "index"}, [DELTA] = {.key = "delta"},
-                              [BLOCK] = {.key = "content_block"}, [MESSAGE] = {.key = "message"}, [USAGE] = {.key = "usage"}};
+  tn_llm_member m[MEMBERS] = {[TYPE] = {.key = "type"},       [INDEX] = {.key = "index"},
+                              [DELTA] = {.key = "delta"},     [BLOCK] = {.key = "content_block"},
+                              [MESSAGE] = {.key = "message"}, [USAGE] = {.key = "usage"}};
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
   tn_llm_members(a->event, m, MEMBERS);
@@ -309,37 +350,45 @@ static tenon_status take_page(const tn_json *page, tn_llm_listing *listing, teno
   const tn_json *m;
   tenon_status status = TENON_OK;
   for (size_t i = 0; !status && (m = tn_json_at(tn_json_get(page, "data"), i)); i++) {
-    const tn_llm_listed one = {.id = tn_llm_text(m, "id"), .name = tn_llm_text(m, "display_name"),
-                               .created_us = tn_llm_time(tn_llm_text(m, "created_at")), .bytes = INT64_MIN};
+    const tn_llm_listed one = {.id = tn_llm_text(m, "id"),
+                               .name = tn_llm_text(m, "display_name"),
+                               .created_us = tn_llm_time(tn_llm_text(m, "created_at")),
+                               .bytes = INT64_MIN};
     status = tn_llm_list_add(listing, &one, err);
   }
   return status;
 }
 
 /* *path becomes the next page's; empty behind the last. */
-static tenon_status ask_page(tenon_ctx *ctx, tn_llm *l, tn_str *path, tn_llm_listing *listing, tenon_error *err) {
+static tenon_status ask_page(tenon_ctx *ctx, tn_llm *l, tn_str *path, tn_llm_listing *listing,
+                             tenon_error *err) {
   tn_json *page;
   tenon_status status = tn_llm_ask(ctx, l, tn_str_text(path), NULL, MAX_LIST, &page, err);
   if (status) return status;
   const char *last = tn_llm_text(page, "last_id");
   bool more = tn_json_bool(tn_json_get(page, "has_more"));
   tn_str_clear(path);
-  if (tn_json_type_of(tn_json_get(page, "data")) != TN_JSON_ARRAY) status = tn_llm_strange(l, "it has no models", err);
+  if (tn_json_type_of(tn_json_get(page, "data")) != TN_JSON_ARRAY)
+    status = tn_llm_strange(l, "it has no models", err);
   if (!status && listing) status = take_page(page, listing, err);
-  if (!status && more && last && !(tn_str_puts(path, "/v1/models?limit=1000&after_id=") && tn_percent_encode(path, last, strlen(last), false)))
+  if (!status && more && last &&
+      !(tn_str_puts(path, "/v1/models?limit=1000&after_id=") &&
+        tn_percent_encode(path, last, strlen(last), false)))
     status = tn_no_memory(err);
   tn_json_free(page);
   return status;
 }
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list *r, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list *r,
+                         tenon_stream *ret, tenon_error *err) {
   tn_llm *l = session;
   tn_llm_listing listing;
   tn_str path;
   tn_str_init(&path, 1024);
   tn_llm_listing_init(&listing, r->model);
   tenon_status status = tn_str_puts(&path, "/v1/models?limit=1000") ? TENON_OK : tn_no_memory(err);
-  for (int i = 0; !status && path.size && i < MAX_PAGES; i++) status = ask_page(ctx, l, &path, &listing, err);
+  for (int i = 0; !status && path.size && i < MAX_PAGES; i++)
+    status = ask_page(ctx, l, &path, &listing, err);
   if (!status) status = tn_llm_list_rows(&listing, ret, err);
   tn_llm_listing_release(&listing);
   tn_str_release(&path);
@@ -371,7 +420,9 @@ static tenon_status probe(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
 static const tn_llm_kind kind = {
     .service = "Anthropic",
     .url_key = "base_url",
-    .url_remedy = "check base_url: it is https://api.anthropic.com or another service of this protocol, without /v1",
+    .url_remedy =
+        "check base_url: it is https://api.anthropic.com or another service of this protocol, "
+        "without /v1",
     .framing = TN_EVENT_STREAM,
     .meanings = meanings,
     .take = take,
@@ -394,14 +445,16 @@ static tenon_status make(tenon_ctx *ctx, const void *config, tn_llm **ret, tenon
   return status;
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *ret, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config,
+                         tenon_test *ret, tenon_error *err) {
   tn_llm *l;
   (void)p;
   tenon_status status = make(ctx, config, &l, err);
   return status ? status : tn_llm_test(ctx, l, ret, err);
 }
 
-static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config,
+                                 void **ret, tenon_error *err) {
   tn_llm *l;
   (void)p;
   tenon_status status = make(ctx, config, &l, err);

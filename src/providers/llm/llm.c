@@ -16,12 +16,13 @@ tenon_status tn_llm_init(const tenon_host *host, tenon_error *err) {
 
 /* ---- URLs ---- */
 
-tenon_status tn_llm_parse_url(const char *url, const char *key, const char *scheme, tn_url_set set, void *arg,
-                              tenon_error *err) {
+tenon_status tn_llm_parse_url(const char *url, const char *key, const char *scheme, tn_url_set set,
+                              void *arg, tenon_error *err) {
   const char *host = strstr(url, "://") + 3, *query = host + strcspn(host, "?");
   char text[MAX_PATH];
   if (memchr(host, '@', (size_t)(query - host)))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the key as api_key: $ENV:NAME in tenon.yaml",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "give the key as api_key: $ENV:NAME in tenon.yaml",
                       "the URL has a user before its host");
   if (query - host > (ptrdiff_t)sizeof text - 16)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "the URL is too long");
@@ -32,8 +33,9 @@ tenon_status tn_llm_parse_url(const char *url, const char *key, const char *sche
 
 /* ---- Opening ---- */
 
-tenon_status tn_llm_new(tenon_ctx *ctx, const tn_llm_kind *kind, const void *config, const tn_llm_params *params,
-                        const char *url, tn_llm **ret, tenon_error *err) {
+tenon_status tn_llm_new(tenon_ctx *ctx, const tn_llm_kind *kind, const void *config,
+                        const tn_llm_params *params, const char *url, tn_llm **ret,
+                        tenon_error *err) {
   tn_llm *l = tn_alloc(sizeof *l);
   if (!l) return tn_no_memory(err);
   l->kind = kind;
@@ -57,11 +59,13 @@ void tn_llm_free(tn_llm *l) {
   tn_free(l);
 }
 
-tenon_status tn_llm_header(tn_llm *l, const char *name, const char *prefix, const char *value, tenon_error *err) {
+tenon_status tn_llm_header(tn_llm *l, const char *name, const char *prefix, const char *value,
+                           tenon_error *err) {
   if (!value || !*value) return TENON_OK;
   size_t before = strlen(prefix), size = before + strlen(value);
   if (size >= MAX_HEADER || l->header_count == TN_LLM_HEADERS)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "check it", "what is to be sent as %s is too long", name);
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "check it",
+                      "what is to be sent as %s is too long", name);
   char *text = tn_arena_alloc(&l->arena, size + 1);
   if (!text) return tn_no_memory(err);
   memcpy(text, prefix, before);
@@ -70,11 +74,14 @@ tenon_status tn_llm_header(tn_llm *l, const char *name, const char *prefix, cons
   return TENON_OK;
 }
 
-tenon_status tn_llm_model(const tn_llm *l, const char *asked, bool embeds, const char **ret, tenon_error *err) {
-  const char *own = embeds && l->params->embedding_model ? l->params->embedding_model : l->params->model;
+tenon_status tn_llm_model(const tn_llm *l, const char *asked, bool embeds, const char **ret,
+                          tenon_error *err) {
+  const char *own =
+      embeds && l->params->embedding_model ? l->params->embedding_model : l->params->model;
   const char *model = asked ? asked : own;
   if (!model || !*model)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set the connector's model, or name one with --model; `tenon ls` lists them",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "set the connector's model, or name one with --model; `tenon ls` lists them",
                       "no model is named");
   *ret = model;
   return TENON_OK;
@@ -88,14 +95,16 @@ static tenon_status take_refusal(const tn_llm *l, tenon_http_reply *reply, tenon
   tenon_error why = TENON_ERROR_INIT;
   tn_str_init(&text, 2 * MAX_REPLY_TEXT);
   tenon_status status = tn_http_text(reply, MAX_REPLY_TEXT, &text, &why);
-  if (!status || status == TENON_LIMITED) status = tn_llm_refused(l, reply->exchange, tn_str_text(&text), text.size, err);
+  if (!status || status == TENON_LIMITED)
+    status = tn_llm_refused(l, reply->exchange, tn_str_text(&text), text.size, err);
   else tn_pass_error(&why, err);
   tn_str_release(&text);
   return status;
 }
 
-tenon_status tn_llm_send(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body, const char *accept,
-                         int64_t max_reply, tenon_http_reply *ret, tenon_error *err) {
+tenon_status tn_llm_send(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body,
+                         const char *accept, int64_t max_reply, tenon_http_reply *ret,
+                         tenon_error *err) {
   tenon_http_request r = TENON_HTTP_REQUEST_INIT;
   tenon_http_header headers[TN_LLM_HEADERS + 2];
   char url[TN_ORIGIN_URL + MAX_PATH];
@@ -123,12 +132,12 @@ tenon_status tn_llm_send(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_bod
 }
 
 tenon_status tn_llm_strange(const tn_llm *l, const char *what, tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, l->kind->url_remedy, "%s: the reply is not %s's: %s", l->base.url,
-                    l->kind->service, what);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, l->kind->url_remedy,
+                    "%s: the reply is not %s's: %s", l->base.url, l->kind->service, what);
 }
 
-tenon_status tn_llm_ask(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body, int64_t max_reply, tn_json **ret,
-                        tenon_error *err) {
+tenon_status tn_llm_ask(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body,
+                        int64_t max_reply, tn_json **ret, tenon_error *err) {
   tenon_http_reply reply;
   tn_json *json = NULL;
   tn_str text;

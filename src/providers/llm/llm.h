@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What kinds of language models share: one session over HTTP, requests and replies in JSON, an answer
- * as it comes, what refusals mean, prices, the steps of a test.
+ * What kinds of language models share: one session over HTTP, requests and replies in JSON, an
+ * answer as it comes, what refusals mean, prices, the steps of a test.
  *
  *   llm.c          parameters, URLs, opening, requests and their replies
  *   llm_body.c     bodies of requests
@@ -39,12 +39,12 @@ typedef struct tn_llm_params {
   tn_http_params reach;
 } tn_llm_params;
 
-#define TN_LLM_MODEL_PARAMS(T, m)                                                                       \
-  {TENON_STRING(T, m.model), .key = "model", .label = "Model",                                          \
+#define TN_LLM_MODEL_PARAMS(T, m) \
+  {TENON_STRING(T, m.model), .key = "model", .label = "Model", \
    .help = "the model that answers, unless a request names another"}
 
-#define TN_LLM_EMBEDDING_PARAMS(T, m)                                                                   \
-  {TENON_STRING(T, m.embedding_model), .key = "embedding_model", .label = "Embedding model",            \
+#define TN_LLM_EMBEDDING_PARAMS(T, m) \
+  {TENON_STRING(T, m.embedding_model), .key = "embedding_model", .label = "Embedding model", \
    .help = "the model that makes vectors of texts; `model` where it is not given"}
 
 /* ---- A session ---- */
@@ -72,7 +72,8 @@ typedef struct tn_llm_kind {
   const tn_llm_meaning *meanings;        /* NULL word, phrase and status 0: the end */
   /* An event of an answer's stream: pushes what it means. */
   tenon_status (*take)(tn_llm_answer *, const tn_event *, tenon_error *);
-  /* The test's requests: one that shows who is asked as whom, one that shows that the model answers. */
+  /* The test's requests: one that shows who is asked as whom, one that shows that the model
+   * answers. */
   tenon_status (*greet)(tenon_ctx *, tn_llm *, tenon_test *, tenon_error *);
   tenon_status (*probe)(tenon_ctx *, tn_llm *, tenon_test *, tenon_error *);
 } tn_llm_kind;
@@ -92,17 +93,20 @@ struct tn_llm {
 
 /* For URLs of kinds, kind://host:port/path?key=value: what stands before the query is the parameter
  * `key`, with that scheme; nothing there leaves it at its default. */
-tenon_status tn_llm_parse_url(const char *url, const char *key, const char *scheme, tn_url_set, void *arg, tenon_error *);
+tenon_status tn_llm_parse_url(const char *url, const char *key, const char *scheme, tn_url_set,
+                              void *arg, tenon_error *);
 
 /* A session that can make requests; none is made. Headers are added to it then. */
-tenon_status tn_llm_new(tenon_ctx *, const tn_llm_kind *, const void *config, const tn_llm_params *, const char *url,
-                        tn_llm **ret, tenon_error *);
+tenon_status tn_llm_new(tenon_ctx *, const tn_llm_kind *, const void *config, const tn_llm_params *,
+                        const char *url, tn_llm **ret, tenon_error *);
 void tn_llm_free(tn_llm *);
 /* value is copied, behind the prefix; nothing is added where it is NULL or empty. */
-tenon_status tn_llm_header(tn_llm *, const char *name, const char *prefix, const char *value, tenon_error *);
+tenon_status tn_llm_header(tn_llm *, const char *name, const char *prefix, const char *value,
+                           tenon_error *);
 
 /* The model that a request means. CONFIG: none is named. */
-tenon_status tn_llm_model(const tn_llm *, const char *asked, bool embeds, const char **ret, tenon_error *);
+tenon_status tn_llm_model(const tn_llm *, const char *asked, bool embeds, const char **ret,
+                          tenon_error *);
 
 /* ---- llm_body.c: a request's body in JSON; `{` is written ---- */
 
@@ -124,29 +128,32 @@ size_t tn_llm_parts(const tenon_message *, tenon_part_type);
 /* The message's texts as one, at "content". */
 tenon_status tn_llm_put_content(tn_llm_body *, const tenon_message *, tenon_error *);
 /* A string: the prefix, and the bytes in base64. */
-tenon_status tn_llm_put_base64(tn_llm_body *, const char *prefix, const void *data, size_t size, tenon_error *);
+tenon_status tn_llm_put_base64(tn_llm_body *, const char *prefix, const void *data, size_t size,
+                               tenon_error *);
 /* "tools": [{"type": "function", "function": …}]; nothing where there are none. */
 void tn_llm_put_functions(tn_llm_body *, const tenon_chat *);
 
 /* ---- llm.c again: requests ---- */
 
 /* Sends it (body NULL: GET) and parses the reply; the caller frees *ret. Refusals are failures. */
-tenon_status tn_llm_ask(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, int64_t max_reply, tn_json **ret,
-                        tenon_error *);
+tenon_status tn_llm_ask(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, int64_t max_reply,
+                        tn_json **ret, tenon_error *);
 /* The reply as it comes; refusals are failures. The body is closed where it fails. */
-tenon_status tn_llm_send(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, const char *accept, int64_t max_reply,
-                         tenon_http_reply *ret, tenon_error *);
+tenon_status tn_llm_send(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, const char *accept,
+                         int64_t max_reply, tenon_http_reply *ret, tenon_error *);
 /* What is answered does not keep to the service's own protocol. */
 tenon_status tn_llm_strange(const tn_llm *, const char *what, tenon_error *);
 
-/* A member of an object as text or as a count; NULL and -1 where it is not there, or of another type. */
+/* A member of an object as text or as a count; NULL and -1 where it is not there, or of another
+ * type. */
 const char *tn_llm_text(const tn_json *, const char *key);
 int64_t tn_llm_count(const tn_json *, const char *key);
 
 /* ---- llm_refusal.c ---- */
 
 /* What a reply that is no success means; text is its body. */
-tenon_status tn_llm_refused(const tn_llm *, const tenon_http_exchange *, const char *text, size_t size, tenon_error *);
+tenon_status tn_llm_refused(const tn_llm *, const tenon_http_exchange *, const char *text,
+                            size_t size, tenon_error *);
 /* An error in mid-stream: the event that has it. */
 tenon_status tn_llm_broken(const tn_llm *, tn_json_text event, tenon_error *);
 /* The model would not, or a filter would not let it; said may be NULL. */
@@ -169,8 +176,8 @@ struct tn_llm_answer {
   tn_event_stream stream;
   tenon_event *queue;                /* what one event of the stream gave */
   size_t queued, given, room;
-  tn_json_text event;                /* the one that the queue was made of; the stream's until the next one */
-  tn_str words;                      /* what strings of it say; does not move while it is looked at */
+  tn_json_text event; /* the one that the queue was made of; the stream's until the next one */
+  tn_str words;       /* what strings of it say; does not move while it is looked at */
   tn_llm_call calls[TN_LLM_MAX_CALLS];
   size_t call_count, argument_bytes;
   tenon_usage usage;
@@ -181,7 +188,8 @@ struct tn_llm_answer {
 };
 
 /* Sends the conversation; *ret is its answer's stream. */
-tenon_status tn_llm_start(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, tenon_events *ret, tenon_error *);
+tenon_status tn_llm_start(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *, tenon_events *ret,
+                          tenon_error *);
 
 /* Checks that the event is a JSON object, and makes it the answer's. */
 tenon_status tn_llm_parse(tn_llm_answer *, const tn_event *, tenon_error *);
@@ -200,13 +208,17 @@ tenon_status tn_llm_say(tn_llm_answer *, tn_json_text, const char **ret, tenon_e
 bool tn_llm_is(tn_json_text string, const char *text);
 int64_t tn_llm_number(tn_json_text);          /* a count; -1: it is none */
 
-void tn_llm_set_model(tn_llm_answer *, tn_json_text);      /* as the service calls it, the first time it says so */
-tenon_status tn_llm_push_text(tn_llm_answer *, tn_json_text, tenon_error *);   /* no string, or an empty one: nothing */
+/* As the service calls it, the first time it says so. */
+void tn_llm_set_model(tn_llm_answer *, tn_json_text);
+/* Nothing where it is no string, or an empty one. */
+tenon_status tn_llm_push_text(tn_llm_answer *, tn_json_text, tenon_error *);
 /* The call with that index, made if there is none. */
 tenon_status tn_llm_call_at(tn_llm_answer *, int64_t index, tn_llm_call **ret, tenon_error *);
 /* Its id and name where they are there, and more of its arguments: JSON, not a string of it. */
-tenon_status tn_llm_call_name(tn_llm_answer *, tn_llm_call *, tn_json_text id, tn_json_text name, tenon_error *);
-tenon_status tn_llm_call_add(tn_llm_answer *, tn_llm_call *, const char *arguments, size_t size, tenon_error *);
+tenon_status tn_llm_call_name(tn_llm_answer *, tn_llm_call *, tn_json_text id, tn_json_text name,
+                              tenon_error *);
+tenon_status tn_llm_call_add(tn_llm_answer *, tn_llm_call *, const char *arguments, size_t size,
+                             tenon_error *);
 /* All calls, the usage with its cost, and done: the answer is whole. */
 tenon_status tn_llm_finish(tn_llm_answer *, tenon_error *);
 
@@ -227,7 +239,8 @@ typedef struct tn_llm_listing {
 
 void tn_llm_listing_init(tn_llm_listing *, const char *only);
 void tn_llm_listing_release(tn_llm_listing *);
-tenon_status tn_llm_list_add(tn_llm_listing *, const tn_llm_listed *, tenon_error *);   /* texts are copied */
+tenon_status tn_llm_list_add(tn_llm_listing *, const tn_llm_listed *,
+                             tenon_error *); /* texts are copied */
 /* Sorted by id. */
 tenon_status tn_llm_list_rows(tn_llm_listing *, tenon_stream *ret, tenon_error *);
 /* "2025-06-01T12:00:00.5Z" and the like in microseconds; INT64_MIN: it is not one. */
@@ -242,9 +255,11 @@ typedef struct tn_llm_vectors {
 } tn_llm_vectors;
 
 /* The vector at `index` of `wanted` ones; each once. */
-tenon_status tn_llm_take_vector(const tn_llm *, tn_llm_vectors *, int64_t index, const tn_json *numbers, tenon_error *);
+tenon_status tn_llm_take_vector(const tn_llm *, tn_llm_vectors *, int64_t index,
+                                const tn_json *numbers, tenon_error *);
 /* All of them are there: they are the reply's from now on. */
-tenon_status tn_llm_vectors_give(const tn_llm *, tn_llm_vectors *, tenon_embeddings *ret, tenon_error *);
+tenon_status tn_llm_vectors_give(const tn_llm *, tn_llm_vectors *, tenon_embeddings *ret,
+                                 tenon_error *);
 void tn_llm_vectors_release(tn_llm_vectors *);
 
 /* ---- llm_price.c ---- */
@@ -254,8 +269,10 @@ void tn_llm_price(const tn_llm *, const char *model, tenon_usage *);
 
 /* ---- llm_test.c ---- */
 
-/* The step probe by asking the models for a few tokens: what is missing of quota and rights shows in no other way. */
-tenon_status tn_llm_try(tenon_ctx *, tn_llm *, const tenon_models_ops *, tenon_test *, tenon_error *);
+/* The step probe by asking the models for a few tokens: what is missing of quota and rights shows
+ * in no other way. */
+tenon_status tn_llm_try(tenon_ctx *, tn_llm *, const tenon_models_ops *, tenon_test *,
+                        tenon_error *);
 /* dns, tcp, tls, auth, probe; takes the session over. */
 tenon_status tn_llm_test(tenon_ctx *, tn_llm *, tenon_test *, tenon_error *);
 

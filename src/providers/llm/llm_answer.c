@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An answer as it comes. One event of the reply's stream is taken at a time, and becomes none or more of the facet's. */
+/* An answer as it comes. One event of the reply's stream is taken at a time, and becomes none or
+ * more of the facet's. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +13,8 @@ static const int64_t MAX_STREAM = INT64_C(1) << 30;
 
 static tenon_status push(tn_llm_answer *a, const tenon_event *e, tenon_error *err) {
   if (a->queued == a->room) {
-    size_t room = a->room ? 2 * a->room : 8;   /* an event gives its text, all calls, usage and done at most */
+    size_t room =
+        a->room ? 2 * a->room : 8; /* an event gives its text, all calls, usage and done at most */
     tenon_event *more = tn_resize(a->queue, room * sizeof *more);
     if (!more) return tn_no_memory(err);
     a->queue = more;
@@ -28,10 +30,13 @@ tenon_status tn_llm_parse(tn_llm_answer *a, const tn_event *event, tenon_error *
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_json_text_check(event->data, event->size, &a->event, &why);
   if (status || tn_json_text_type(a->event) != TN_JSON_OBJECT)
-    return tenon_fail(err, status ? status : TENON_DATA, TENON_STAGE_DATA, "ask again; if it stays, ask who runs the service",
-                      "%s: an event of the answer is no JSON object%s%s", a->llm->kind->service, status ? ": " : "", why.message);
+    return tenon_fail(err, status ? status : TENON_DATA, TENON_STAGE_DATA,
+                      "ask again; if it stays, ask who runs the service",
+                      "%s: an event of the answer is no JSON object%s%s", a->llm->kind->service,
+                      status ? ": " : "", why.message);
   tn_str_clear(&a->words);
-  a->words.max = event->size;   /* what strings say is never longer than they are, so this does not move */
+  a->words.max =
+      event->size; /* what strings say is never longer than they are, so this does not move */
   return tn_str_reserve(&a->words, event->size) ? TENON_OK : tn_no_memory(err);
 }
 
@@ -43,7 +48,8 @@ void tn_llm_members(tn_json_text object, tn_llm_member *members, size_t count) {
   if (tn_json_text_type(object) != TN_JSON_OBJECT) return;
   for (const char *cursor = NULL; tn_json_text_next(object, &cursor, &key, &value);)
     for (size_t i = 0; i < count; i++)
-      if (tn_llm_is(key, members[i].key)) members[i].value = is_null(value) ? (tn_json_text){NULL, 0} : value;
+      if (tn_llm_is(key, members[i].key))
+        members[i].value = is_null(value) ? (tn_json_text){NULL, 0} : value;
 }
 
 tn_json_text tn_llm_member_of(tn_json_text object, const char *key) {
@@ -52,7 +58,9 @@ tn_json_text tn_llm_member_of(tn_json_text object, const char *key) {
   return one.value;
 }
 
-bool tn_llm_is(tn_json_text string, const char *text) { return tn_json_text_is(string, text, strlen(text)); }
+bool tn_llm_is(tn_json_text string, const char *text) {
+  return tn_json_text_is(string, text, strlen(text));
+}
 
 int64_t tn_llm_number(tn_json_text t) {
   int64_t n;
@@ -63,16 +71,18 @@ tenon_status tn_llm_say(tn_llm_answer *a, tn_json_text string, const char **ret,
   size_t from = a->words.size;
   *ret = NULL;
   if (tn_json_text_type(string) != TN_JSON_STRING) return TENON_OK;
-  if (!tn_json_text_unquote(string, &a->words) || !tn_str_add(&a->words, "", 1)) return tn_no_memory(err);
+  if (!tn_json_text_unquote(string, &a->words) || !tn_str_add(&a->words, "", 1))
+    return tn_no_memory(err);
   *ret = a->words.data + from;
   if (from + strlen(*ret) + 1 == a->words.size) return TENON_OK;
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask again, or for something else", "%s: a text of the answer has a NUL in it",
-                    a->llm->kind->service);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask again, or for something else",
+                    "%s: a text of the answer has a NUL in it", a->llm->kind->service);
 }
 
 void tn_llm_set_model(tn_llm_answer *a, tn_json_text name) {
   const char *text;
-  if (*a->model || tn_llm_say(a, name, &text, NULL) || !text || strlen(text) >= sizeof a->model) return;
+  if (*a->model || tn_llm_say(a, name, &text, NULL) || !text || strlen(text) >= sizeof a->model)
+    return;
   memcpy(a->model, text, strlen(text) + 1);
 }
 
@@ -100,8 +110,8 @@ tenon_status tn_llm_call_at(tn_llm_answer *a, int64_t index, tn_llm_call **ret, 
       return TENON_OK;
     }
   if (a->call_count == TN_LLM_MAX_CALLS)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask for less at once", "more than %d tool calls in one answer",
-                      TN_LLM_MAX_CALLS);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask for less at once",
+                      "more than %d tool calls in one answer", TN_LLM_MAX_CALLS);
   tn_llm_call *c = &a->calls[a->call_count++];
   *c = (tn_llm_call){.index = index};
   tn_str_init(&c->arguments, TN_LLM_MAX_ARGUMENTS);
@@ -115,7 +125,8 @@ static tenon_status keep(char **to, const char *text, tenon_error *err) {
   return *to ? TENON_OK : tn_no_memory(err);
 }
 
-tenon_status tn_llm_call_name(tn_llm_answer *a, tn_llm_call *c, tn_json_text id, tn_json_text name, tenon_error *err) {
+tenon_status tn_llm_call_name(tn_llm_answer *a, tn_llm_call *c, tn_json_text id, tn_json_text name,
+                              tenon_error *err) {
   const char *text;
   tenon_status status = tn_llm_say(a, id, &text, err);
   if (!status) status = keep(&c->id, text, err);
@@ -123,11 +134,13 @@ tenon_status tn_llm_call_name(tn_llm_answer *a, tn_llm_call *c, tn_json_text id,
   return status ? status : keep(&c->name, text, err);
 }
 
-tenon_status tn_llm_call_add(tn_llm_answer *a, tn_llm_call *c, const char *arguments, size_t size, tenon_error *err) {
+tenon_status tn_llm_call_add(tn_llm_answer *a, tn_llm_call *c, const char *arguments, size_t size,
+                             tenon_error *err) {
   a->argument_bytes += size;
   if (a->argument_bytes > TN_LLM_MAX_ARGUMENTS)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask for less at once",
-                      "the arguments of the answer's tool calls have more than %d bytes", TN_LLM_MAX_ARGUMENTS);
+                      "the arguments of the answer's tool calls have more than %d bytes",
+                      TN_LLM_MAX_ARGUMENTS);
   return tn_str_add(&c->arguments, arguments, size) ? TENON_OK : tn_no_memory(err);
 }
 
@@ -135,7 +148,8 @@ static tenon_status push_call(tn_llm_answer *a, tn_llm_call *c, size_t i, tenon_
   char id[32];
   snprintf(id, sizeof id, "call_%zu", i + 1);   /* where the service names none */
   tenon_status status = keep(&c->id, id, err);
-  if (!status && !c->arguments.size && !tn_str_puts(&c->arguments, "{}")) status = tn_no_memory(err);
+  if (!status && !c->arguments.size && !tn_str_puts(&c->arguments, "{}"))
+    status = tn_no_memory(err);
   const tenon_event e = {.struct_size = sizeof e, .type = TENON_EVENT_TOOL_CALL, .id = c->id,
                          .name = c->name ? c->name : "", .arguments = tn_str_text(&c->arguments)};
   return status ? status : push(a, &e, err);
@@ -147,9 +161,13 @@ tenon_status tn_llm_finish(tn_llm_answer *a, tenon_error *err) {
   tenon_status status = TENON_OK;
   for (size_t i = 0; i < a->call_count && !status; i++) status = push_call(a, &a->calls[i], i, err);
   tn_llm_price(a->llm, a->model, &a->usage);
-  const tenon_event usage = {.struct_size = sizeof usage, .type = TENON_EVENT_USAGE, .usage = a->usage};
-  const tenon_event done = {.struct_size = sizeof done, .type = TENON_EVENT_DONE, .usage = TENON_USAGE_INIT,
-                            .finish = a->call_count ? TENON_FINISH_TOOL_CALLS : a->finish, .model = *a->model ? a->model : NULL};
+  const tenon_event usage = {
+      .struct_size = sizeof usage, .type = TENON_EVENT_USAGE, .usage = a->usage};
+  const tenon_event done = {.struct_size = sizeof done,
+                            .type = TENON_EVENT_DONE,
+                            .usage = TENON_USAGE_INIT,
+                            .finish = a->call_count ? TENON_FINISH_TOOL_CALLS : a->finish,
+                            .model = *a->model ? a->model : NULL};
   if (!status) status = push(a, &usage, err);
   if (!status) status = push(a, &done, err);
   a->is_done = true;
@@ -209,11 +227,14 @@ static void answer_close(void *self) {
 
 static tenon_status check_type(const tn_llm_answer *a, tenon_error *err) {
   const char *type = tn_llm_host->http->header(a->reply.exchange, "content-type");
-  if (a->llm->kind->framing != TN_EVENT_STREAM || !type || strncasecmp(type, "text/event-stream", 17) == 0) return TENON_OK;
+  if (a->llm->kind->framing != TN_EVENT_STREAM || !type ||
+      strncasecmp(type, "text/event-stream", 17) == 0)
+    return TENON_OK;
   return tn_llm_strange(a->llm, "it is not a stream of events", err);
 }
 
-tenon_status tn_llm_start(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body, tenon_events *ret, tenon_error *err) {
+tenon_status tn_llm_start(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body,
+                          tenon_events *ret, tenon_error *err) {
   bool lines = l->kind->framing == TN_JSON_LINES;
   tn_llm_answer *a = tn_alloc(sizeof *a);
   if (!a) return tn_no_memory(err);
@@ -223,7 +244,9 @@ tenon_status tn_llm_start(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_bo
   tn_str_init(&a->refusal, 64 << 10);
   tn_event_stream_init(&a->stream, l->kind->framing, TN_LLM_MAX_EVENT);
   tenon_http_reply reply;
-  tenon_status status = tn_llm_send(ctx, l, path, body, lines ? "application/x-ndjson" : "text/event-stream", MAX_STREAM, &reply, err);
+  tenon_status status =
+      tn_llm_send(ctx, l, path, body, lines ? "application/x-ndjson" : "text/event-stream",
+                  MAX_STREAM, &reply, err);
   if (!status) {
     a->reply = reply;
     status = check_type(a, err);
@@ -232,6 +255,7 @@ tenon_status tn_llm_start(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_bo
     answer_close(a);
     return status;
   }
-  *ret = (tenon_events){.struct_size = sizeof *ret, .self = a, .next = answer_next, .close = answer_close};
+  *ret = (tenon_events){
+      .struct_size = sizeof *ret, .self = a, .next = answer_next, .close = answer_close};
   return TENON_OK;
 }

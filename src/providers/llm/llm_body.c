@@ -66,7 +66,8 @@ tenon_status tn_llm_put_content(tn_llm_body *b, const tenon_message *m, tenon_er
   return ok ? TENON_OK : tn_no_memory(err);
 }
 
-tenon_status tn_llm_put_base64(tn_llm_body *b, const char *prefix, const void *data, size_t size, tenon_error *err) {
+tenon_status tn_llm_put_base64(tn_llm_body *b, const char *prefix, const void *data, size_t size,
+                               tenon_error *err) {
   tn_str text;
   tn_str_init(&text, TN_LLM_MAX_REQUEST);
   bool ok = tn_str_puts(&text, prefix) && tn_base64_encode(&text, data, size);
@@ -84,7 +85,8 @@ static void put_function(tn_llm_body *b, const tenon_tool *t) {
   tn_json_open(&b->json, '{');
   tn_llm_put(b, "name", t->name);
   if (t->description) tn_llm_put(b, "description", t->description);
-  tn_llm_put_raw(b, "parameters", t->parameters ? t->parameters : "{\"type\":\"object\",\"properties\":{}}");
+  tn_llm_put_raw(b, "parameters",
+                 t->parameters ? t->parameters : "{\"type\":\"object\",\"properties\":{}}");
   tn_json_close(&b->json);
   tn_json_close(&b->json);
 }

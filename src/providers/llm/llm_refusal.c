@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the services' errors mean. Each kind has a table of its own words; what all of them have is here. */
+/* What the services' errors mean. Each kind has a table of its own words; what all of them have is
+ * here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,17 @@ typedef struct spoken {
   const char *message, *type, *code;
 } spoken;
 
-/* {"error": {message, type, code}}, {"error": "…"}, {"message", "type"}, {"detail": "…"}, or the inner one alone */
+/* {"error": {message, type, code}}, {"error": "…"}, {"message", "type"}, {"detail": "…"}, or the
+ * inner one alone */
 static spoken listen(const tn_json *v) {
   const tn_json *error = tn_json_get(v, "error");
   if (tn_json_string(v)) return (spoken){.message = tn_json_string(v)};
-  if (tn_json_string(error)) return (spoken){.message = tn_json_string(error), .type = tn_llm_text(v, "type")};
+  if (tn_json_string(error))
+    return (spoken){.message = tn_json_string(error), .type = tn_llm_text(v, "type")};
   if (tn_json_type_of(error) == TN_JSON_OBJECT) v = error;
-  spoken s = {.message = tn_llm_text(v, "message"), .type = tn_llm_text(v, "type"), .code = tn_llm_text(v, "code")};
+  spoken s = {.message = tn_llm_text(v, "message"),
+              .type = tn_llm_text(v, "type"),
+              .code = tn_llm_text(v, "code")};
   const char *detail = tn_llm_text(tn_json_get(v, "details"), "error_code");
   if (!s.code) s.code = detail;
   return s;
@@ -53,8 +58,8 @@ static const char *quotable(const tn_llm *l, const tn_llm_meaning *m, const char
   return l->is_anonymous ? "it wants a key, and none is given" : "it does not accept the key";
 }
 
-static tenon_status fail_as(const tn_llm *l, const tn_llm_meaning *m, int32_t status, const spoken *s, int32_t retry_after_ms,
-                            tenon_error *err) {
+static tenon_status fail_as(const tn_llm *l, const tn_llm_meaning *m, int32_t status,
+                            const spoken *s, int32_t retry_after_ms, tenon_error *err) {
   char said[SAID];
   bool first = err && !err->code;
   tidy(s->message ? s->message : s->code ? s->code : s->type, said);
@@ -74,13 +79,17 @@ static int32_t retry_after_ms(const tenon_http_exchange *x, const tenon_error *p
   char *end;
   if (!text || *text < '0' || *text > '9') return plain->retry_after_ms;
   long ms = strtol(text, &end, 10);
-  return *end ? plain->retry_after_ms : (int32_t)(ms > LONGEST_WAIT_S * 1000L ? LONGEST_WAIT_S * 1000L : ms);
+  return *end ? plain->retry_after_ms
+              : (int32_t)(ms > LONGEST_WAIT_S * 1000L ? LONGEST_WAIT_S * 1000L : ms);
 }
 
 /* Something answers there that has not what this API has. */
-static bool is_elsewhere(int32_t status) { return status == 404 || status == 405 || (status >= 300 && status < 400); }
+static bool is_elsewhere(int32_t status) {
+  return status == 404 || status == 405 || (status >= 300 && status < 400);
+}
 
-tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
+tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const char *text,
+                            size_t size, tenon_error *err) {
   int32_t status = tn_llm_host->http->status(x);
   tenon_error plain = TENON_ERROR_INIT;
   tn_json *json = NULL;
@@ -94,8 +103,8 @@ tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const
     code = fail_as(l, m, status, &s, retry_after_ms(x, &plain), err);
   } else if (is_elsewhere(status)) {
     code = tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, l->kind->url_remedy,
-                      "%s: there is no API of %s at this URL (status %d%s%s)", l->base.url, l->kind->service, (int)status,
-                      *said ? ": " : "", said);
+                      "%s: there is no API of %s at this URL (status %d%s%s)", l->base.url,
+                      l->kind->service, (int)status, *said ? ": " : "", said);
     if (err) err->vendor_code = status;
   } else if (err && !err->code) {
     *err = plain;
@@ -108,8 +117,11 @@ tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const
 /* ---- In mid-stream ---- */
 
 tenon_status tn_llm_broken(const tn_llm *l, tn_json_text event, tenon_error *err) {
-  static const tn_llm_meaning other = {.code = TENON_IO, .stage = TENON_STAGE_DATA, .retryable = true,
-                                       .remedy = "ask again; if it stays, ask who runs the service"};
+  static const tn_llm_meaning other = {
+      .code = TENON_IO,
+      .stage = TENON_STAGE_DATA,
+      .retryable = true,
+      .remedy = "ask again; if it stays, ask who runs the service"};
   tn_json *json;
   tenon_status status = tn_json_parse_reply(event.data, event.size, &json, err);
   if (status) return status;
@@ -120,23 +132,29 @@ tenon_status tn_llm_broken(const tn_llm *l, tn_json_text event, tenon_error *err
   return status;
 }
 
-tenon_status tn_llm_declined(const tn_llm *l, int32_t vendor_code, const char *said, tenon_error *err) {
+tenon_status tn_llm_declined(const tn_llm *l, int32_t vendor_code, const char *said,
+                             tenon_error *err) {
   char text[SAID];
   bool filtered = vendor_code == TENON_MODELS_FILTERED, first = err && !err->code;
   tidy(said, text);
-  tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_QUERY,
-             filtered ? "change what is asked, or have the filter's settings changed where the service lets you"
-                      : "change what is asked: the model will not answer it as it is",
-             "%s: %s%s%s", l->kind->service, filtered ? "a content filter stopped the answer" : "the model declined to answer",
-             *text ? ": " : "", text);
+  tenon_fail(
+      err, TENON_FORBIDDEN, TENON_STAGE_QUERY,
+      filtered
+          ? "change what is asked, or have the filter's settings changed where the service lets you"
+          : "change what is asked: the model will not answer it as it is",
+      "%s: %s%s%s", l->kind->service,
+      filtered ? "a content filter stopped the answer" : "the model declined to answer",
+      *text ? ": " : "", text);
   if (first) err->vendor_code = vendor_code;
   return TENON_FORBIDDEN;
 }
 
 tenon_status tn_llm_overflow(const tn_llm *l, tenon_error *err) {
   bool first = err && !err->code;
-  tenon_fail(err, TENON_LIMITED, TENON_STAGE_QUERY, "leave out older messages or shorten them, or take a model with a larger window",
-             "%s: the conversation and its answer are longer than the model can take", l->kind->service);
+  tenon_fail(err, TENON_LIMITED, TENON_STAGE_QUERY,
+             "leave out older messages or shorten them, or take a model with a larger window",
+             "%s: the conversation and its answer are longer than the model can take",
+             l->kind->service);
   if (!first) return TENON_LIMITED;
   err->vendor_code = TENON_MODELS_CONTEXT_OVERFLOW;
   err->retryable = 0;

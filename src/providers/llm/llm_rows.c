@@ -31,7 +31,8 @@ static bool copy_text(tn_llm_listing *l, const char *from, const char **to) {
 tenon_status tn_llm_list_add(tn_llm_listing *l, const tn_llm_listed *m, tenon_error *err) {
   if (!m->id || (l->only && strcmp(l->only, m->id) != 0)) return TENON_OK;
   if (l->count == MAX_MODELS)
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask who runs the service", "more than %d models", MAX_MODELS);
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask who runs the service",
+                      "more than %d models", MAX_MODELS);
   if (l->count == l->room) {
     size_t room = l->room ? 2 * l->room : 64;
     tn_llm_listed *more = tn_resize(l->items, room * sizeof *more);
@@ -40,7 +41,8 @@ tenon_status tn_llm_list_add(tn_llm_listing *l, const tn_llm_listed *m, tenon_er
     l->room = room;
   }
   tn_llm_listed own = *m;
-  if (!copy_text(l, m->id, &own.id) || !copy_text(l, m->name, &own.name) || !copy_text(l, m->owner, &own.owner))
+  if (!copy_text(l, m->id, &own.id) || !copy_text(l, m->name, &own.name) ||
+      !copy_text(l, m->owner, &own.owner))
     return tn_no_memory(err);
   l->items[l->count++] = own;
   return TENON_OK;
@@ -61,11 +63,15 @@ static tenon_status list_schema(struct ArrowSchema *ret, tenon_error *err) {
   return status;
 }
 
-static bool append_number(tn_column *c, int64_t n) { return n == INT64_MIN ? tn_append_null(c) : tn_append_i64(c, n); }
+static bool append_number(tn_column *c, int64_t n) {
+  return n == INT64_MIN ? tn_append_null(c) : tn_append_i64(c, n);
+}
 
 static bool append_listed(tn_builder *b, const tn_llm_listed *m) {
-  return tn_append_text(tn_builder_column(b, 0), m->id) && tn_append_text(tn_builder_column(b, 1), m->name) &&
-         tn_append_text(tn_builder_column(b, 2), m->owner) && append_number(tn_builder_column(b, 3), m->created_us) &&
+  return tn_append_text(tn_builder_column(b, 0), m->id) &&
+         tn_append_text(tn_builder_column(b, 1), m->name) &&
+         tn_append_text(tn_builder_column(b, 2), m->owner) &&
+         append_number(tn_builder_column(b, 3), m->created_us) &&
          append_number(tn_builder_column(b, 4), m->bytes);
 }
 
@@ -87,7 +93,8 @@ static void close_batch(void *self) {
   tn_free(o);
 }
 
-static tenon_status build_list(const tn_llm_listing *l, const struct ArrowSchema *schema, struct ArrowArray *ret, tenon_error *err) {
+static tenon_status build_list(const tn_llm_listing *l, const struct ArrowSchema *schema,
+                               struct ArrowArray *ret, tenon_error *err) {
   tn_builder *b;
   tenon_status status = tn_builder_new(schema, &b, err);
   if (status) return status;
@@ -123,7 +130,8 @@ int64_t tn_llm_time(const char *text) {
 
 /* ---- Vectors ---- */
 
-tenon_status tn_llm_vectors_give(const tn_llm *l, tn_llm_vectors *v, tenon_embeddings *ret, tenon_error *err) {
+tenon_status tn_llm_vectors_give(const tn_llm *l, tn_llm_vectors *v, tenon_embeddings *ret,
+                                 tenon_error *err) {
   if (v->count != v->wanted) return tn_llm_strange(l, "it has not one vector for each text", err);
   ret->vectors = v->items;
   ret->count = v->count;
@@ -137,7 +145,8 @@ void tn_llm_vectors_release(tn_llm_vectors *v) {
   tn_free(v->seen);
 }
 
-tenon_status tn_llm_take_vector(const tn_llm *l, tn_llm_vectors *v, int64_t index, const tn_json *numbers, tenon_error *err) {
+tenon_status tn_llm_take_vector(const tn_llm *l, tn_llm_vectors *v, int64_t index,
+                                const tn_json *numbers, tenon_error *err) {
   size_t size = tn_json_type_of(numbers) == TN_JSON_ARRAY ? tn_json_count(numbers) : 0;
   if (size < 1 || size > TENON_MAX_DIMENSION || (v->items && size != (size_t)v->dimension))
     return tn_llm_strange(l, "a vector of it is none, or of another dimension", err);

@@ -16,13 +16,16 @@ typedef struct ollama_config {
 } ollama_config;
 
 static const tenon_param params[] = {
-    {TENON_STRING(ollama_config, url), .key = "url", .label = "URL", .default_value = "http://localhost:11434",
-     .env = "OLLAMA_HOST", .help = "where Ollama listens", .aliases = "base_url,host"},
+    {TENON_STRING(ollama_config, url), .key = "url", .label = "URL",
+     .default_value = "http://localhost:11434", .env = "OLLAMA_HOST",
+     .help = "where Ollama listens", .aliases = "base_url,host"},
     TN_LLM_MODEL_PARAMS(ollama_config, llm),
     TN_LLM_EMBEDDING_PARAMS(ollama_config, llm),
-    {TENON_STRING(ollama_config, api_key), .key = "api_key", .label = "API key", .flags = TENON_SECRET,
-     .env = "OLLAMA_API_KEY", .help = "of Ollama's cloud, or of a proxy that wants one; a server of one's own has none"},
-    {TENON_STRING(ollama_config, keep_alive), .key = "keep_alive", .label = "Keep alive", .flags = TENON_ADVANCED,
+    {TENON_STRING(ollama_config, api_key), .key = "api_key", .label = "API key",
+     .flags = TENON_SECRET, .env = "OLLAMA_API_KEY",
+     .help = "of Ollama's cloud, or of a proxy that wants one; a server of one's own has none"},
+    {TENON_STRING(ollama_config, keep_alive), .key = "keep_alive", .label = "Keep alive",
+     .flags = TENON_ADVANCED,
      .help = "how long the model stays in memory after an answer: 5m, 0, -1 (for ever)"},
     TN_HTTP_PARAMS(ollama_config, llm.reach),
 };
@@ -31,25 +34,38 @@ static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_
   return tn_llm_parse_url(url, "url", "http", set, arg, err);
 }
 
-static const char no_model[] = "fetch it with `ollama pull`, or name one that is there: `tenon ls` lists them";
+static const char no_model[] =
+    "fetch it with `ollama pull`, or name one that is there: `tenon ls` lists them";
 
 static const tn_llm_meaning meanings[] = {
-    {404, NULL, "model", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false, no_model},
-    {0, NULL, "try pulling it first", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false, no_model},
+    {404, NULL, "model", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false,
+     no_model},
+    {0, NULL, "try pulling it first", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL,
+     false, no_model},
     {401, NULL, NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check api_key"},
-    {0, NULL, "does not support", TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false, "take another model, or leave that out of the request"},
-    {0, NULL, "exceeds the context length", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false,
+    {0, NULL, "does not support", TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false,
+     "take another model, or leave that out of the request"},
+    {0, NULL, "exceeds the context length", TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_CONTEXT_OVERFLOW, false,
      "shorten the text, or take a model with a larger window"},
-    {0, NULL, "exceeds maximum context length", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false,
+    {0, NULL, "exceeds maximum context length", TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_CONTEXT_OVERFLOW, false,
      "shorten the text, or take a model with a larger window"},
-    {0, NULL, "exceeds available context", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false,
+    {0, NULL, "exceeds available context", TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_CONTEXT_OVERFLOW, false,
      "shorten the text, or take a model with a larger window"},
-    {503, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, "wait a while: its queue is full (OLLAMA_MAX_QUEUE)"},
-    {0, NULL, "server busy", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, "wait a while: its queue is full (OLLAMA_MAX_QUEUE)"},
-    {402, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, "look at the account's plan at ollama.com"},
-    {429, NULL, "usage limit", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, "look at the account's plan at ollama.com"},
-    {429, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true, "ask less often"},
-    {0, NULL, "requires more system memory", TENON_LIMITED, TENON_STAGE_QUERY, 0, false, "take a smaller model, or give the machine more memory"},
+    {503, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true,
+     "wait a while: its queue is full (OLLAMA_MAX_QUEUE)"},
+    {0, NULL, "server busy", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true,
+     "wait a while: its queue is full (OLLAMA_MAX_QUEUE)"},
+    {402, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false,
+     "look at the account's plan at ollama.com"},
+    {429, NULL, "usage limit", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false,
+     "look at the account's plan at ollama.com"},
+    {429, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true,
+     "ask less often"},
+    {0, NULL, "requires more system memory", TENON_LIMITED, TENON_STAGE_QUERY, 0, false,
+     "take a smaller model, or give the machine more memory"},
     {0},
 };
 
@@ -114,7 +130,8 @@ static void put_results(tn_llm_body *b, const tenon_chat *c, const tenon_message
   }
 }
 
-static tenon_status put_message(tn_llm_body *b, const tenon_chat *c, const tenon_message *m, tenon_error *err) {
+static tenon_status put_message(tn_llm_body *b, const tenon_chat *c, const tenon_message *m,
+                                tenon_error *err) {
   static const char *const roles[] = {"system", "user", "assistant", "tool"};
   if (m->role == TENON_TOOL) {
     put_results(b, c, m);
@@ -139,7 +156,8 @@ static void put_options(tn_llm_body *b, const tenon_chat *c) {
   tn_json_close(&b->json);
 }
 
-static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *c, const char *model, tenon_error *err) {
+static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *c,
+                             const char *model, tenon_error *err) {
   const ollama_config *config = l->config;
   tenon_status status = TENON_OK;
   if (c->tool_choice == TENON_TOOLS_REQUIRED)
@@ -148,7 +166,8 @@ static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *
   tn_llm_put(b, "model", model);
   tn_json_key(&b->json, "messages");
   tn_json_open(&b->json, '[');
-  for (size_t i = 0; i < c->message_count && !status; i++) status = put_message(b, c, &c->messages[i], err);
+  for (size_t i = 0; i < c->message_count && !status; i++)
+    status = put_message(b, c, &c->messages[i], err);
   tn_json_close(&b->json);
   if (c->tool_choice != TENON_TOOLS_NONE) tn_llm_put_functions(b, c);
   if (c->schema) tn_llm_put_raw(b, "format", c->schema);
@@ -158,7 +177,8 @@ static tenon_status put_chat(tn_llm_body *b, const tn_llm *l, const tenon_chat *
   return status;
 }
 
-static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, tenon_events *ret, tenon_error *err) {
+static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, tenon_events *ret,
+                         tenon_error *err) {
   tn_llm *l = session;
   const char *model;
   tn_llm_body body;
@@ -179,7 +199,9 @@ static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *
   tn_llm_members(tn_llm_member_of(part, "function"), f, 2);
   tenon_status status = tn_llm_call_at(a, (int64_t)a->call_count, &call, err);
   if (!status) status = tn_llm_call_name(a, call, tn_llm_member_of(part, "id"), f[0].value, err);
-  return status || !f[1].value.data ? status : tn_llm_call_add(a, call, f[1].value.data, f[1].value.size, err);
+  return status || !f[1].value.data
+             ? status
+             : tn_llm_call_add(a, call, f[1].value.data, f[1].value.size, err);
 }
 
 static tenon_status take_end(tn_llm_answer *a, tenon_error *err) {
@@ -202,14 +224,16 @@ static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *e
   tn_llm_members(m[0].value, message, 2);
   tn_llm_set_model(a, m[2].value);
   status = tn_llm_push_text(a, message[0].value, err);
-  for (const char *cursor = NULL; !status && tn_json_text_next(message[1].value, &cursor, NULL, &part);)
+  for (const char *cursor = NULL;
+       !status && tn_json_text_next(message[1].value, &cursor, NULL, &part);)
     status = take_call(a, part, err);
   return status || !tn_json_text_true(m[1].value) ? status : take_end(a, err);
 }
 
 /* ---- list, embed ---- */
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list *r, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list *r,
+                         tenon_stream *ret, tenon_error *err) {
   tn_llm *l = session;
   tn_llm_listing listing;
   tn_json *reply;
@@ -221,7 +245,8 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list 
   if (tn_json_type_of(models) != TN_JSON_ARRAY) status = tn_llm_strange(l, "it has no models", err);
   for (size_t i = 0; !status && (m = tn_json_at(models, i)); i++) {
     int64_t bytes = tn_llm_count(m, "size");
-    const tn_llm_listed one = {.id = tn_llm_text(m, "name"), .created_us = tn_llm_time(tn_llm_text(m, "modified_at")),
+    const tn_llm_listed one = {.id = tn_llm_text(m, "name"),
+                               .created_us = tn_llm_time(tn_llm_text(m, "modified_at")),
                                .bytes = bytes < 0 ? INT64_MIN : bytes};
     status = tn_llm_list_add(&listing, &one, err);
   }
@@ -232,7 +257,8 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list 
 }
 
 /* Texts that do not fit are refused by the server rather than cut. */
-static tenon_status ask_vectors(tenon_ctx *ctx, tn_llm *l, const tenon_embed *r, tn_json **ret, tenon_error *err) {
+static tenon_status ask_vectors(tenon_ctx *ctx, tn_llm *l, const tenon_embed *r, tn_json **ret,
+                                tenon_error *err) {
   const char *model;
   tn_llm_body b;
   tenon_status status = tn_llm_model(l, r->model, true, &model, err);
@@ -247,7 +273,8 @@ static tenon_status ask_vectors(tenon_ctx *ctx, tn_llm *l, const tenon_embed *r,
   return status;
 }
 
-static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r, tenon_embeddings *ret, tenon_error *err) {
+static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r,
+                          tenon_embeddings *ret, tenon_error *err) {
   tn_llm *l = session;
   tn_llm_vectors vectors = {.wanted = r->count};
   tn_json *reply;
@@ -255,7 +282,8 @@ static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r, t
   tenon_status status = ask_vectors(ctx, l, r, &reply, err);
   if (status) return status;
   const tn_json *all = tn_json_get(reply, "embeddings");
-  for (size_t i = 0; !status && (one = tn_json_at(all, i)); i++) status = tn_llm_take_vector(l, &vectors, (int64_t)i, one, err);
+  for (size_t i = 0; !status && (one = tn_json_at(all, i)); i++)
+    status = tn_llm_take_vector(l, &vectors, (int64_t)i, one, err);
   if (!status) status = tn_llm_vectors_give(l, &vectors, ret, err);
   if (!status) ret->usage.input = tn_llm_count(reply, "prompt_eval_count"), ret->usage.output = 0;
   tn_llm_vectors_release(&vectors);
@@ -269,7 +297,8 @@ static tenon_status greet(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
   tn_json *reply;
   tenon_status status = tn_llm_ask(ctx, l, "/api/version", NULL, 64 << 10, &reply, err);
   if (status) return status;
-  if (tn_llm_text(reply, "version")) tn_llm_host->fact(t, "server_version", "%s", tn_llm_text(reply, "version"));
+  if (tn_llm_text(reply, "version"))
+    tn_llm_host->fact(t, "server_version", "%s", tn_llm_text(reply, "version"));
   else status = tn_llm_strange(l, "it has no version", err);
   tn_json_free(reply);
   return status;
@@ -297,7 +326,8 @@ static tenon_status probe(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
     tn_llm_host->fact(t, i ? "embedding_model" : "model", "%s", models[i]);
     any = true;
   }
-  tn_llm_host->step_end(t, TENON_PASSED, NULL, any ? "the model is there" : "no model is named yet");
+  tn_llm_host->step_end(t, TENON_PASSED, NULL,
+                        any ? "the model is there" : "no model is named yet");
   return TENON_OK;
 }
 
@@ -326,14 +356,16 @@ static tenon_status make(tenon_ctx *ctx, const void *config, tn_llm **ret, tenon
   return status;
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *ret, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config,
+                         tenon_test *ret, tenon_error *err) {
   tn_llm *l;
   (void)p;
   tenon_status status = make(ctx, config, &l, err);
   return status ? status : tn_llm_test(ctx, l, ret, err);
 }
 
-static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config,
+                                 void **ret, tenon_error *err) {
   tn_llm *l;
   (void)p;
   tenon_status status = make(ctx, config, &l, err);
@@ -358,7 +390,8 @@ const tenon_provider tn_provider_ollama = {
     .kind = "ollama",
     .category = "llm",
     .label = "Ollama",
-    .summary = "Language models that run on one's own machines: answers, tools, images, embeddings.",
+    .summary =
+        "Language models that run on one's own machines: answers, tools, images, embeddings.",
     .params = TENON_PARAMS(params),
     .config_size = sizeof(ollama_config),
     .traits = TENON_SHARED,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OpenAI, and everything that speaks its protocol: chat completions, embeddings, models.
- * Source: OpenAI's API reference (chat completions with their streaming events, embeddings, models, error codes).
+ * Source: OpenAI's API reference (chat completions with their streaming events, embeddings, models,
+ * error codes).
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,22 +22,29 @@ static const char *const credentials[] = {"given", "environment", NULL};
 static const char *const token_limits[] = {"auto", "max_completion_tokens", "max_tokens", NULL};
 
 static const tenon_param params[] = {
-    {TENON_ENUM(openai_config, credentials), .key = "credentials", .label = "Credentials", .default_value = "given",
-     .choices = credentials, .help = "given: the key below, or none; environment: if it is not given it comes from OPENAI_API_KEY"},
-    {TENON_STRING(openai_config, api_key), .key = "api_key", .label = "API key", .flags = TENON_SECRET,
-     .env = "OPENAI_API_KEY", .ambient = "credentials=environment", .help = "sk-…; services of one's own often want none"},
+    {TENON_ENUM(openai_config, credentials), .key = "credentials", .label = "Credentials",
+     .default_value = "given", .choices = credentials,
+     .help = "given: the key below, or none; environment: if it is not given it comes from "
+             "OPENAI_API_KEY"},
+    {TENON_STRING(openai_config, api_key), .key = "api_key", .label = "API key",
+     .flags = TENON_SECRET, .env = "OPENAI_API_KEY", .ambient = "credentials=environment",
+     .help = "sk-…; services of one's own often want none"},
     TN_LLM_MODEL_PARAMS(openai_config, llm),
     TN_LLM_EMBEDDING_PARAMS(openai_config, llm),
-    {TENON_STRING(openai_config, base_url), .key = "base_url", .label = "Base URL", .env = "OPENAI_BASE_URL",
-     .default_value = "https://api.openai.com/v1",
-     .help = "another service that speaks this protocol, with its /v1: http://localhost:8000/v1", .aliases = "url,api_base"},
-    {TENON_STRING(openai_config, organization), .key = "organization", .label = "Organization", .env = "OPENAI_ORG_ID",
-     .flags = TENON_ADVANCED, .help = "whose account it is, where a key has several: org-…"},
-    {TENON_STRING(openai_config, project), .key = "project", .label = "Project", .env = "OPENAI_PROJECT_ID",
-     .flags = TENON_ADVANCED, .help = "which project of it pays: proj_…"},
-    {TENON_ENUM(openai_config, token_limit), .key = "token_limit", .label = "Token limit", .flags = TENON_ADVANCED,
-     .default_value = "auto", .choices = token_limits,
-     .help = "what an answer's limit is called; auto: max_completion_tokens at OpenAI itself, max_tokens elsewhere"},
+    {TENON_STRING(openai_config, base_url), .key = "base_url", .label = "Base URL",
+     .env = "OPENAI_BASE_URL", .default_value = "https://api.openai.com/v1",
+     .help = "another service that speaks this protocol, with its /v1: http://localhost:8000/v1",
+     .aliases = "url,api_base"},
+    {TENON_STRING(openai_config, organization), .key = "organization", .label = "Organization",
+     .env = "OPENAI_ORG_ID", .flags = TENON_ADVANCED,
+     .help = "whose account it is, where a key has several: org-…"},
+    {TENON_STRING(openai_config, project), .key = "project", .label = "Project",
+     .env = "OPENAI_PROJECT_ID", .flags = TENON_ADVANCED,
+     .help = "which project of it pays: proj_…"},
+    {TENON_ENUM(openai_config, token_limit), .key = "token_limit", .label = "Token limit",
+     .flags = TENON_ADVANCED, .default_value = "auto", .choices = token_limits,
+     .help = "what an answer's limit is called; auto: max_completion_tokens at OpenAI itself, "
+             "max_tokens elsewhere"},
     TN_HTTP_PARAMS(openai_config, llm.reach),
 };
 
@@ -45,45 +53,67 @@ static tenon_status parse_url(const char *url, tn_url_set set, void *arg, tenon_
 }
 
 #define SHORTEN "leave out older messages or shorten them, or take a model with a larger window"
-#define NO_CREDIT "add credit or raise the limit in the account's billing settings, or use another key"
+#define NO_CREDIT \
+  "add credit or raise the limit in the account's billing settings, or use another key"
 #define WAIT "wait a while, ask less often, or have the limit raised"
 #define BUSY "wait a while: the service is busy"
-#define NO_MODEL "check the model's name (`tenon ls` lists those of this key), and that the project may use it"
+#define NO_MODEL \
+  "check the model's name (`tenon ls` lists those of this key), and that the project may use it"
 #define CHANGE "change what is asked: a filter of the service stops it"
 
 static const tn_llm_meaning meanings[] = {
     {0, NULL, "missing scopes", TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0, false,
      "give the key that scope (in the project's API keys), or use another"},
-    {0, "insufficient_quota", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, "billing_hard_limit_reached", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, "billing_not_active", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
+    {0, "insufficient_quota", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false,
+     NO_CREDIT},
+    {0, "billing_hard_limit_reached", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA,
+     false, NO_CREDIT},
+    {0, "billing_not_active", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false,
+     NO_CREDIT},
     {402, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_NO_QUOTA, false, NO_CREDIT},
-    {0, "context_length_exceeded", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false, SHORTEN},
-    {400, NULL, "maximum context length", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false, SHORTEN},
-    {400, NULL, "context window", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW, false, SHORTEN},
-    {0, "content_filter", NULL, TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED, false, CHANGE},
-    {0, "content_policy_violation", NULL, TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED, false, CHANGE},
-    {0, "invalid_prompt", NULL, TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED, false, CHANGE},
+    {0, "context_length_exceeded", NULL, TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_CONTEXT_OVERFLOW, false, SHORTEN},
+    {400, NULL, "maximum context length", TENON_LIMITED, TENON_STAGE_QUERY,
+     TENON_MODELS_CONTEXT_OVERFLOW, false, SHORTEN},
+    {400, NULL, "context window", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_CONTEXT_OVERFLOW,
+     false, SHORTEN},
+    {0, "content_filter", NULL, TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED, false,
+     CHANGE},
+    {0, "content_policy_violation", NULL, TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED,
+     false, CHANGE},
+    {0, "invalid_prompt", NULL, TENON_FORBIDDEN, TENON_STAGE_QUERY, TENON_MODELS_FILTERED, false,
+     CHANGE},
     {0, NULL, "not a chat model", TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false,
      "name a chat model as model, and one for vectors as embedding_model"},
-    {0, "model_not_found", NULL, TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false, NO_MODEL},
-    {404, NULL, "model", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false, NO_MODEL},
-    {0, "mismatched_organization", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check organization: the key belongs to another"},
-    {0, "mismatched_project", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check project: the key belongs to another"},
-    {0, "invalid_api_key", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check api_key: the service does not know it"},
-    {401, NULL, NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false, "check api_key, and organization and project where they are given"},
-    {0, "unsupported_country_region_territory", NULL, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0, false,
-     "the service is not offered where this machine is"},
-    {403, NULL, NULL, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0, false, "have the key or its project permitted that, or use another"},
-    {0, "unsupported_parameter", NULL, TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false, "leave that setting out, or take another model"},
-    {0, "unsupported_value", NULL, TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false, "leave that setting out, or take another model"},
-    {429, NULL, "request too large", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, false,
-     "send less at once: it is more than a minute's limit, so waiting does not help"},
+    {0, "model_not_found", NULL, TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false,
+     NO_MODEL},
+    {404, NULL, "model", TENON_NOT_FOUND, TENON_STAGE_QUERY, TENON_MODELS_NO_MODEL, false,
+     NO_MODEL},
+    {0, "mismatched_organization", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false,
+     "check organization: the key belongs to another"},
+    {0, "mismatched_project", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false,
+     "check project: the key belongs to another"},
+    {0, "invalid_api_key", NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false,
+     "check api_key: the service does not know it"},
+    {401, NULL, NULL, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, 0, false,
+     "check api_key, and organization and project where they are given"},
+    {0, "unsupported_country_region_territory", NULL, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0,
+     false, "the service is not offered where this machine is"},
+    {403, NULL, NULL, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, 0, false,
+     "have the key or its project permitted that, or use another"},
+    {0, "unsupported_parameter", NULL, TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false,
+     "leave that setting out, or take another model"},
+    {0, "unsupported_value", NULL, TENON_UNSUPPORTED, TENON_STAGE_QUERY, 0, false,
+     "leave that setting out, or take another model"},
+    {429, NULL, "request too large", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED,
+     false, "send less at once: it is more than a minute's limit, so waiting does not help"},
     {503, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, BUSY},
     {529, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, BUSY},
     {0, NULL, "overloaded", TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_OVERLOADED, true, BUSY},
-    {0, "rate_limit_exceeded", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true, WAIT},
-    {0, "rate_limit_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true, WAIT},
+    {0, "rate_limit_exceeded", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED,
+     true, WAIT},
+    {0, "rate_limit_error", NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true,
+     WAIT},
     {429, NULL, NULL, TENON_LIMITED, TENON_STAGE_QUERY, TENON_MODELS_RATE_LIMITED, true, WAIT},
     {0},
 };
@@ -166,7 +196,8 @@ static tenon_status put_message(tn_llm_body *b, const tenon_message *m, tenon_er
   }
   tn_json_open(&b->json, '{');
   tn_llm_put(b, "role", roles[m->role]);
-  tenon_status status = tn_llm_parts(m, TENON_PART_IMAGE) ? put_parts(b, m, err) : tn_llm_put_content(b, m, err);
+  tenon_status status =
+      tn_llm_parts(m, TENON_PART_IMAGE) ? put_parts(b, m, err) : tn_llm_put_content(b, m, err);
   if (!status) put_calls(b, m);
   tn_json_close(&b->json);
   return status;
@@ -208,7 +239,8 @@ static void put_settings(tn_llm_body *b, const tn_llm *l, const tenon_chat *c) {
   tn_json_close(&b->json);
 }
 
-static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, tenon_events *ret, tenon_error *err) {
+static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, tenon_events *ret,
+                         tenon_error *err) {
   tn_llm *l = session;
   const char *model;
   tn_llm_body b;
@@ -218,7 +250,8 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
   tn_llm_put(&b, "model", model);
   tn_json_key(&b.json, "messages");
   tn_json_open(&b.json, '[');
-  for (size_t i = 0; i < c->message_count && !status; i++) status = put_message(&b, &c->messages[i], err);
+  for (size_t i = 0; i < c->message_count && !status; i++)
+    status = put_message(&b, &c->messages[i], err);
   tn_json_close(&b.json);
   put_settings(&b, l, c);
   if (!status) status = tn_llm_start(ctx, l, "/chat/completions", &b, ret, err);
@@ -229,7 +262,8 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
 /* ---- What comes ---- */
 
 static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *err) {
-  tn_llm_member m[] = {{.key = "index"}, {.key = "id"}, {.key = "function"}}, f[] = {{.key = "name"}, {.key = "arguments"}};
+  tn_llm_member m[] = {{.key = "index"}, {.key = "id"}, {.key = "function"}},
+                f[] = {{.key = "name"}, {.key = "arguments"}};
   const char *arguments;
   tn_llm_call *call;
   tn_llm_members(part, m, 3);
@@ -238,11 +272,13 @@ static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *
   tenon_status status = tn_llm_call_at(a, index < 0 ? (int64_t)a->call_count : index, &call, err);
   if (!status) status = tn_llm_call_name(a, call, m[1].value, f[0].value, err);
   if (!status) status = tn_llm_say(a, f[1].value, &arguments, err);
-  return status || !arguments ? status : tn_llm_call_add(a, call, arguments, strlen(arguments), err);
+  return status || !arguments ? status
+                              : tn_llm_call_add(a, call, arguments, strlen(arguments), err);
 }
 
 static void take_usage(tn_llm_answer *a, tn_json_text usage) {
-  tn_llm_member m[] = {{.key = "prompt_tokens"}, {.key = "completion_tokens"}, {.key = "prompt_tokens_details"}};
+  tn_llm_member m[] = {
+      {.key = "prompt_tokens"}, {.key = "completion_tokens"}, {.key = "prompt_tokens_details"}};
   tn_llm_member details[] = {{.key = "cached_tokens"}, {.key = "cache_write_tokens"}};
   if (!usage.data) return;
   tn_llm_members(usage, m, 3);
@@ -256,7 +292,8 @@ static void take_usage(tn_llm_answer *a, tn_json_text usage) {
 static tenon_status take_finish(tn_llm_answer *a, tn_json_text reason, tenon_error *err) {
   if (!reason.data) return TENON_OK;
   if (a->refusal.size) return tn_llm_declined(a->llm, TENON_MODELS_REFUSED, a->refusal.data, err);
-  if (tn_llm_is(reason, "content_filter")) return tn_llm_declined(a->llm, TENON_MODELS_FILTERED, NULL, err);
+  if (tn_llm_is(reason, "content_filter"))
+    return tn_llm_declined(a->llm, TENON_MODELS_FILTERED, NULL, err);
   a->finish = tn_llm_is(reason, "length") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   return TENON_OK;
 }
@@ -276,7 +313,8 @@ static tenon_status take_choice(tn_llm_answer *a, tn_json_text choice, tenon_err
   tn_llm_members(m[0].value, delta, 3);
   tenon_status status = tn_llm_push_text(a, delta[0].value, err);
   if (!status) status = take_refusal(a, delta[1].value, err);
-  for (const char *cursor = NULL; !status && tn_json_text_next(delta[2].value, &cursor, NULL, &part);)
+  for (const char *cursor = NULL;
+       !status && tn_json_text_next(delta[2].value, &cursor, NULL, &part);)
     status = take_call(a, part, err);
   return status ? status : take_finish(a, m[1].value, err);
 }
@@ -286,14 +324,16 @@ static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *e
   tn_llm_member m[] = {{.key = "choices"}, {.key = "usage"}, {.key = "model"}, {.key = "error"}};
   tn_json_text choice;
   const char *cursor = NULL;
-  if (event->size == sizeof end - 1 && memcmp(event->data, end, event->size) == 0) return tn_llm_finish(a, err);
+  if (event->size == sizeof end - 1 && memcmp(event->data, end, event->size) == 0)
+    return tn_llm_finish(a, err);
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
   tn_llm_members(a->event, m, 4);
   if (m[3].value.data) return tn_llm_broken(a->llm, a->event, err);
   tn_llm_set_model(a, m[2].value);
   take_usage(a, m[1].value);
-  return tn_json_text_next(m[0].value, &cursor, NULL, &choice) ? take_choice(a, choice, err) : TENON_OK;
+  return tn_json_text_next(m[0].value, &cursor, NULL, &choice) ? take_choice(a, choice, err)
+                                                               : TENON_OK;
 }
 
 /* ---- list, embed ---- */
@@ -310,7 +350,8 @@ static tenon_status ask_models(tenon_ctx *ctx, tn_llm *l, tn_json **ret, tenon_e
   return TENON_OK;
 }
 
-static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list *r, tenon_stream *ret, tenon_error *err) {
+static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list *r,
+                         tenon_stream *ret, tenon_error *err) {
   tn_llm *l = session;
   tn_llm_listing listing;
   tn_json *reply;
@@ -320,8 +361,11 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list 
   tn_llm_listing_init(&listing, r->model);
   for (size_t i = 0; !status && (m = tn_json_at(tn_json_get(reply, "data"), i)); i++) {
     int64_t created = tn_llm_count(m, "created");
-    const tn_llm_listed one = {.id = tn_llm_text(m, "id"), .owner = tn_llm_text(m, "owned_by"), .bytes = INT64_MIN,
-                               .created_us = created > 0 && created < INT64_C(1) << 40 ? created * 1000000 : INT64_MIN};
+    const tn_llm_listed one = {
+        .id = tn_llm_text(m, "id"),
+        .owner = tn_llm_text(m, "owned_by"),
+        .bytes = INT64_MIN,
+        .created_us = created > 0 && created < INT64_C(1) << 40 ? created * 1000000 : INT64_MIN};
     status = tn_llm_list_add(&listing, &one, err);
   }
   if (!status) status = tn_llm_list_rows(&listing, ret, err);
@@ -330,7 +374,8 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list 
   return status;
 }
 
-static tenon_status ask_vectors(tenon_ctx *ctx, tn_llm *l, const tenon_embed *r, tn_json **ret, tenon_error *err) {
+static tenon_status ask_vectors(tenon_ctx *ctx, tn_llm *l, const tenon_embed *r, tn_json **ret,
+                                tenon_error *err) {
   const char *model;
   tn_llm_body b;
   tenon_status status = tn_llm_model(l, r->model, true, &model, err);
@@ -351,7 +396,8 @@ static void take_embedding_usage(const tn_llm *l, const tn_json *reply, tenon_us
   if (model) tn_llm_price(l, model, ret);
 }
 
-static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r, tenon_embeddings *ret, tenon_error *err) {
+static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r,
+                          tenon_embeddings *ret, tenon_error *err) {
   tn_llm *l = session;
   tn_llm_vectors vectors = {.wanted = r->count};
   tn_json *reply;
@@ -361,7 +407,8 @@ static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r, t
   const tn_json *all = tn_json_get(reply, "data");
   for (size_t i = 0; !status && (one = tn_json_at(all, i)); i++) {
     int64_t index = tn_llm_count(one, "index");
-    status = tn_llm_take_vector(l, &vectors, index < 0 ? (int64_t)i : index, tn_json_get(one, "embedding"), err);
+    status = tn_llm_take_vector(l, &vectors, index < 0 ? (int64_t)i : index,
+                                tn_json_get(one, "embedding"), err);
   }
   if (!status) status = tn_llm_vectors_give(l, &vectors, ret, err);
   if (!status) take_embedding_usage(l, reply, &ret->usage);
@@ -381,7 +428,8 @@ static tenon_status greet(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
     tn_llm_host->fact(t, "models", "%zu", tn_json_count(tn_json_get(reply, "data")));
     tn_json_free(reply);
   }
-  if (status == TENON_FORBIDDEN && (l->params->model || l->params->embedding_model)) return TENON_OK;
+  if (status == TENON_FORBIDDEN && (l->params->model || l->params->embedding_model))
+    return TENON_OK;
   if (status && err) *err = why;
   return status;
 }
@@ -430,14 +478,16 @@ static tenon_status make(tenon_ctx *ctx, const void *config, tn_llm **ret, tenon
   return status;
 }
 
-static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config, tenon_test *ret, tenon_error *err) {
+static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config,
+                         tenon_test *ret, tenon_error *err) {
   tn_llm *l;
   (void)p;
   tenon_status status = make(ctx, config, &l, err);
   return status ? status : tn_llm_test(ctx, l, ret, err);
 }
 
-static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config, void **ret, tenon_error *err) {
+static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config,
+                                 void **ret, tenon_error *err) {
   tn_llm *l;
   (void)p;
   tenon_status status = make(ctx, config, &l, err);
@@ -453,7 +503,9 @@ const tenon_provider tn_provider_openai = {
     .kind = "openai",
     .category = "llm",
     .label = "OpenAI",
-    .summary = "OpenAI's language models, and every service that speaks its protocol: answers, tools, images, embeddings.",
+    .summary =
+        "OpenAI's language models, and every service that speaks its protocol: answers, tools, "
+        "images, embeddings.",
     .params = TENON_PARAMS(params),
     .config_size = sizeof(openai_config),
     .traits = TENON_SHARED,
