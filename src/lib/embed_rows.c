@@ -217,8 +217,8 @@ tenon_status tenon_embed_rows(tenon_ctx *ctx, tenon_session *s, const tenon_embe
   r->usage = usage;
   if (usage) *usage = (tenon_usage){0};
   if (settings) r->dimension = settings->dimension;
-  if (settings && settings->model && !(r->model = tn_strdup(settings->model)))
-    status = tn_no_memory(err);
+  const char *model = settings && settings->model ? settings->model : s->whole;
+  if (model && !(r->model = tn_strdup(model))) status = tn_no_memory(err);
   if (!status) status = hold(r, ctx, s, err);
   if (!status) status = find_column(r, column ? column : "text", err);
   if (!status) status = first_batch(r, err);

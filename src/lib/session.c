@@ -215,6 +215,7 @@ tenon_status tenon_open_object(tenon_ctx *ctx, tenon *t, const char *target, con
     tenon_close(s);
     return tn_no_memory(err);
   }
+  if (colon) s->whole = s->name.table;
   key = s->name.table;
   *ret = s;
   *ret_key = key ? (tenon_key_bytes){key, strlen(key)} : (tenon_key_bytes){NULL, 0};

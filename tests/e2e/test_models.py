@@ -107,6 +107,18 @@ def test_a_case_is_told_as_it_is(service, folder, case):
         assert has(case.request, service.requests[-1][2]), service.requests[-1][2]
 
 
+def test_a_model_may_stand_behind_the_target(service, folder, tmp_path):
+    (tmp_path / "tenon.yaml").write_text(
+        f"connectors: {{own: {{kind: ollama, url: '{service.url}', model: ollama-not-found, api_key: {llm.KEY}}}}}\n")
+    events, last = events_of(tenon("chat", "own:ollama-text", "hello", "--json", cwd=tmp_path))
+    assert last["ok"] and told(events)["text"] == "Grüß dich 😀"
+    service.requests.clear()
+    assert not events_of(tenon("chat", "own:a.b", "hello", "--json", cwd=tmp_path))[1]["ok"]
+    assert service.requests[-1][2]["model"] == "a.b", "a point is a part of the name"
+    lines = tenon("embed", "own:embedder", "one", cwd=tmp_path).stdout.splitlines()
+    assert len(json.loads(lines[0])["vector"]) > 1
+
+
 def test_the_first_event_is_tried_again_and_a_later_one_is_not(service, folder):
     for name, requests in (("server-error", 3), ("broken", 1), ("cut", 1), ("rate", 1)):
         service.requests.clear()
