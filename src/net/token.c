@@ -60,6 +60,7 @@ void tn_tokens_free(tn_tokens *tokens) {
   while (tokens->flight_count > 0 && pthread_cond_timedwait(&tokens->landed, &tokens->lock, &at) != ETIMEDOUT) continue;
   call_all_back(tokens, true);
   while (tokens->flight_count > 0) pthread_cond_wait(&tokens->landed, &tokens->lock);
+  tn_token_join_ended(tokens);
   pthread_mutex_unlock(&tokens->lock);
   while (tokens->places) {
     tn_token_place *p = tokens->places;
@@ -209,6 +210,9 @@ static tenon_status ask(tn_tokens *tokens, tenon_ctx *ctx, const tenon_token_sou
     if (!f) return status;
     status = take_landed(ctx, f, valid_ms, ret, &again, err);
     tn_token_flight_unref(f);
+    pthread_mutex_lock(&tokens->lock);
+    tn_token_join_ended(tokens);
+    pthread_mutex_unlock(&tokens->lock);
     if (status || !again) return status;
   }
   return TENON_OK;

@@ -17,7 +17,7 @@
 #include "net/token_parts.h"
 
 enum {
-  MAX_FLIGHTS = 64, STACK = 512 << 10, FLIGHT_MS = 90000, REQUEST_MS = 30000, SAVE_MS = 30000, SAVES = 4, SAVE_NAP_MS = 100,
+  STACK = 512 << 10, FLIGHT_MS = 90000, REQUEST_MS = 30000, SAVE_MS = 30000, SAVES = 4, SAVE_NAP_MS = 100,
   REMEMBER_MS = 30000, LAST_WORD_MS = 250
 };
 
@@ -240,6 +240,30 @@ static void hand_over(const tn_token_flight *f) {
   p->remembered_until_ms = 0;
 }
 
+static void flight_free(tn_token_flight *f) {
+  if (f->done_fd >= 0) close(f->done_fd);
+  tenon_ctx_free(f->ctx);
+  tn_token_drop(f->token);
+  tn_token_drop(f->refused);
+  tn_free(f);
+}
+
+/* Called with the lock held. True: nobody else has it. */
+static bool give_up(tn_token_flight *f) {
+  bool is_last = --f->refs == 0;
+  if (is_last) f->place->pins--;
+  return is_last;
+}
+
+void tn_token_flight_unref(tn_token_flight *f) {
+  tn_tokens *tokens = f->tokens;
+  pthread_mutex_lock(&tokens->lock);
+  bool is_last = give_up(f);
+  pthread_mutex_unlock(&tokens->lock);
+  if (is_last) flight_free(f);
+}
+
+/* All at once: who has the lock next may join the thread, which therefore does not take it again. */
 static void land(tn_token_flight *f) {
   tn_tokens *tokens = f->tokens;
   uint64_t one = 1;
@@ -249,40 +273,26 @@ static void land(tn_token_flight *f) {
   if (f->place->flight == f) f->place->flight = NULL;
   if (write(f->done_fd, &one, sizeof one) < 0) { /* it cannot be full */
   }
+  bool is_last = give_up(f);
+  tokens->flight_count--;
+  tokens->ended[tokens->ended_count++] = pthread_self();
+  pthread_cond_broadcast(&tokens->landed);
   pthread_mutex_unlock(&tokens->lock);
+  if (is_last) flight_free(f);
 }
 
 static void *fly(void *arg) {
   tn_token_flight *f = arg;
-  tn_tokens *tokens = f->tokens;
   f->status = f->place->source.grant ? fly_for_grant(f) : fly_for_client(f);
   land(f);
-  tn_token_flight_unref(f);
-  pthread_mutex_lock(&tokens->lock);
-  tokens->flight_count--;
-  pthread_cond_broadcast(&tokens->landed);
-  pthread_mutex_unlock(&tokens->lock);   /* the last that it knows of the keeper */
   return NULL;
 }
 
+void tn_token_join_ended(tn_tokens *tokens) {
+  while (tokens->ended_count > 0) pthread_join(tokens->ended[--tokens->ended_count], NULL);
+}
+
 /* ---- Taking off ---- */
-
-static void flight_free(tn_token_flight *f) {
-  if (f->done_fd >= 0) close(f->done_fd);
-  tenon_ctx_free(f->ctx);
-  tn_token_drop(f->token);
-  tn_token_drop(f->refused);
-  tn_free(f);
-}
-
-void tn_token_flight_unref(tn_token_flight *f) {
-  tn_tokens *tokens = f->tokens;
-  pthread_mutex_lock(&tokens->lock);
-  bool is_last = --f->refs == 0;
-  if (is_last) f->place->pins--;
-  pthread_mutex_unlock(&tokens->lock);
-  if (is_last) flight_free(f);
-}
 
 /* Signals are the program's own threads' matter. */
 static bool start_thread(tn_token_flight *f) {
@@ -290,7 +300,6 @@ static bool start_thread(tn_token_flight *f) {
   pthread_attr_t attr;
   pthread_t thread;
   pthread_attr_init(&attr);
-  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attr, STACK);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -315,7 +324,8 @@ static tenon_status too_many(tenon_error *err) {
 
 tenon_status tn_token_take_off(tn_tokens *tokens, tn_token_place *place, int64_t valid_ms, tn_token_flight **ret,
                                tenon_error *err) {
-  if (tokens->flight_count >= MAX_FLIGHTS) return too_many(err);
+  tn_token_join_ended(tokens);   /* so that there is room for each that is under way */
+  if (tokens->flight_count >= TN_TOKEN_FLIGHTS) return too_many(err);
   tn_token_flight *f = tn_alloc(sizeof *f);
   if (!f) return tn_no_memory(err);
   *f = (tn_token_flight){.tokens = tokens, .place = place, .refs = 2, .waiters = 1, .done_fd = -1, .valid_ms = valid_ms,

@@ -9,12 +9,16 @@
 #include "net/token_grant.h"
 #include "net/token_source.h"
 
+enum { TN_TOKEN_FLIGHTS = 64 };    /* at once */
+
 struct tn_tokens {
   tenon_token_store store;        /* without functions: there is none */
   pthread_mutex_t lock;           /* of all below, places and flights */
   pthread_cond_t landed;          /* a flight came to its end */
   struct tn_token_place *places;  /* the last used first */
   size_t place_count, flight_count;
+  pthread_t ended[TN_TOKEN_FLIGHTS];   /* threads that have nothing left to do, to be joined */
+  size_t ended_count;
 };
 
 /* A source and its token of now. */
@@ -72,6 +76,9 @@ void tn_token_join(tn_token_flight *, int64_t valid_ms);
 /* Called without the lock: waits, and is no waiter afterwards. The reference stays. What came of it may be read then. */
 tenon_status tn_token_await(tenon_ctx *, tn_token_flight *, tenon_error *err);
 void tn_token_flight_unref(tn_token_flight *);   /* without the lock */
+/* Called with the lock held: joins what has ended. A thread that has only ended for us may still give up what libraries keep
+ * for each thread, and a process that exits meanwhile would pull these from under it. */
+void tn_token_join_ended(tn_tokens *);
 
 /* Overwrites and frees; NULL is fine. */
 void tn_token_drop(char *secret);
