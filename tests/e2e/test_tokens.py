@@ -68,11 +68,13 @@ def provider():
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("asker")
-    subprocess.run(["cc", "-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I", SOURCE / "include", "-o", folder / "asker",
+    sanitizers = ["-fsanitize=address,undefined"] if BUILD.name == "asan" else []
+    runtime = [subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()] if sanitizers else []
+    subprocess.run(["cc", "-std=gnu17", "-O1", "-g", *sanitizers, "-Wall", "-Wextra", "-Werror", "-I", SOURCE / "include", "-o", folder / "asker",
                     SOURCE / "tests/e2e/asker.c", f"-L{BUILD}", "-ltenon", "-lpthread", f"-Wl,-rpath,{BUILD}"], check=True)
     subprocess.run(["cc", "-std=gnu17", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", folder / "meddle.so",
                     SOURCE / "tests/e2e/meddle.c", "-ldl"], check=True)
-    return types.SimpleNamespace(asker=folder / "asker", meddle=folder / "meddle.so")
+    return types.SimpleNamespace(asker=folder / "asker", preload=":".join([*runtime, str(folder / "meddle.so")]))
 
 
 class Grants:
@@ -88,7 +90,7 @@ class Grants:
     def start(self, threads=1, ms=0, grant="mail", client="conn", api=True, secret="secret-oauth", meddle=None, **more):
         env = {**os.environ, "ASKER_SECRET": secret}
         if meddle:
-            env |= {"LD_PRELOAD": str(self.programs.meddle), **{k: str(v) for k, v in meddle.items()}}
+            env |= {"LD_PRELOAD": self.programs.preload, **{k: str(v) for k, v in meddle.items()}}
         return subprocess.Popen([self.programs.asker, self.folder, self.provider.token_url, self.provider.api_url if api else "-", client,
                                  grant, str(threads), str(ms)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, **more)
 
