@@ -12,34 +12,38 @@
 
 enum { MAX_LINE = TN_JSON_MAX_SIZE, MAX_MAIL_ARENA = 64 << 20 };
 
-static tenon_status refuse(tenon_error *err, const char *remedy, const char *what, const char *which) {
+static tenon_status refuse(tenon_error *err, const char *remedy, const char *what,
+                           const char *which) {
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s \"%.200s\"", what, which);
 }
 
 /* ---- Options ---- */
 
-static tenon_status take_mailbox(const char *text, tn_arena *arena, tenon_mailbox *ret, tenon_error *err) {
+static tenon_status take_mailbox(const char *text, tn_arena *arena, tenon_mailbox *ret,
+                                 tenon_error *err) {
   char *copy = tn_arena_strdup(arena, text);
   if (!copy) return tn_no_memory(err);
   const char *wrong = tn_mailbox_parse(copy, &ret->name, &ret->address);
   if (!wrong) wrong = tn_mail_address_check(ret->address, NULL);
   if (!wrong) return TENON_OK;
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write it as ada@example.com or Ada Lovelace <ada@example.com>",
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "write it as ada@example.com or Ada Lovelace <ada@example.com>",
                     "\"%.300s\" is not an address: %s", text, wrong);
 }
 
-static tenon_status take_mailboxes(const char *const *texts, size_t count, tn_arena *arena, tenon_mailboxes *ret,
-                                   tenon_error *err) {
+static tenon_status take_mailboxes(const char *const *texts, size_t count, tn_arena *arena,
+                                   tenon_mailboxes *ret, tenon_error *err) {
   tenon_mailbox *all = tn_arena_alloc(arena, (count + 1) * sizeof *all);
   tenon_status status = all ? TENON_OK : tn_no_memory(err);
-  for (size_t i = 0; i < count && !status; i++) status = take_mailbox(texts[i], arena, &all[i], err);
+  for (size_t i = 0; i < count && !status; i++)
+    status = take_mailbox(texts[i], arena, &all[i], err);
   if (!status && count) *ret = (tenon_mailboxes){all, count};
   return status;
 }
 
 /* The content of a file, or of stdin, kept with a NUL behind it. */
-static tenon_status load(const tn_cli *cli, const char *path, tn_arena *arena, char **ret, size_t *ret_size,
-                         tenon_error *err) {
+static tenon_status load(const tn_cli *cli, const char *path, tn_arena *arena, char **ret,
+                         size_t *ret_size, tenon_error *err) {
   tn_cli_input in;
   tn_str data;
   tenon_status status = tn_cli_input_open(cli, path, &in, err);
@@ -56,7 +60,8 @@ static tenon_status load(const tn_cli *cli, const char *path, tn_arena *arena, c
   return status;
 }
 
-static tenon_status take_text(const tn_cli *cli, const char *given, tn_arena *arena, const char **ret, tenon_error *err) {
+static tenon_status take_text(const tn_cli *cli, const char *given, tn_arena *arena,
+                              const char **ret, tenon_error *err) {
   char *text;
   size_t size;
   if (!given) return TENON_OK;
@@ -66,17 +71,20 @@ static tenon_status take_text(const tn_cli *cli, const char *given, tn_arena *ar
   }
   tenon_status status = load(cli, given + 1, arena, &text, &size, err);
   if (status) return status;
-  if (memchr(text, 0, size)) return refuse(err, "give text in UTF-8", "there is a NUL in", given + 1);
+  if (memchr(text, 0, size))
+    return refuse(err, "give text in UTF-8", "there is a NUL in", given + 1);
   *ret = text;
   return TENON_OK;
 }
 
-static tenon_status take_headers(const tn_cli_again *given, tn_arena *arena, tenon_mail *ret, tenon_error *err) {
+static tenon_status take_headers(const tn_cli_again *given, tn_arena *arena, tenon_mail *ret,
+                                 tenon_error *err) {
   tenon_mail_header *all = tn_arena_alloc(arena, (given->count + 1) * sizeof *all);
   if (!all) return tn_no_memory(err);
   for (size_t i = 0; i < given->count; i++) {
     const char *colon = strchr(given->items[i], ':');
-    if (!colon) return refuse(err, "write it as 'Name: value'", "a header cannot be", given->items[i]);
+    if (!colon)
+      return refuse(err, "write it as 'Name: value'", "a header cannot be", given->items[i]);
     all[i].name = tn_arena_strndup(arena, given->items[i], (size_t)(colon - given->items[i]));
     all[i].value = colon + 1 + strspn(colon + 1, " ");
     if (!all[i].name) return tn_no_memory(err);
@@ -87,7 +95,8 @@ static tenon_status take_headers(const tn_cli_again *given, tn_arena *arena, ten
 }
 
 static bool fits_id(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("._-", c);
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         strchr("._-", c);
 }
 
 /* A file within the html goes by its name: cid:logo.png; what an id cannot have is a dash there. */
@@ -100,19 +109,20 @@ static tenon_status name_inlined(tenon_attachment *a, tn_arena *arena, tenon_err
   return TENON_OK;
 }
 
-static tenon_status take_file(const tn_cli *cli, const char *path, bool inlined, tn_arena *arena, tenon_attachment *ret,
-                              tenon_error *err) {
+static tenon_status take_file(const tn_cli *cli, const char *path, bool inlined, tn_arena *arena,
+                              tenon_attachment *ret, tenon_error *err) {
   const char *slash = strrchr(path, '/');
   char *data;
   size_t size;
   tenon_status status = load(cli, path, arena, &data, &size, err);
   if (status) return status;
-  *ret = (tenon_attachment){.struct_size = sizeof *ret, .name = slash ? slash + 1 : path, .data = data, .size = size};
+  *ret = (tenon_attachment){
+      .struct_size = sizeof *ret, .name = slash ? slash + 1 : path, .data = data, .size = size};
   return inlined ? name_inlined(ret, arena, err) : TENON_OK;
 }
 
-static tenon_status take_files(const tn_cli *cli, const tn_cli_mail_options *o, tn_arena *arena, tenon_mail *ret,
-                               tenon_error *err) {
+static tenon_status take_files(const tn_cli *cli, const tn_cli_mail_options *o, tn_arena *arena,
+                               tenon_mail *ret, tenon_error *err) {
   size_t count = o->attach.count + o->inlined.count;
   tenon_attachment *all = tn_arena_alloc(arena, (count + 1) * sizeof *all);
   tenon_status status = all ? TENON_OK : tn_no_memory(err);
@@ -127,14 +137,15 @@ static tenon_status take_files(const tn_cli *cli, const tn_cli_mail_options *o, 
   return TENON_OK;
 }
 
-tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options *o, tn_arena *arena, tenon_mail *ret,
-                                    tenon_error *err) {
+tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options *o,
+                                    tn_arena *arena, tenon_mail *ret, tenon_error *err) {
   tenon_mail m = {.struct_size = sizeof m, .subject = o->subject};
   tenon_status status = o->from ? take_mailbox(o->from, arena, &m.from, err) : TENON_OK;
   if (!status) status = take_mailboxes(o->to.items, o->to.count, arena, &m.to, err);
   if (!status) status = take_mailboxes(o->cc.items, o->cc.count, arena, &m.cc, err);
   if (!status) status = take_mailboxes(o->bcc.items, o->bcc.count, arena, &m.bcc, err);
-  if (!status) status = take_mailboxes(o->reply_to.items, o->reply_to.count, arena, &m.reply_to, err);
+  if (!status)
+    status = take_mailboxes(o->reply_to.items, o->reply_to.count, arena, &m.reply_to, err);
   if (!status) status = take_text(cli, o->text, arena, &m.text, err);
   if (!status) status = take_text(cli, o->html, arena, &m.html, err);
   if (!status) status = take_headers(&o->headers, arena, &m, err);
@@ -146,34 +157,40 @@ tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options
 /* ---- Lines ---- */
 
 static tenon_status bad_line(const tn_cli_mail_lines *l, tenon_error *err, const char *what) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "write each mail as {\"to\": [\"ada@example.com\"], \"subject\": \"…\", \"text\": \"…\"}",
-                    "%s: line %lld: %s", l->in.name, (long long)l->number, what);
+  return tenon_fail(
+      err, TENON_DATA, TENON_STAGE_DATA,
+      "write each mail as {\"to\": [\"ada@example.com\"], \"subject\": \"…\", \"text\": \"…\"}",
+      "%s: line %lld: %s", l->in.name, (long long)l->number, what);
 }
 
 /* Texts are kept in the line's arena: what was parsed goes before the mail does. */
-static tenon_status line_text(tn_cli_mail_lines *l, const tn_json *v, const char **ret, tenon_error *err) {
+static tenon_status line_text(tn_cli_mail_lines *l, const tn_json *v, const char **ret,
+                              tenon_error *err) {
   if (!v || tn_json_type_of(v) == TN_JSON_NULL) return TENON_OK;
   if (!tn_json_string(v)) return bad_line(l, err, "one of its members is not text");
   *ret = tn_arena_strdup(&l->arena, tn_json_string(v));
   return *ret ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status line_mailbox(tn_cli_mail_lines *l, const tn_json *v, tenon_mailbox *ret, tenon_error *err) {
+static tenon_status line_mailbox(tn_cli_mail_lines *l, const tn_json *v, tenon_mailbox *ret,
+                                 tenon_error *err) {
   tenon_error why = TENON_ERROR_INIT;
   if (!tn_json_string(v)) return bad_line(l, err, "an address is not text");
   if (!take_mailbox(tn_json_string(v), &l->arena, ret, &why)) return TENON_OK;
   return bad_line(l, err, why.message);
 }
 
-static tenon_status line_mailboxes(tn_cli_mail_lines *l, const tn_json *v, tenon_mailboxes *ret, tenon_error *err) {
+static tenon_status line_mailboxes(tn_cli_mail_lines *l, const tn_json *v, tenon_mailboxes *ret,
+                                   tenon_error *err) {
   if (!v || tn_json_type_of(v) == TN_JSON_NULL) return TENON_OK;
   bool one = tn_json_type_of(v) == TN_JSON_STRING;
-  if (!one && tn_json_type_of(v) != TN_JSON_ARRAY) return bad_line(l, err, "addresses are neither a text nor an array");
+  if (!one && tn_json_type_of(v) != TN_JSON_ARRAY)
+    return bad_line(l, err, "addresses are neither a text nor an array");
   size_t count = one ? 1 : tn_json_count(v);
   tenon_mailbox *all = tn_arena_alloc(&l->arena, (count + 1) * sizeof *all);
   tenon_status status = all ? TENON_OK : tn_no_memory(err);
-  for (size_t i = 0; i < count && !status; i++) status = line_mailbox(l, one ? v : tn_json_at(v, i), &all[i], err);
+  for (size_t i = 0; i < count && !status; i++)
+    status = line_mailbox(l, one ? v : tn_json_at(v, i), &all[i], err);
   if (!status) *ret = (tenon_mailboxes){all, count};
   return status;
 }
@@ -190,7 +207,8 @@ static tenon_status line_headers(tn_cli_mail_lines *l, const tn_json *v, tenon_e
   while (tn_json_next(v, &cursor, &key, &member)) {
     all[n].name = tn_arena_strdup(&l->arena, key);
     all[n].value = "";
-    tenon_status status = all[n].name ? line_text(l, member, &all[n].value, err) : tn_no_memory(err);
+    tenon_status status =
+        all[n].name ? line_text(l, member, &all[n].value, err) : tn_no_memory(err);
     if (status) return status;
     n++;
   }
@@ -199,10 +217,13 @@ static tenon_status line_headers(tn_cli_mail_lines *l, const tn_json *v, tenon_e
   return TENON_OK;
 }
 
-static tenon_status line_data(tn_cli_mail_lines *l, const tn_json *v, tenon_attachment *a, tenon_error *err) {
-  const char *text = tn_json_string(tn_json_get(v, "text")), *coded = tn_json_string(tn_json_get(v, "data"));
+static tenon_status line_data(tn_cli_mail_lines *l, const tn_json *v, tenon_attachment *a,
+                              tenon_error *err) {
+  const char *text = tn_json_string(tn_json_get(v, "text")),
+             *coded = tn_json_string(tn_json_get(v, "data"));
   tn_str data;
-  if (!text == !coded) return bad_line(l, err, "an attachment has neither text nor data (base64), or both");
+  if (!text == !coded)
+    return bad_line(l, err, "an attachment has neither text nor data (base64), or both");
   tn_str_init(&data, MAX_LINE);
   bool ok = text ? tn_str_puts(&data, text) : tn_base64_decode(&data, coded, strlen(coded));
   if (ok) {
@@ -214,12 +235,14 @@ static tenon_status line_data(tn_cli_mail_lines *l, const tn_json *v, tenon_atta
   return a->data ? TENON_OK : tn_no_memory(err);
 }
 
-static tenon_status check_members(tn_cli_mail_lines *l, const tn_json *v, const char *const *known, tenon_error *err) {
+static tenon_status check_members(tn_cli_mail_lines *l, const tn_json *v, const char *const *known,
+                                  tenon_error *err) {
   void *cursor = NULL;
   const char *key;
   const tn_json *member;
   char what[160];
-  if (tn_json_type_of(v) != TN_JSON_OBJECT) return bad_line(l, err, "it is no JSON object, or an attachment is none");
+  if (tn_json_type_of(v) != TN_JSON_OBJECT)
+    return bad_line(l, err, "it is no JSON object, or an attachment is none");
   while (tn_json_next(v, &cursor, &key, &member)) {
     const char *const *k = known;
     while (*k && strcmp(*k, key) != 0) k++;
@@ -230,7 +253,8 @@ static tenon_status check_members(tn_cli_mail_lines *l, const tn_json *v, const 
   return TENON_OK;
 }
 
-static tenon_status line_attachment(tn_cli_mail_lines *l, const tn_json *v, tenon_attachment *a, tenon_error *err) {
+static tenon_status line_attachment(tn_cli_mail_lines *l, const tn_json *v, tenon_attachment *a,
+                                    tenon_error *err) {
   static const char *const known[] = {"name", "type", "content_id", "text", "data", NULL};
   *a = (tenon_attachment){.struct_size = sizeof *a};
   tenon_status status = check_members(l, v, known, err);
@@ -246,7 +270,8 @@ static tenon_status line_attachments(tn_cli_mail_lines *l, const tn_json *v, ten
   size_t count = tn_json_count(v);
   tenon_attachment *all = tn_arena_alloc(&l->arena, (count + 1) * sizeof *all);
   tenon_status status = all ? TENON_OK : tn_no_memory(err);
-  for (size_t i = 0; i < count && !status; i++) status = line_attachment(l, tn_json_at(v, i), &all[i], err);
+  for (size_t i = 0; i < count && !status; i++)
+    status = line_attachment(l, tn_json_at(v, i), &all[i], err);
   if (status) return status;
   l->mail.attachments = all;
   l->mail.attachment_count = count;
@@ -254,8 +279,8 @@ static tenon_status line_attachments(tn_cli_mail_lines *l, const tn_json *v, ten
 }
 
 static tenon_status take_line(tn_cli_mail_lines *l, const tn_json *v, tenon_error *err) {
-  static const char *const known[] = {"from", "to", "cc", "bcc", "reply_to", "subject", "text", "html", "id",
-                                      "headers", "attachments", NULL};
+  static const char *const known[] = {"from", "to",   "cc", "bcc",     "reply_to",    "subject",
+                                      "text", "html", "id", "headers", "attachments", NULL};
   tenon_mail *m = &l->mail;
   *m = *l->base;
   tenon_status status = check_members(l, v, known, err);
@@ -286,15 +311,16 @@ tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_e
     l->number++;
     if (!there) return *ret = NULL, TENON_OK;
   } while (strspn(tn_str_text(&l->line), " \t\r\n") == l->line.size);
-  if (tn_json_parse(l->line.data, l->line.size, &parsed, &why)) return bad_line(l, err, why.message);
+  if (tn_json_parse(l->line.data, l->line.size, &parsed, &why))
+    return bad_line(l, err, why.message);
   tenon_status status = take_line(l, parsed, err);
   tn_json_free(parsed);
   if (!status) *ret = &l->mail;
   return status;
 }
 
-tenon_status tn_cli_mail_lines_open(const tn_cli *cli, const char *path, const tenon_mail *base, tn_cli_mail_lines *ret,
-                                    tenon_error *err) {
+tenon_status tn_cli_mail_lines_open(const tn_cli *cli, const char *path, const tenon_mail *base,
+                                    tn_cli_mail_lines *ret, tenon_error *err) {
   struct stat st;
   tn_cli_mail_lines l = {.base = base};
   tenon_status status = tn_cli_input_open(cli, path, &l.in, err);

@@ -18,26 +18,34 @@ typedef struct send_arguments {
 static const tn_cli_option options[] = {
     {TN_AGAIN(send_arguments, mail.to), .name = "to", .value = "ADDRESS",
      .help = "a recipient: ada@example.com or 'Ada Lovelace <ada@example.com>'; again for more"},
-    {TN_AGAIN(send_arguments, mail.cc), .name = "cc", .value = "ADDRESS", .help = "one who gets a copy; again for more"},
+    {TN_AGAIN(send_arguments, mail.cc), .name = "cc", .value = "ADDRESS",
+     .help = "one who gets a copy; again for more"},
     {TN_AGAIN(send_arguments, mail.bcc), .name = "bcc", .value = "ADDRESS",
      .help = "one who gets a copy that the others do not see; again for more"},
     {TN_TEXT(send_arguments, mail.from), .name = "from", .value = "ADDRESS",
      .help = "the sender, where it is not the connector's"},
-    {TN_AGAIN(send_arguments, mail.reply_to), .name = "reply-to", .value = "ADDRESS", .help = "where answers go"},
-    {TN_TEXT(send_arguments, mail.subject), .name = "subject", .letter = 's', .value = "TEXT", .help = "the subject"},
+    {TN_AGAIN(send_arguments, mail.reply_to), .name = "reply-to", .value = "ADDRESS",
+     .help = "where answers go"},
+    {TN_TEXT(send_arguments, mail.subject), .name = "subject", .letter = 's', .value = "TEXT",
+     .help = "the subject"},
     {TN_TEXT(send_arguments, mail.text), .name = "text", .letter = 't', .value = "TEXT",
      .help = "the text; @FILE is a file's, @- that of stdin"},
     {TN_TEXT(send_arguments, mail.html), .name = "html", .value = "HTML",
-     .help = "the same as HTML; @FILE is a file's, @- that of stdin. With both the reader shows one"},
-    {TN_AGAIN(send_arguments, mail.attach), .name = "attach", .letter = 'a', .value = "FILE", .help = "a file with it; again for more"},
+     .help =
+         "the same as HTML; @FILE is a file's, @- that of stdin. With both the reader shows one"},
+    {TN_AGAIN(send_arguments, mail.attach), .name = "attach", .letter = 'a', .value = "FILE",
+     .help = "a file with it; again for more"},
     {TN_AGAIN(send_arguments, mail.inlined), .name = "inline", .value = "FILE",
-     .help = "an image within the HTML, which says src=\"cid:NAME\" with the file's name; again for more"},
+     .help = "an image within the HTML, which says src=\"cid:NAME\" with the file's name; again "
+             "for more"},
     {TN_AGAIN(send_arguments, mail.headers), .name = "header", .value = "HEADER",
      .help = "a further header: 'List-Id: <news.example.com>'; again for more"},
     {TN_TEXT(send_arguments, from_file), .name = "from-file", .value = "FILE",
-     .help = "many mails: lines of JSON, each {\"to\": …, \"subject\": …, \"text\": …} (- for stdin); what a line does "
+     .help = "many mails: lines of JSON, each {\"to\": …, \"subject\": …, \"text\": …} (- for "
+             "stdin); what a line does "
              "not say, the other options say"},
-    {TN_FLAG(send_arguments, dry_run), .name = "dry-run", .help = "show the mail as it would travel, and send nothing"},
+    {TN_FLAG(send_arguments, dry_run), .name = "dry-run",
+     .help = "show the mail as it would travel, and send nothing"},
     TN_CLI_TARGET_OPTIONS,
 };
 
@@ -51,21 +59,25 @@ static const char *const examples[] = {
     NULL,
 };
 
-static const struct { const char *word; tn_cell_style style; } deliveries[] = {
-    [TENON_MAIL_ACCEPTED] = {"accepted", TN_CELL_GOOD}, [TENON_MAIL_REFUSED] = {"refused", TN_CELL_BAD},
-    [TENON_MAIL_DEFERRED] = {"deferred", TN_CELL_WARN}, [TENON_MAIL_UNSENT] = {"unsent", TN_CELL_BAD},
-    [TENON_MAIL_UNKNOWN] = {"unknown", TN_CELL_WARN}};
+static const struct {
+  const char *word;
+  tn_cell_style style;
+} deliveries[] = {[TENON_MAIL_ACCEPTED] = {"accepted", TN_CELL_GOOD},
+                  [TENON_MAIL_REFUSED] = {"refused", TN_CELL_BAD},
+                  [TENON_MAIL_DEFERRED] = {"deferred", TN_CELL_WARN},
+                  [TENON_MAIL_UNSENT] = {"unsent", TN_CELL_BAD},
+                  [TENON_MAIL_UNKNOWN] = {"unknown", TN_CELL_WARN}};
 
 /* ---- Outcomes ---- */
 
 typedef struct outcomes {
   tn_cli *cli;
-  tn_cli_table *table;       /* NULL: JSON */
+  tn_cli_table *table; /* NULL: JSON */
   tn_document *json;
-  bool many;                 /* then a person sees only what was not accepted */
+  bool many; /* then a person sees only what was not accepted */
   int64_t counts[5], shown;
-  tenon_error first;         /* why the first was not accepted */
-  tenon_error broken;        /* why they cannot be shown */
+  tenon_error first;  /* why the first was not accepted */
+  tenon_error broken; /* why they cannot be shown */
   tn_cli_progress progress;
   int64_t began_ms, messages;
 } outcomes;
@@ -103,7 +115,10 @@ static void add_json(outcomes *o, const tenon_mail_outcome *m) {
 }
 
 static void show_progress(outcomes *o, const tenon_mail_outcome *m) {
-  const tenon_progress now = {.struct_size = sizeof now, .rows = m->message + 1, .bytes = -1, .rows_estimate = -1,
+  const tenon_progress now = {.struct_size = sizeof now,
+                              .rows = m->message + 1,
+                              .bytes = -1,
+                              .rows_estimate = -1,
                               .elapsed_ms = tn_now_ms() - o->began_ms};
   tn_cli_progress_step(&o->progress, &now);
 }
@@ -112,8 +127,10 @@ static void on_outcome(void *arg, const tenon_mail_outcome *m) {
   outcomes *o = arg;
   o->counts[m->delivery]++;
   if (m->error && !o->first.code) o->first = *m->error;
-  if (o->json) add_json(o, m);
-  else if (!o->many || m->delivery != TENON_MAIL_ACCEPTED) show_row(o, m);
+  if (o->json)
+    add_json(o, m);
+  else if (!o->many || m->delivery != TENON_MAIL_ACCEPTED)
+    show_row(o, m);
   if (o->many) show_progress(o, m);
 }
 
@@ -126,8 +143,10 @@ static tenon_status begin_outcomes(outcomes *o, tenon_error *err) {
     tn_document_open(o->json, "outcomes", '[');
     return TENON_OK;
   }
-  tenon_status status = tn_cli_table_new(5 - skip, stdout, t->out_is_terminal ? t->width : 0, t->color_out, &o->table, err);
-  for (size_t i = skip; i < 5 && !status; i++) tn_cli_table_column(o->table, i - skip, titles[i], i == 0);
+  tenon_status status = tn_cli_table_new(5 - skip, stdout, t->out_is_terminal ? t->width : 0,
+                                         t->color_out, &o->table, err);
+  for (size_t i = skip; i < 5 && !status; i++)
+    tn_cli_table_column(o->table, i - skip, titles[i], i == 0);
   return status;
 }
 
@@ -159,20 +178,29 @@ static tenon_status judge(const outcomes *o, tenon_status status, tenon_error *e
   if (!not_accepted) return TENON_OK;
   tn_pass_error(&o->first, err);
   if (all > 1)
-    tn_error_prefix(err, "%lld of %lld recipients %s not accepted: ", (long long)not_accepted, (long long)all,
-                    not_accepted == 1 ? "was" : "were");
+    tn_error_prefix(err, "%lld of %lld recipients %s not accepted: ", (long long)not_accepted,
+                    (long long)all, not_accepted == 1 ? "was" : "were");
   return o->first.code;
 }
 
 /* ---- Sending ---- */
 
-static tenon_status send_through(tn_cli *cli, tenon_session *session, const tenon_mail *mail, tn_cli_mail_lines *lines,
-                                 tenon_error *err) {
-  outcomes o = {.cli = cli, .many = lines != NULL, .began_ms = tn_now_ms(), .first = TENON_ERROR_INIT,
-                .broken = TENON_ERROR_INIT, .progress = tn_cli_progress_start(cli)};
-  const tenon_send request = {
-      .struct_size = sizeof request, .waits = lines && lines->waits, .messages = mail, .message_count = lines ? 0 : 1,
-      .next = lines ? tn_cli_mail_lines_next : NULL, .arg = lines, .outcome = on_outcome, .outcome_arg = &o};
+static tenon_status send_through(tn_cli *cli, tenon_session *session, const tenon_mail *mail,
+                                 tn_cli_mail_lines *lines, tenon_error *err) {
+  outcomes o = {.cli = cli,
+                .many = lines != NULL,
+                .began_ms = tn_now_ms(),
+                .first = TENON_ERROR_INIT,
+                .broken = TENON_ERROR_INIT,
+                .progress = tn_cli_progress_start(cli)};
+  const tenon_send request = {.struct_size = sizeof request,
+                              .waits = lines && lines->waits,
+                              .messages = mail,
+                              .message_count = lines ? 0 : 1,
+                              .next = lines ? tn_cli_mail_lines_next : NULL,
+                              .arg = lines,
+                              .outcome = on_outcome,
+                              .outcome_arg = &o};
   o.progress.noun = "mails";
   tenon_status status = begin_outcomes(&o, err);
   if (status) return status;
@@ -186,17 +214,20 @@ static tenon_status show_mail(tn_cli *cli, const tenon_mail *mail, tenon_error *
   const tn_cli_common *c = cli->common;
   char *text;
   size_t size;
-  tenon_status status = tenon_compose_mail(cli->tenon, c->operands[0], c->settings.items, c->settings.count, mail, &text,
-                                           &size, err);
+  tenon_status status = tenon_compose_mail(cli->tenon, c->operands[0], c->settings.items,
+                                           c->settings.count, mail, &text, &size, err);
   if (status) return status;
-  if (c->json) tn_document_text(tn_cli_result(cli), "text", text);
-  else fwrite(text, 1, size, stdout);
+  if (c->json)
+    tn_document_text(tn_cli_result(cli), "text", text);
+  else
+    fwrite(text, 1, size, stdout);
   tenon_text_free(text);
   return TENON_OK;
 }
 
 /* All of them, one behind the other, or as JSON the first. */
-static tenon_status show_mails(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_lines *lines, tenon_error *err) {
+static tenon_status show_mails(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_lines *lines,
+                               tenon_error *err) {
   tenon_status status = TENON_OK;
   if (!lines) return show_mail(cli, mail, err);
   for (bool first = true; !status; first = false) {
@@ -207,10 +238,12 @@ static tenon_status show_mails(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_
   return status;
 }
 
-static tenon_status open_and_send(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_lines *lines, tenon_error *err) {
+static tenon_status open_and_send(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_lines *lines,
+                                  tenon_error *err) {
   const tn_cli_common *c = cli->common;
   tenon_session *session;
-  tenon_status status = tenon_open(cli->ctx, cli->tenon, c->operands[0], c->settings.items, c->settings.count, &session, err);
+  tenon_status status = tenon_open(cli->ctx, cli->tenon, c->operands[0], c->settings.items,
+                                   c->settings.count, &session, err);
   if (status) return status;
   status = send_through(cli, session, mail, lines, err);
   tenon_close(session);
@@ -224,9 +257,11 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   tn_arena files;
   tn_arena_init(&files, 2 * (size_t)TENON_MAX_MAIL_SIZE);
   tenon_status status = tn_cli_mail_of_options(cli, &a->mail, &files, &mail, err);
-  if (!status && a->from_file) status = tn_cli_mail_lines_open(cli, a->from_file, &mail, &lines, err);
+  if (!status && a->from_file)
+    status = tn_cli_mail_lines_open(cli, a->from_file, &mail, &lines, err);
   tn_cli_mail_lines *many = a->from_file && !status ? &lines : NULL;
-  if (!status) status = a->dry_run ? show_mails(cli, &mail, many, err) : open_and_send(cli, &mail, many, err);
+  if (!status)
+    status = a->dry_run ? show_mails(cli, &mail, many, err) : open_and_send(cli, &mail, many, err);
   if (many) tn_cli_mail_lines_close(many);
   tn_arena_release(&files);
   return status;
@@ -238,8 +273,10 @@ const tn_cli_command tn_cli_send = {
     .operands_required = 1,
     .summary = "send mails, and say what became of each for every recipient",
     .about =
-        "TARGET is a system that sends mail, such as smtp://user@mail.example.com. Each recipient has an outcome: accepted, "
-        "refused (for good), deferred (it may be tried again later), unsent, or unknown: the connection broke after the mail "
+        "TARGET is a system that sends mail, such as smtp://user@mail.example.com. Each recipient "
+        "has an outcome: accepted, "
+        "refused (for good), deferred (it may be tried again later), unsent, or unknown: the "
+        "connection broke after the mail "
         "was sent and before the answer came, so that sending it again may deliver it twice.\n\n"
         "The command succeeds if every recipient was accepted.",
     .examples = examples,

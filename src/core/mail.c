@@ -86,7 +86,8 @@ static tenon_status check_addresses(const tenon_mail *m, tenon_error *err) {
 static bool is_token(const char *text, size_t size, const char *also) {
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
-    if (c <= 0x20 || c >= 0x7F || (strchr("()<>@,;:\\\"/[]?=", c) && !strchr(also, c))) return false;
+    if (c <= 0x20 || c >= 0x7F || (strchr("()<>@,;:\\\"/[]?=", c) && !strchr(also, c)))
+      return false;
   }
   return size > 0;
 }
@@ -100,9 +101,9 @@ static tenon_status check_id(const char *id, const char *what, tenon_error *err)
 
 /* These say what the message is and where it goes: they follow from its other fields. */
 static bool is_reserved(const char *name) {
-  static const char *const reserved[] = {
-      "from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "mime-version",
-      "return-path", "received", NULL};
+  static const char *const reserved[] = {"from",         "to",          "cc",       "bcc",
+                                         "reply-to",     "subject",     "date",     "message-id",
+                                         "mime-version", "return-path", "received", NULL};
   for (const char *const *r = reserved; *r; r++)
     if (strcasecmp(name, *r) == 0) return true;
   return strncasecmp(name, "content-", 8) == 0 || strncasecmp(name, "resent-", 7) == 0;
@@ -178,8 +179,8 @@ static tenon_status check_message(const tenon_mail *m, tenon_error *err) {
 typedef struct passage {
   const tenon_send *request;
   tn_session *session;
-  tenon_mail message;   /* the one that the provider has, numbered */
-  size_t taken;            /* of the array */
+  tenon_mail message; /* the one that the provider has, numbered */
+  size_t taken;       /* of the array */
   tenon_sent sent;
 } passage;
 
@@ -188,7 +189,8 @@ static void count(tenon_sent *s, tenon_delivery d) {
     case TENON_MAIL_ACCEPTED: s->accepted++; break;
     case TENON_MAIL_REFUSED: s->refused++; break;
     case TENON_MAIL_DEFERRED: s->deferred++; break;
-    case TENON_MAIL_UNSENT: case TENON_MAIL_UNKNOWN: break;
+    case TENON_MAIL_UNSENT:
+    case TENON_MAIL_UNKNOWN: break;
   }
 }
 
@@ -233,7 +235,8 @@ static void refuse_message(passage *p, const tenon_mail *m, const tenon_error *w
 
 /* Callers may know a shorter struct than ours, or a longer one. */
 static const tenon_mail *message_at(const tenon_send *r, size_t i) {
-  return (const tenon_mail *)(const void *)((const char *)r->messages + i * r->messages->struct_size);
+  return (const tenon_mail *)(const void *)((const char *)r->messages +
+                                            i * r->messages->struct_size);
 }
 
 static tenon_status take(passage *p, const tenon_mail **ret, tenon_error *err) {
@@ -266,8 +269,12 @@ static tenon_status next_message(void *arg, const tenon_mail **ret, tenon_error 
 tenon_status tn_mail_send(tenon_ctx *ctx, tn_session *s, const tenon_send *request, tenon_sent *ret,
                           tenon_error *err) {
   passage p = {.request = request, .session = s, .sent = {.struct_size = sizeof p.sent}};
-  const tenon_send own = {.struct_size = sizeof own, .waits = request->next && request->waits,
-                          .next = next_message, .arg = &p, .outcome = tell, .outcome_arg = &p};
+  const tenon_send own = {.struct_size = sizeof own,
+                          .waits = request->next && request->waits,
+                          .next = next_message,
+                          .arg = &p,
+                          .outcome = tell,
+                          .outcome_arg = &p};
   tenon_sent unused;
   if (request->message_count && request->messages->struct_size < offsetof(tenon_mail, number))
     return refuse(err, "set it with sizeof", "the messages' struct_size is not set");
@@ -295,17 +302,20 @@ static bool take_sender(tn_connector *c, char *text, size_t room, tenon_mailbox 
          !tn_mail_address_check(ret->address, NULL);
 }
 
-tenon_status tn_mail_compose(tn_connector *c, const tenon_mail *mail, tn_str *out, tenon_error *err) {
+tenon_status tn_mail_compose(tn_connector *c, const tenon_mail *mail, tn_str *out,
+                             tenon_error *err) {
   char text[1024];
   tenon_mailbox from;
   tn_mime m;
   if (!tn_provider_has_op(c->provider, TN_OP_mail_send))
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE, "`tenon kinds` says what each kind can do",
-                      "kind %s sends no mail", c->provider->kind);
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_NONE,
+                      "`tenon kinds` says what each kind can do", "kind %s sends no mail",
+                      c->provider->kind);
   tenon_status status = check_message(mail, err);
   if (status) return status;
   if (!take_sender(c, text, sizeof text, &from) && !mail->from.address)
-    return refuse(err, "give from, in the message or as the connector's parameter", "the message has no sender");
+    return refuse(err, "give from, in the message or as the connector's parameter",
+                  "the message has no sender");
   tn_mime_init(&m);
   status = tn_mime_write(mail, &from, &m, err);
   if (!status && !tn_str_add(out, m.text.data, m.text.size)) status = tn_no_memory(err);

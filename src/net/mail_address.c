@@ -88,7 +88,8 @@ const char *tn_mail_address_check(const char *text, tn_mail_address *ret) {
   if (literal ? !is_literal(domain) : !is_name(domain))
     return "what stands behind its @ is not the name of a domain";
   if (ret)
-    *ret = (tn_mail_address){.local = local, .is_literal = literal,
+    *ret = (tn_mail_address){.local = local,
+                             .is_literal = literal,
                              .local_is_ascii = is_ascii(text, local),
                              .domain_is_ascii = is_ascii(domain, strlen(domain))};
   return NULL;
@@ -141,7 +142,7 @@ static struct {
   void (*release)(void *);
 } idn;
 
-enum { NFC_INPUT = 1, NONTRANSITIONAL = 8 };   /* of idn2.h */
+enum { NFC_INPUT = 1, NONTRANSITIONAL = 8 }; /* of idn2.h */
 
 static pthread_once_t idn_once = PTHREAD_ONCE_INIT;
 

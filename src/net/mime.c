@@ -26,7 +26,7 @@ typedef struct writer {
   const tenon_mailbox *from;
   tn_mime *to;
   tn_str *out;
-  char unique[33];         /* of this message alone: in its id and its boundaries */
+  char unique[33]; /* of this message alone: in its id and its boundaries */
 } writer;
 
 static bool make_unique(char text[33]) {
@@ -115,7 +115,8 @@ static size_t count_inline(const tenon_mail *m) {
 
 /* `which` tells the boundaries of one message apart. */
 static void open_parts(writer *w, const char *kind, char which) {
-  tn_str_printf(w->out, "Content-Type: multipart/%s;\r\n boundary=\"" TN_MIME_BOUNDARY "%c%s\"\r\n\r\n",
+  tn_str_printf(w->out,
+                "Content-Type: multipart/%s;\r\n boundary=\"" TN_MIME_BOUNDARY "%c%s\"\r\n\r\n",
                 kind, which, w->unique);
 }
 
@@ -129,16 +130,33 @@ static void close_parts(writer *w, char which) {
 
 static const char *type_by_name(const char *name) {
   static const char *const types[][2] = {
-      {"txt", "text/plain"}, {"csv", "text/csv"}, {"md", "text/markdown"}, {"html", "text/html"},
-      {"htm", "text/html"}, {"css", "text/css"}, {"ics", "text/calendar"}, {"vcf", "text/vcard"},
-      {"json", "application/json"}, {"xml", "application/xml"}, {"pdf", "application/pdf"},
-      {"zip", "application/zip"}, {"gz", "application/gzip"}, {"parquet", "application/vnd.apache.parquet"},
-      {"doc", "application/msword"}, {"xls", "application/vnd.ms-excel"},
+      {"txt", "text/plain"},
+      {"csv", "text/csv"},
+      {"md", "text/markdown"},
+      {"html", "text/html"},
+      {"htm", "text/html"},
+      {"css", "text/css"},
+      {"ics", "text/calendar"},
+      {"vcf", "text/vcard"},
+      {"json", "application/json"},
+      {"xml", "application/xml"},
+      {"pdf", "application/pdf"},
+      {"zip", "application/zip"},
+      {"gz", "application/gzip"},
+      {"parquet", "application/vnd.apache.parquet"},
+      {"doc", "application/msword"},
+      {"xls", "application/vnd.ms-excel"},
       {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
       {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
       {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
-      {"png", "image/png"}, {"jpg", "image/jpeg"}, {"jpeg", "image/jpeg"}, {"gif", "image/gif"},
-      {"webp", "image/webp"}, {"svg", "image/svg+xml"}, {"mp3", "audio/mpeg"}, {"mp4", "video/mp4"},
+      {"png", "image/png"},
+      {"jpg", "image/jpeg"},
+      {"jpeg", "image/jpeg"},
+      {"gif", "image/gif"},
+      {"webp", "image/webp"},
+      {"svg", "image/svg+xml"},
+      {"mp3", "audio/mpeg"},
+      {"mp4", "video/mp4"},
   };
   const char *dot = name ? strrchr(name, '.') : NULL;
   for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++)
@@ -214,19 +232,23 @@ static void put_all(writer *w) {
 }
 
 static tenon_status too_big(tenon_error *err) {
-  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "send what is big another way, and a link to it by mail",
+  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
+             "send what is big another way, and a link to it by mail",
              "the message is bigger than %d MiB", TENON_MAX_MAIL_SIZE >> 20);
   if (err) err->retryable = 0;
   return TENON_LIMITED;
 }
 
-tenon_status tn_mime_write(const tenon_mail *mail, const tenon_mailbox *from, tn_mime *ret, tenon_error *err) {
-  writer w = {.mail = mail, .from = mail->from.address ? &mail->from : from, .to = ret, .out = &ret->text};
+tenon_status tn_mime_write(const tenon_mail *mail, const tenon_mailbox *from, tn_mime *ret,
+                           tenon_error *err) {
+  writer w = {
+      .mail = mail, .from = mail->from.address ? &mail->from : from, .to = ret, .out = &ret->text};
   tn_str_clear(w.out);
   ret->needs_utf8 = false;
   ret->id[0] = 0;
   if (!make_unique(w.unique))
-    return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_NONE, NULL, "the system gives no random numbers");
+    return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_NONE, NULL,
+                      "the system gives no random numbers");
   put_all(&w);
   size_t size = w.out->size;
   if (!w.out->failed && (size < 2 || memcmp(w.out->data + size - 2, "\r\n", 2) != 0))

@@ -10,7 +10,7 @@ enum { LONGEST_LINE = 990, QP_LINE = 76, BASE64_BYTES = 57 /* are a line of 76 *
 /* ---- Which encoding ---- */
 
 typedef struct measure {
-  size_t size, odd;        /* bytes; those that quoted-printable writes as three */
+  size_t size, odd; /* bytes; those that quoted-printable writes as three */
   bool is_7bit;
 } measure;
 
@@ -62,7 +62,7 @@ static void put_7bit(tn_str *out, const char *text) {
 
 static bool qp_is_plain(const char *line, size_t size, size_t i) {
   unsigned char c = (unsigned char)line[i];
-  if (c == ' ' || c == '\t') return i + 1 < size;   /* at a line's end it would be lost */
+  if (c == ' ' || c == '\t') return i + 1 < size; /* at a line's end it would be lost */
   if (c == 'F' && i == 0 && size >= 5 && memcmp(line, "From ", 5) == 0) return false;
   return c > 0x20 && c < 0x7F && c != '=';
 }
@@ -76,8 +76,10 @@ static void put_qp_line(tn_str *out, const char *line, size_t size) {
       tn_str_puts(out, "=\r\n");
       column = 0;
     }
-    if (plain) tn_str_putc(out, line[i]);
-    else tn_str_printf(out, "=%02X", (unsigned char)line[i]);
+    if (plain)
+      tn_str_putc(out, line[i]);
+    else
+      tn_str_printf(out, "=%02X", (unsigned char)line[i]);
     column += need;
   }
 }

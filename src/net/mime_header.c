@@ -8,10 +8,10 @@
 #include "net/mail_address.h"
 
 enum {
-  LINE = 76,               /* bytes of a line, where it can be folded */
-  ENCODED_WORD = 75,       /* RFC 2047, 2 */
-  ENCODED_FRAME = 12,      /* =?utf-8?q??= */
-  LONGEST_QUOTED = 60      /* a name between quotes cannot be folded well */
+  LINE = 76,          /* bytes of a line, where it can be folded */
+  ENCODED_WORD = 75,  /* RFC 2047, 2 */
+  ENCODED_FRAME = 12, /* =?utf-8?q??= */
+  LONGEST_QUOTED = 60 /* a name between quotes cannot be folded well */
 };
 
 tn_mime_header tn_mime_header_begin(tn_str *out, const char *name) {
@@ -77,17 +77,22 @@ static size_t fitting(const char *text, size_t size, size_t room, bool q) {
 static void add_q(tn_str *out, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
-    if (c == ' ') tn_str_putc(out, '_');
-    else if (is_plain(c)) tn_str_putc(out, (char)c);
-    else tn_str_printf(out, "=%02X", c);
+    if (c == ' ')
+      tn_str_putc(out, '_');
+    else if (is_plain(c))
+      tn_str_putc(out, (char)c);
+    else
+      tn_str_printf(out, "=%02X", c);
   }
 }
 
 static void put_encoded_word(tn_mime_header *h, const char *text, size_t size, bool q) {
   size_t before = h->out->size;
   tn_str_puts(h->out, q ? " =?utf-8?q?" : " =?utf-8?b?");
-  if (q) add_q(h->out, text, size);
-  else tn_base64_encode(h->out, text, size);
+  if (q)
+    add_q(h->out, text, size);
+  else
+    tn_base64_encode(h->out, text, size);
   tn_str_puts(h->out, "?=");
   h->column += h->out->size - before;
 }
@@ -190,7 +195,8 @@ bool tn_mime_put_mailboxes(tn_mime_header *h, const tenon_mailbox *boxes, size_t
     bool named = boxes[i].name && *boxes[i].name;
     utf8 |= tn_mail_address_wire(boxes[i].address, address);
     if (named) put_name(h, boxes[i].name);
-    int n = snprintf(text, sizeof text, named ? "<%s>%s" : "%s%s", address, i + 1 < count ? "," : "");
+    int n =
+        snprintf(text, sizeof text, named ? "<%s>%s" : "%s%s", address, i + 1 < count ? "," : "");
     tn_mime_put_word(h, text, (size_t)n);
   }
   return utf8;
@@ -214,7 +220,8 @@ static size_t attribute_fitting(const char *text, size_t size, size_t room) {
   return taken;
 }
 
-static void put_section(tn_mime_header *h, const char *head, const char *text, size_t size, bool last) {
+static void put_section(tn_mime_header *h, const char *head, const char *text, size_t size,
+                        bool last) {
   char section[160];
   int n = snprintf(section, sizeof section, "%s", head);
   for (size_t i = 0; i < size; i++)
@@ -230,8 +237,10 @@ static void put_sections(tn_mime_header *h, const char *name, const char *value)
   bool whole = attribute_fitting(value, size, room) == size;
   for (int i = 0; i == 0 || size; i++) {
     size_t n = attribute_fitting(value, size, room);
-    if (whole) snprintf(head, sizeof head, "%.20s*=utf-8''", name);
-    else snprintf(head, sizeof head, "%.20s*%d*=%s", name, i, i ? "" : "utf-8''");
+    if (whole)
+      snprintf(head, sizeof head, "%.20s*=utf-8''", name);
+    else
+      snprintf(head, sizeof head, "%.20s*%d*=%s", name, i, i ? "" : "utf-8''");
     put_section(h, head, value, n, n == size);
     value += n;
     size -= n;
@@ -242,7 +251,8 @@ void tn_mime_put_parameter(tn_mime_header *h, const char *name, const char *valu
   char text[160];
   tn_str_putc(h->out, ';');
   h->column++;
-  if (!is_ascii(value) || strlen(value) > LONGEST_QUOTED || strpbrk(value, "\"\\") || strstr(value, "=?")) {
+  if (!is_ascii(value) || strlen(value) > LONGEST_QUOTED || strpbrk(value, "\"\\") ||
+      strstr(value, "=?")) {
     put_sections(h, name, value);
     return;
   }

@@ -17,7 +17,7 @@
 
 struct tenon_socket {
   int fd;
-  SSL *ssl;        /* NULL: in the clear */
+  SSL *ssl; /* NULL: in the clear */
 };
 
 static tenon_status adopt(int fd, tenon_socket **ret, tenon_error *err) {
@@ -39,10 +39,11 @@ static tenon_status start_tls(tenon_ctx *ctx, tenon_socket *s, const char *host,
 }
 
 static tenon_status lost(int errnum, tenon_error *err) {
-  static const char remedy[] = "try again; if it stays, look at the server's log and at firewalls on the way";
+  static const char remedy[] =
+      "try again; if it stays, look at the server's log and at firewalls on the way";
   if (errnum)
-    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY, remedy, "the connection was lost: %s",
-                      strerror(errnum));
+    return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY, remedy,
+                      "the connection was lost: %s", strerror(errnum));
   return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY, remedy,
                     "the connection was lost: it was cut without a word");
 }
@@ -56,8 +57,8 @@ static tenon_status clear_result(ssize_t n, short again, size_t *ret_moved, shor
   return lost(errno, err);
 }
 
-static tenon_status tls_result(SSL *ssl, int n, size_t *ret_moved, short *ret_events, bool *ret_ended,
-                               tenon_error *err) {
+static tenon_status tls_result(SSL *ssl, int n, size_t *ret_moved, short *ret_events,
+                               bool *ret_ended, tenon_error *err) {
   if (n > 0) return *ret_moved = (size_t)n, TENON_OK;
   int errnum = errno, what = tn_tls.SSL_get_error(ssl, n);
   switch (what) {
@@ -69,17 +70,20 @@ static tenon_status tls_result(SSL *ssl, int n, size_t *ret_moved, short *ret_ev
   unsigned long code = tn_tls.ERR_get_error();
   tn_tls.ERR_clear_error();
   if (what == SSL_ERROR_SSL && code && ERR_GET_REASON(code) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
-    return tenon_fail(err, TENON_TLS, TENON_STAGE_TLS, "look at the server's log, and at what stands on the way",
-                      "TLS failed: %s", tn_tls.ERR_reason_error_string(code));
+    return tenon_fail(err, TENON_TLS, TENON_STAGE_TLS,
+                      "look at the server's log, and at what stands on the way", "TLS failed: %s",
+                      tn_tls.ERR_reason_error_string(code));
   return lost(what == SSL_ERROR_SYSCALL ? errnum : 0, err);
 }
 
 static int at_most(size_t size) { return size > INT_MAX ? INT_MAX : (int)size; }
 
-static tenon_status send_some(tenon_socket *s, tenon_transfer *t, short *ret_events, tenon_error *err) {
+static tenon_status send_some(tenon_socket *s, tenon_transfer *t, short *ret_events,
+                              tenon_error *err) {
   bool ended = false;
   if (!s->ssl)
-    return clear_result(send(s->fd, t->out, t->out_size, MSG_NOSIGNAL), POLLOUT, &t->sent, ret_events, err);
+    return clear_result(send(s->fd, t->out, t->out_size, MSG_NOSIGNAL), POLLOUT, &t->sent,
+                        ret_events, err);
   tn_tls.ERR_clear_error();
   errno = 0;
   int n = tn_tls.SSL_write(s->ssl, t->out, at_most(t->out_size));
@@ -87,7 +91,8 @@ static tenon_status send_some(tenon_socket *s, tenon_transfer *t, short *ret_eve
   return ended ? lost(0, err) : status;
 }
 
-static tenon_status receive_some(tenon_socket *s, tenon_transfer *t, short *ret_events, tenon_error *err) {
+static tenon_status receive_some(tenon_socket *s, tenon_transfer *t, short *ret_events,
+                                 tenon_error *err) {
   if (!s->ssl) {
     ssize_t n = recv(s->fd, t->in, t->in_room, 0);
     t->ended = n == 0;
@@ -105,7 +110,8 @@ static tenon_status receive_some(tenon_socket *s, tenon_transfer *t, short *ret_
  * a kernel that puts that off costs 40 ms each time. */
 static void confirm_at_once(int fd) {
   const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);   /* of no use on a unix socket, and no harm */
+  setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on,
+             sizeof on); /* of no use on a unix socket, and no harm */
 }
 
 static tenon_status wait_until(tenon_ctx *ctx, int fd, short events, int64_t until, int timeout_ms,

@@ -18,9 +18,12 @@ static const struct {
   long code;
   const char *remedy;
 } certificate_faults[] = {
-    {X509_V_ERR_CERT_HAS_EXPIRED, "have the certificate renewed; if it is valid, set this machine's clock"},
-    {X509_V_ERR_CERT_NOT_YET_VALID, "set this machine's clock, or wait until the certificate is valid"},
-    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "give the CA that signed it, or the certificate itself, as ca"},
+    {X509_V_ERR_CERT_HAS_EXPIRED,
+     "have the certificate renewed; if it is valid, set this machine's clock"},
+    {X509_V_ERR_CERT_NOT_YET_VALID,
+     "set this machine's clock, or wait until the certificate is valid"},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+     "give the CA that signed it, or the certificate itself, as ca"},
     {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "give the CA that signed it as ca"},
     {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "give the CA that signed it as ca"},
     {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "give the CA that signed it as ca"},
@@ -41,8 +44,10 @@ static const char *remedy_of_certificate(long code) {
 
 static const char *remedy_of_handshake(const char *said) {
   static const char *const faults[][2] = {
-      {"wrong version number", "the server does not speak TLS first on this port: use STARTTLS, or its TLS port"},
-      {"packet length too long", "the server does not speak TLS first on this port: use STARTTLS, or its TLS port"},
+      {"wrong version number",
+       "the server does not speak TLS first on this port: use STARTTLS, or its TLS port"},
+      {"packet length too long",
+       "the server does not speak TLS first on this port: use STARTTLS, or its TLS port"},
       {"certificate required", "give the client certificate and its key that the server asks for"},
       {"unknown ca", "give a client certificate that the server trusts"},
       {"unsupported protocol", "let the server speak TLS 1.2 or newer"},
@@ -63,7 +68,8 @@ static tenon_status no_handshake(SSL *ssl, const char *host, tenon_error *err) {
                       "%s: the certificate is not trusted: %s", host,
                       tn_tls.X509_verify_cert_error_string(verified));
   if (!said) said = "the server closed the connection in the handshake";
-  return tenon_fail(err, TENON_TLS, TENON_STAGE_TLS, remedy_of_handshake(said), "%s: %s", host, said);
+  return tenon_fail(err, TENON_TLS, TENON_STAGE_TLS, remedy_of_handshake(said), "%s: %s", host,
+                    said);
 }
 
 static tenon_status bad_option(const char *what, const char *remedy, tenon_error *err) {
@@ -97,7 +103,7 @@ static bool each_certificate(SSL_CTX *c, const void *pem, size_t size, use_fn us
     tn_tls.X509_free(x);
   }
   if (b) tn_tls.BIO_free(b);
-  tn_tls.ERR_clear_error();   /* that there is no further one */
+  tn_tls.ERR_clear_error(); /* that there is no further one */
   return ok && count > 0;
 }
 
@@ -112,9 +118,11 @@ static bool show(SSL_CTX *c, X509 *x, size_t i) {
 }
 
 static bool use_key(SSL_CTX *c, const tenon_tls_options *o) {
-  BIO *b = bio_of(o->key_size ? o->key : o->certificate, o->key_size ? o->key_size : o->certificate_size);
+  BIO *b = bio_of(o->key_size ? o->key : o->certificate,
+                  o->key_size ? o->key_size : o->certificate_size);
   EVP_PKEY *key = b ? tn_tls.PEM_read_bio_PrivateKey(b, NULL, no_password, NULL) : NULL;
-  bool ok = key && tn_tls.SSL_CTX_use_PrivateKey(c, key) == 1 && tn_tls.SSL_CTX_check_private_key(c) == 1;
+  bool ok =
+      key && tn_tls.SSL_CTX_use_PrivateKey(c, key) == 1 && tn_tls.SSL_CTX_check_private_key(c) == 1;
   if (key) tn_tls.EVP_PKEY_free(key);
   if (b) tn_tls.BIO_free(b);
   return ok;
@@ -122,18 +130,21 @@ static bool use_key(SSL_CTX *c, const tenon_tls_options *o) {
 
 static tenon_status apply(SSL_CTX *c, const tenon_tls_options *o, tenon_error *err) {
   tn_tls.SSL_CTX_ctrl(c, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
-  tn_tls.SSL_CTX_ctrl(c, SSL_CTRL_MODE, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, NULL);
+  tn_tls.SSL_CTX_ctrl(c, SSL_CTRL_MODE,
+                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, NULL);
   tn_tls.SSL_CTX_set_verify(c, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
   tn_tls.SSL_CTX_set_default_passwd_cb(c, no_password);
   if (o->ca_size && !each_certificate(c, o->ca, o->ca_size, trust))
-    return bad_option("ca has no certificate that can be read", "give the CA's certificate in PEM", err);
+    return bad_option("ca has no certificate that can be read", "give the CA's certificate in PEM",
+                      err);
   if (!o->ca_size) tn_tls.SSL_CTX_set_default_verify_paths(c);
   if (!o->certificate_size) return TENON_OK;
   if (!each_certificate(c, o->certificate, o->certificate_size, show))
     return bad_option("certificate has no certificate that can be read", "give it in PEM", err);
   if (!use_key(c, o))
-    return bad_option("the client certificate's key cannot be read, or is that of another",
-                      "give the key that belongs to the client certificate, in PEM, without a password", err);
+    return bad_option(
+        "the client certificate's key cannot be read, or is that of another",
+        "give the key that belongs to the client certificate, in PEM, without a password", err);
   return TENON_OK;
 }
 
@@ -163,7 +174,8 @@ static bool attach(SSL *ssl, int fd) {
   return true;
 }
 
-static tenon_status wait_for(tenon_ctx *ctx, int fd, short events, int64_t until, tenon_error *err) {
+static tenon_status wait_for(tenon_ctx *ctx, int fd, short events, int64_t until,
+                             tenon_error *err) {
   struct pollfd p = {.fd = fd, .events = events};
   int64_t left = until == INT64_MAX ? INT64_MAX : until - tn_now_ms();
   if (left > 0) {
@@ -199,12 +211,14 @@ tenon_status tn_tls_connect(tenon_ctx *ctx, int fd, const char *host, const teno
   if (!c) return tn_no_memory(err);
   status = apply(c, o, err);
   SSL *ssl = status ? NULL : tn_tls.SSL_new(c);
-  tn_tls.SSL_CTX_free(c);   /* the connection has its own reference */
+  tn_tls.SSL_CTX_free(c); /* the connection has its own reference */
   if (status) return status;
   if (!ssl || !expect_host(ssl, host) || !attach(ssl, fd)) status = tn_no_memory(err);
   if (!status) status = shake_hands(ctx, ssl, fd, host, timeout_ms, err);
-  if (!status) *ret = ssl;
-  else if (ssl) tn_tls.SSL_free(ssl);
+  if (!status)
+    *ret = ssl;
+  else if (ssl)
+    tn_tls.SSL_free(ssl);
   return status;
 }
 

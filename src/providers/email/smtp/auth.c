@@ -18,11 +18,13 @@ bool tn_smtp_has_login(const tn_smtp_config *c) {
 }
 
 static tenon_status missing(const char *what, const char *mechanism, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_AUTH, "give it, or auth=none for a server without logins",
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_AUTH,
+                    "give it, or auth=none for a server without logins",
                     "%s is not given, and %s needs it", what, mechanism);
 }
 
-static tenon_status check_given(const tn_smtp_config *c, const char *mechanism, bool token, tenon_error *err) {
+static tenon_status check_given(const tn_smtp_config *c, const char *mechanism, bool token,
+                                tenon_error *err) {
   if (!is_given(c->username)) return missing("username", mechanism, err);
   if (token && !by_keeper(c) && !is_given(c->token)) return missing("token", mechanism, err);
   if (!token && !is_given(c->password)) return missing("password", mechanism, err);
@@ -31,13 +33,15 @@ static tenon_status check_given(const tn_smtp_config *c, const char *mechanism, 
 
 static tenon_status not_offered(const tn_smtp *s, const char *mechanism, tenon_error *err) {
   if (!*s->offers.mechanisms)
-    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
-                      "use the server's port for sending (587 or 465); for a relay without logins say auth=none",
-                      "%s offers no way to log in on this port", s->config->host);
-  return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
-                    strstr(s->offers.mechanisms, "XOAUTH2") ? "get an OAuth token, and give it as token"
-                                                            : "choose an auth that the server offers",
-                    "%s does not offer %s, but %s", s->config->host, mechanism, s->offers.mechanisms);
+    return tenon_fail(
+        err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
+        "use the server's port for sending (587 or 465); for a relay without logins say auth=none",
+        "%s offers no way to log in on this port", s->config->host);
+  return tenon_fail(
+      err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
+      strstr(s->offers.mechanisms, "XOAUTH2") ? "get an OAuth token, and give it as token"
+                                              : "choose an auth that the server offers",
+      "%s does not offer %s, but %s", s->config->host, mechanism, s->offers.mechanisms);
 }
 
 static void put_base64(tn_smtp *s, const char *command, const void *data, size_t size) {
@@ -89,8 +93,8 @@ static tenon_status show_token(tenon_ctx *ctx, tn_smtp *s, const char *token, te
   return tn_smtp_ask(ctx, s, "", err);
 }
 
-static bool is_another_token_worth_it(tenon_ctx *ctx, const tn_smtp *s, const tenon_token_source *source,
-                                      const char *bearer) {
+static bool is_another_token_worth_it(tenon_ctx *ctx, const tn_smtp *s,
+                                      const tenon_token_source *source, const char *bearer) {
   enum { NOT_ACCEPTED = 535 };
   tenon_error why = TENON_ERROR_INIT;
   if (s->reply.code != NOT_ACCEPTED) return false;
@@ -106,7 +110,8 @@ static tenon_status keepers_token(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) 
     tn_str_init(&bearer, TENON_TOKEN_ROOM + 64);
     tenon_status status = tn_oauth_bearer(ctx, tn_smtp_host, &source, &bearer, err);
     if (!status) status = show_token(ctx, s, tn_str_text(&bearer) + strlen("Bearer "), err);
-    bool again = !status && is_first && is_another_token_worth_it(ctx, s, &source, tn_str_text(&bearer));
+    bool again =
+        !status && is_first && is_another_token_worth_it(ctx, s, &source, tn_str_text(&bearer));
     if (bearer.data) tn_wipe(bearer.data, bearer.capacity);
     tn_str_release(&bearer);
     if (!again) return status;
@@ -114,7 +119,8 @@ static tenon_status keepers_token(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) 
 }
 
 static tenon_status xoauth2(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
-  return by_keeper(s->config) ? keepers_token(ctx, s, err) : show_token(ctx, s, s->config->token, err);
+  return by_keeper(s->config) ? keepers_token(ctx, s, err)
+                              : show_token(ctx, s, s->config->token, err);
 }
 
 typedef tenon_status (*mechanism_fn)(tenon_ctx *, tn_smtp *, tenon_error *);
@@ -123,8 +129,9 @@ static const struct mechanism {
   const char *name, *spelled;
   mechanism_fn run;
   bool token;
-} mechanisms[] = {
-    {"plain", "PLAIN", plain, false}, {"login", "LOGIN", login, false}, {"xoauth2", "XOAUTH2", xoauth2, true}};
+} mechanisms[] = {{"plain", "PLAIN", plain, false},
+                  {"login", "LOGIN", login, false},
+                  {"xoauth2", "XOAUTH2", xoauth2, true}};
 
 enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
 
@@ -141,7 +148,8 @@ static size_t choose(const tn_smtp *s) {
   return s->offers.plain || !s->offers.login ? 0 : 1;
 }
 
-tenon_status tn_smtp_log_in(tenon_ctx *ctx, tn_smtp *s, const char **ret_mechanism, tenon_error *err) {
+tenon_status tn_smtp_log_in(tenon_ctx *ctx, tn_smtp *s, const char **ret_mechanism,
+                            tenon_error *err) {
   size_t chosen = choose(s);
   const struct mechanism *m = &mechanisms[chosen];
   tenon_status status = check_given(s->config, m->spelled, m->token, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a name to a session that may send. Each step is one of the test's; without a test they are walked all the same. */
+/* From a name to a session that may send. Each step is one of the test's; without a test they are
+ * walked all the same. */
 #include "smtp.h"
 
 #include <arpa/inet.h>
@@ -15,10 +16,10 @@ enum { ADDRESSES = 8 };
 typedef struct walk {
   tenon_ctx *ctx;
   tn_smtp *s;
-  tenon_test *test;          /* NULL: it is no test */
+  tenon_test *test; /* NULL: it is no test */
   tenon_error *err;
   uint16_t port;
-  bool implicit, clear;      /* TLS from the first byte; never */
+  bool implicit, clear; /* TLS from the first byte; never */
 } walk;
 
 /* ---- Steps ---- */
@@ -41,7 +42,8 @@ static tenon_status fail(walk *w, tenon_status status) {
 static bool is_near(const tenon_address *a) {
   struct sockaddr_storage s = {0};
   memcpy(&s, a->sa.bytes, a->sa_size < sizeof s ? a->sa_size : sizeof s);
-  if (s.ss_family == AF_INET) return ntohl(((struct sockaddr_in *)&s)->sin_addr.s_addr) >> 24 == 127;
+  if (s.ss_family == AF_INET)
+    return ntohl(((struct sockaddr_in *)&s)->sin_addr.s_addr) >> 24 == 127;
   if (s.ss_family != AF_INET6) return s.ss_family == AF_UNIX;
   const struct in6_addr *six = &((struct sockaddr_in6 *)&s)->sin6_addr;
   return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
@@ -50,11 +52,11 @@ static bool is_near(const tenon_address *a) {
 static tenon_status look_up(walk *w, tenon_address *addresses, size_t *count) {
   char text[200];
   begin(w, "dns");
-  tenon_status status =
-      tn_smtp_host->resolve(w->ctx, w->s->config->host, w->port, addresses, ADDRESSES, count, w->err);
+  tenon_status status = tn_smtp_host->resolve(w->ctx, w->s->config->host, w->port, addresses,
+                                              ADDRESSES, count, w->err);
   if (status) return fail(w, status);
-  snprintf(text, sizeof text, "%zu address%s: %s%s", *count, *count == 1 ? "" : "es", addresses[0].text,
-           *count > 1 ? " …" : "");
+  snprintf(text, sizeof text, "%zu address%s: %s%s", *count, *count == 1 ? "" : "es",
+           addresses[0].text, *count > 1 ? " …" : "");
   end(w, TENON_PASSED, NULL, text);
   return TENON_OK;
 }
@@ -66,7 +68,8 @@ static tenon_status reach(walk *w, const tenon_address *addresses, size_t count)
   tenon_status status = TENON_OK;
   for (size_t i = 0; i < count && fd < 0; i++) {
     tenon_error why = TENON_ERROR_INIT;
-    status = tn_smtp_host->connect(w->ctx, &addresses[i], (int)w->s->config->connect_timeout_ms, &fd, &why);
+    status = tn_smtp_host->connect(w->ctx, &addresses[i], (int)w->s->config->connect_timeout_ms,
+                                   &fd, &why);
     if (!status) {
       w->s->is_near = is_near(&addresses[i]);
       snprintf(text, sizeof text, "%s port %u answers", addresses[i].text, (unsigned)w->port);
@@ -147,7 +150,8 @@ static void own_name(const tn_smtp *s, char *text, size_t room) {
   }
   bool known = getsockname(tn_smtp_host->socket->fd(s->socket), (struct sockaddr *)&a, &size) == 0;
   bool six = known && a.ss_family == AF_INET6;
-  if (six) inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, address, sizeof address);
+  if (six)
+    inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, address, sizeof address);
   else if (known && a.ss_family == AF_INET)
     inet_ntop(AF_INET, &((struct sockaddr_in *)&a)->sin_addr, address, sizeof address);
   snprintf(text, room, "[%s%s]", six ? "IPv6:" : "", address);
@@ -164,7 +168,7 @@ static tenon_status hello(walk *w) {
   if (s->reply.code == 250) return tn_smtp_expect_silence(s, w->err);
   if (s->reply.code != 500 && s->reply.code != 502) return tn_smtp_refused(s, "EHLO", w->err);
   s->offers = (tn_smtp_offers){0};
-  snprintf(command, sizeof command, "HELO %s", name);   /* a server of before 1995 */
+  snprintf(command, sizeof command, "HELO %s", name); /* a server of before 1995 */
   status = tn_smtp_ask(w->ctx, s, command, w->err);
   if (!status && s->reply.code != 250) status = tn_smtp_refused(s, "HELO", w->err);
   return status ? status : tn_smtp_expect_silence(s, w->err);
@@ -172,10 +176,10 @@ static tenon_status hello(walk *w) {
 
 /* A server that speaks TLS from the first byte on waits for ours, as we for its greeting. */
 static tenon_status no_greeting(walk *w, const tenon_error *why) {
-  if (why->code != TENON_TIMEOUT || w->implicit)
-    return tn_pass_error(why, w->err);
+  if (why->code != TENON_TIMEOUT || w->implicit) return tn_pass_error(why, w->err);
   return tenon_fail(w->err, TENON_TIMEOUT, TENON_STAGE_TLS,
-                    "if it is a port for TLS from the first byte on (465), say tls=implicit; else check host and port",
+                    "if it is a port for TLS from the first byte on (465), say tls=implicit; else "
+                    "check host and port",
                     "%s takes the connection and says nothing", w->s->config->host);
 }
 
@@ -205,26 +209,32 @@ static bool is_lenient(const walk *w) {
 
 static tenon_status encrypt(walk *w) {
   const tn_smtp_config *c = w->s->config;
-  const tenon_tls_options options = {
-      .struct_size = sizeof options, .insecure = is_lenient(w), .ca = c->ca.data, .ca_size = c->ca.size,
-      .certificate = c->certificate.data, .certificate_size = c->certificate.size,
-      .key = c->key.data, .key_size = c->key.size};
+  const tenon_tls_options options = {.struct_size = sizeof options,
+                                     .insecure = is_lenient(w),
+                                     .ca = c->ca.data,
+                                     .ca_size = c->ca.size,
+                                     .certificate = c->certificate.data,
+                                     .certificate_size = c->certificate.size,
+                                     .key = c->key.data,
+                                     .key_size = c->key.size};
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_smtp_host->socket->start_tls(w->ctx, w->s->socket, c->host, &options,
                                                         (int)c->connect_timeout_ms, &why);
   if (!status) return TENON_OK;
   w->s->broken = true;
   if (w->implicit && (strstr(why.message, "wrong version") || strstr(why.message, "packet length")))
-    return tenon_fail(w->err, TENON_TLS, TENON_STAGE_TLS,
-                      "say tls=starttls, or use the server's port for TLS from the first byte on (465)",
-                      "%s does not speak TLS from the first byte on at port %u", c->host, (unsigned)w->port);
+    return tenon_fail(
+        w->err, TENON_TLS, TENON_STAGE_TLS,
+        "say tls=starttls, or use the server's port for TLS from the first byte on (465)",
+        "%s does not speak TLS from the first byte on at port %u", c->host, (unsigned)w->port);
   return tn_pass_error(&why, w->err);
 }
 
 static tenon_status not_secured(walk *w) {
   w->s->broken = true;
   return tenon_fail(w->err, TENON_TLS, TENON_STAGE_TLS,
-                    "use the server's port for sending (587, or 465 with tls=implicit); somebody on the way may take STARTTLS "
+                    "use the server's port for sending (587, or 465 with tls=implicit); somebody "
+                    "on the way may take STARTTLS "
                     "out; tls=plain sends everything readable, if you mean that",
                     "%s offers no TLS at port %u", w->s->config->host, (unsigned)w->port);
 }
@@ -240,8 +250,10 @@ static tenon_status start_tls(walk *w) {
   }
   if (s->in_at != s->in_size) {
     s->broken = true;
-    return tenon_fail(w->err, TENON_TLS, TENON_STAGE_TLS, "look at what stands between this machine and the server",
-                      "something came in the clear behind the answer to STARTTLS: somebody on the way may have put it there");
+    return tenon_fail(w->err, TENON_TLS, TENON_STAGE_TLS,
+                      "look at what stands between this machine and the server",
+                      "something came in the clear behind the answer to STARTTLS: somebody on the "
+                      "way may have put it there");
   }
   status = encrypt(w);
   return status ? status : hello(w);
@@ -251,10 +263,13 @@ static tenon_status end_tls(walk *w) {
   const char *version = tn_smtp_host->socket->tls_version(w->s->socket);
   char text[120];
   bool lenient = is_lenient(w);
-  snprintf(text, sizeof text, "%s, the certificate %s", version, lenient ? "was not verified" : "is good");
+  snprintf(text, sizeof text, "%s, the certificate %s", version,
+           lenient ? "was not verified" : "is good");
   if (w->test) tn_smtp_host->fact(w->test, "tls", "%s", version);
   end(w, lenient && !w->s->is_near ? TENON_WARNED : TENON_PASSED,
-      lenient && !w->s->is_near ? "take insecure away, and give the CA as ca if it is your own" : NULL, text);
+      lenient && !w->s->is_near ? "take insecure away, and give the CA as ca if it is your own"
+                                : NULL,
+      text);
   return TENON_OK;
 }
 
@@ -263,7 +278,8 @@ static tenon_status secure(walk *w) {
   begin(w, "tls");
   if (wanted && !w->s->offers.starttls && !may_stay) return fail(w, not_secured(w));
   if (!wanted || !w->s->offers.starttls) {
-    end(w, w->s->is_near ? TENON_SKIPPED : TENON_WARNED, w->s->is_near ? NULL : "say tls=starttls or tls=implicit",
+    end(w, w->s->is_near ? TENON_SKIPPED : TENON_WARNED,
+        w->s->is_near ? NULL : "say tls=starttls or tls=implicit",
         "everything is sent in the clear");
     return TENON_OK;
   }

@@ -34,7 +34,9 @@ void tn_smtp_message_trim(tn_smtp_message *m, size_t most) {
   if (m->mime.text.capacity > most) tn_mime_release(&m->mime);
 }
 
-const char *tn_smtp_message_text(const tn_smtp_message *m, size_t at) { return tn_str_text(&m->texts) + at; }
+const char *tn_smtp_message_text(const tn_smtp_message *m, size_t at) {
+  return tn_str_text(&m->texts) + at;
+}
 
 /* ---- Making it ready ---- */
 
@@ -42,7 +44,8 @@ bool tn_smtp_sender(const tn_smtp_config *c, char *text, size_t room, tenon_mail
   *ret = (tenon_mailbox){0};
   if (c->from && *c->from) {
     snprintf(text, room, "%s", c->from);
-    return !tn_mailbox_parse(text, &ret->name, &ret->address) && !tn_mail_address_check(ret->address, NULL);
+    return !tn_mailbox_parse(text, &ret->name, &ret->address) &&
+           !tn_mail_address_check(ret->address, NULL);
   }
   if (!c->username || tn_mail_address_check(c->username, NULL)) return false;
   ret->address = c->username;
@@ -63,7 +66,8 @@ static bool add_recipients(tn_smtp_message *m, const tenon_mailboxes *list) {
   for (size_t i = 0; i < list->count; i++) {
     tn_smtp_recipient *r = &m->recipients[m->count];
     r->address = m->texts.size;
-    if (!tn_str_add(&m->texts, list->items[i].address, strlen(list->items[i].address) + 1)) return false;
+    if (!tn_str_add(&m->texts, list->items[i].address, strlen(list->items[i].address) + 1))
+      return false;
     m->is_utf8 |= tn_mail_address_wire(list->items[i].address, wire);
     r->wire = m->texts.size;
     if (!tn_str_add(&m->texts, wire, strlen(wire) + 1)) return false;
@@ -81,19 +85,23 @@ static tenon_status take_recipients(tn_smtp_message *m, const tenon_mail *mail, 
   m->is_utf8 = m->is_queued = false;
   m->number = mail->number;
   m->mime.id[0] = 0;
-  if (!reserve(m, mail->to.count + mail->cc.count + mail->bcc.count) || !add_recipients(m, &mail->to) ||
-      !add_recipients(m, &mail->cc) || !add_recipients(m, &mail->bcc))
+  if (!reserve(m, mail->to.count + mail->cc.count + mail->bcc.count) ||
+      !add_recipients(m, &mail->to) || !add_recipients(m, &mail->cc) ||
+      !add_recipients(m, &mail->bcc))
     return tn_no_memory(err);
   return TENON_OK;
 }
 
-static tenon_status write_mail(tn_smtp_message *m, const tn_smtp *s, const tenon_mail *mail, tenon_error *err) {
+static tenon_status write_mail(tn_smtp_message *m, const tn_smtp *s, const tenon_mail *mail,
+                               tenon_error *err) {
   char text[1024];
   tenon_mailbox from;
   if (!mail->from.address && !tn_smtp_sender(s->config, text, sizeof text, &from))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give from, in the message or as the connector's parameter",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "give from, in the message or as the connector's parameter",
                       "the message has no sender");
-  m->is_utf8 |= tn_mail_address_wire(mail->from.address ? mail->from.address : from.address, m->sender);
+  m->is_utf8 |=
+      tn_mail_address_wire(mail->from.address ? mail->from.address : from.address, m->sender);
   tenon_status status = tn_mime_write(mail, &from, &m->mime, err);
   m->is_utf8 |= m->mime.needs_utf8;
   return status;
@@ -107,15 +115,16 @@ static tenon_status check_offers(const tn_smtp_message *m, const tn_smtp *s, ten
                       "use an address in ASCII, or a server that offers SMTPUTF8",
                       "%s takes no addresses with characters beyond ASCII", s->config->host);
   if (!o->max_size || (int64_t)m->mime.text.size <= o->max_size) return TENON_OK;
-  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "send what is big another way, and a link to it by mail",
-             "the message has %zu bytes and %s takes %lld at most", m->mime.text.size, s->config->host,
-             (long long)o->max_size);
+  tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA,
+             "send what is big another way, and a link to it by mail",
+             "the message has %zu bytes and %s takes %lld at most", m->mime.text.size,
+             s->config->host, (long long)o->max_size);
   if (err) err->retryable = 0;
   return TENON_LIMITED;
 }
 
-tenon_status tn_smtp_message_fill(tn_smtp_message *m, const tn_smtp *s, const tenon_mail *mail, bool *ret_sound,
-                                  tenon_error *err) {
+tenon_status tn_smtp_message_fill(tn_smtp_message *m, const tn_smtp *s, const tenon_mail *mail,
+                                  bool *ret_sound, tenon_error *err) {
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = take_recipients(m, mail, err);
   if (status) return status;
@@ -128,8 +137,8 @@ tenon_status tn_smtp_message_fill(tn_smtp_message *m, const tn_smtp *s, const te
 
 /* ---- What became of it ---- */
 
-void tn_smtp_message_settle(tn_smtp_message *m, size_t i, tenon_delivery delivery, const tn_smtp_reply *reply,
-                            const tenon_error *why) {
+void tn_smtp_message_settle(tn_smtp_message *m, size_t i, tenon_delivery delivery,
+                            const tn_smtp_reply *reply, const tenon_error *why) {
   tn_smtp_recipient *r = &m->recipients[i];
   if (r->is_settled) return;
   r->is_settled = true;
@@ -144,8 +153,8 @@ void tn_smtp_message_settle(tn_smtp_message *m, size_t i, tenon_delivery deliver
   if (r->error) *r->error = *why;
 }
 
-void tn_smtp_message_settle_all(tn_smtp_message *m, tenon_delivery delivery, const tn_smtp_reply *reply,
-                                const tenon_error *why) {
+void tn_smtp_message_settle_all(tn_smtp_message *m, tenon_delivery delivery,
+                                const tn_smtp_reply *reply, const tenon_error *why) {
   for (size_t i = 0; i < m->count; i++) tn_smtp_message_settle(m, i, delivery, reply, why);
 }
 
@@ -153,10 +162,15 @@ void tn_smtp_message_tell(const tn_smtp_message *m, const tenon_send *request) {
   for (size_t i = 0; i < m->count; i++) {
     const tn_smtp_recipient *r = &m->recipients[i];
     tenon_error forgotten = TENON_ERROR_INIT;
-    tenon_mail_outcome o = {
-        .struct_size = sizeof o, .message = m->number, .id = *m->mime.id ? m->mime.id : NULL,
-        .recipient = tn_smtp_message_text(m, r->address), .delivery = r->delivery, .code = r->code,
-        .enhanced = r->enhanced, .reply = r->reply, .error = r->error};
+    tenon_mail_outcome o = {.struct_size = sizeof o,
+                            .message = m->number,
+                            .id = *m->mime.id ? m->mime.id : NULL,
+                            .recipient = tn_smtp_message_text(m, r->address),
+                            .delivery = r->delivery,
+                            .code = r->code,
+                            .enhanced = r->enhanced,
+                            .reply = r->reply,
+                            .error = r->error};
     if (r->delivery != TENON_MAIL_ACCEPTED && !o.error) {
       tn_no_memory(&forgotten);
       o.error = &forgotten;

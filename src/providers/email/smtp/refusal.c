@@ -7,15 +7,16 @@
 
 /* The first row that fits decides. */
 typedef struct rule {
-  int code;                  /* 0: any; 4, 5: of that class */
-  const char *enhanced;      /* its beginning; NULL: any */
-  const char *word;          /* stands in the text, whatever its case; NULL: any */
+  int code;             /* 0: any; 4, 5: of that class */
+  const char *enhanced; /* its beginning; NULL: any */
+  const char *word;     /* stands in the text, whatever its case; NULL: any */
   tenon_status status;
   const char *remedy;
 } rule;
 
 static bool fits(const rule *r, const tn_smtp_reply *reply) {
-  if (r->code >= 100 ? r->code != reply->code : r->code && r->code != reply->code / 100) return false;
+  if (r->code >= 100 ? r->code != reply->code : r->code && r->code != reply->code / 100)
+    return false;
   if (r->enhanced && strncmp(reply->enhanced, r->enhanced, strlen(r->enhanced)) != 0) return false;
   return !r->word || strcasestr(tn_str_text(&reply->text), r->word);
 }
@@ -24,7 +25,7 @@ static tenon_status refuse(const tn_smtp *s, const rule *rules, tenon_stage stag
                            const char *format, const char *what) {
   const tn_smtp_reply *reply = &s->reply;
   char said[400];
-  while (!fits(rules, reply)) rules++;   /* the last fits all */
+  while (!fits(rules, reply)) rules++; /* the last fits all */
   tn_smtp_said(reply, said, sizeof said);
   bool first = err && !err->code;
   tenon_fail(err, rules->status, stage, rules->remedy, format, s->config->host, what, reply->code,
@@ -47,29 +48,39 @@ tenon_status tn_smtp_auth_refused(const tn_smtp *s, const char *mechanism, tenon
       {0, "5.7.9", NULL, TENON_UNAUTHENTICATED,
        "the service wants an app password, or OAuth: auth=xoauth2 with a token"},
       {0, "5.7.139", NULL, TENON_UNAUTHENTICATED,
-       "the service takes no passwords here: use auth=xoauth2 with a token, or let its administrator allow SMTP AUTH"},
+       "the service takes no passwords here: use auth=xoauth2 with a token, or let its "
+       "administrator allow SMTP AUTH"},
       {0, NULL, "basic authentication is disabled", TENON_UNAUTHENTICATED,
-       "the service takes no passwords here: use auth=xoauth2 with a token, or let its administrator allow SMTP AUTH"},
+       "the service takes no passwords here: use auth=xoauth2 with a token, or let its "
+       "administrator allow SMTP AUTH"},
       {0, NULL, "expired", TENON_UNAUTHENTICATED, "renew the password or the token"},
-      {432, NULL, NULL, TENON_UNAUTHENTICATED, "log in once by another way: the service wants to change how it keeps the password"},
-      {534, NULL, NULL, TENON_UNAUTHENTICATED, "the service wants a stronger login: an app password, or auth=xoauth2"},
-      {538, NULL, NULL, TENON_TLS, "the server takes this login under TLS only: tls=starttls or tls=implicit"},
-      {0, NULL, "too many", TENON_LIMITED, "wait before the next login: the server counts failed ones"},
+      {432, NULL, NULL, TENON_UNAUTHENTICATED,
+       "log in once by another way: the service wants to change how it keeps the password"},
+      {534, NULL, NULL, TENON_UNAUTHENTICATED,
+       "the service wants a stronger login: an app password, or auth=xoauth2"},
+      {538, NULL, NULL, TENON_TLS,
+       "the server takes this login under TLS only: tls=starttls or tls=implicit"},
+      {0, NULL, "too many", TENON_LIMITED,
+       "wait before the next login: the server counts failed ones"},
       {4, NULL, NULL, TENON_LIMITED, later},
       {504, NULL, NULL, TENON_UNSUPPORTED, "choose another auth: plain, login or xoauth2"},
       {535, NULL, NULL, TENON_UNAUTHENTICATED,
        "check username and password; some services want an app password, or OAuth (auth=xoauth2)"},
-      {0, NULL, NULL, TENON_UNAUTHENTICATED, "check username and password, and which auth the server takes"},
+      {0, NULL, NULL, TENON_UNAUTHENTICATED,
+       "check username and password, and which auth the server takes"},
   };
-  return refuse(s, rules, TENON_STAGE_AUTH, err, "%s refuses the login by %s: %d%s%s %s", mechanism);
+  return refuse(s, rules, TENON_STAGE_AUTH, err, "%s refuses the login by %s: %d%s%s %s",
+                mechanism);
 }
+
+static const char later_greylist[] = "try again in some minutes: the server lets strangers wait";
 
 /* For MAIL, RCPT and the message alike. */
 #define COMMON_RULES \
-  {530, NULL, "starttls", TENON_TLS, "the server takes mail under TLS only: tls=starttls or tls=implicit"}, \
+  {530, NULL, "starttls", TENON_TLS, \
+   "the server takes mail under TLS only: tls=starttls or tls=implicit"}, \
   {530, NULL, NULL, TENON_UNAUTHENTICATED, "log in: give username and password"}, \
-  {0, "4.7.0", "greylist", TENON_LIMITED, "try again in some minutes: the server lets strangers wait"}, \
-  {4, NULL, "greylist", TENON_LIMITED, "try again in some minutes: the server lets strangers wait"}, \
+  {4, NULL, "greylist", TENON_LIMITED, later_greylist}, \
   {452, "4.5.3", NULL, TENON_LIMITED, "send to fewer recipients in one message"}, \
   {4, NULL, "rate", TENON_LIMITED, "send more slowly, or later"}, \
   {4, NULL, NULL, TENON_LIMITED, later}
@@ -79,17 +90,20 @@ tenon_status tn_smtp_sender_refused(const tn_smtp *s, const char *sender, tenon_
       COMMON_RULES,
       {552, NULL, NULL, TENON_LIMITED, "send less in one message"},
       {0, "5.3.4", NULL, TENON_LIMITED, "send less in one message"},
-      {555, NULL, NULL, TENON_UNSUPPORTED, "ask who runs the server: it does not take what it offered"},
+      {555, NULL, NULL, TENON_UNSUPPORTED,
+       "ask who runs the server: it does not take what it offered"},
       {0, NULL, NULL, TENON_FORBIDDEN, "send from an address that this login may use"},
   };
-  return refuse(s, rules, TENON_STAGE_PERMISSION, err, "%s takes no mail from %s: %d%s%s %s", sender);
+  return refuse(s, rules, TENON_STAGE_PERMISSION, err, "%s takes no mail from %s: %d%s%s %s",
+                sender);
 }
 
 tenon_status tn_smtp_recipient_refused(const tn_smtp *s, const char *recipient, tenon_error *err) {
   static const rule rules[] = {
       COMMON_RULES,
       {0, NULL, "relay", TENON_FORBIDDEN,
-       "the server takes mail for its own domains only from those who log in: give username and password, "
+       "the server takes mail for its own domains only from those who log in: give username and "
+       "password, "
        "or use the server that your mail is sent through"},
       {0, "5.1.", NULL, TENON_NOT_FOUND, "check the address: nobody has it"},
       {0, "5.2.2", NULL, TENON_LIMITED, "the mailbox is full: its owner has to make room"},
@@ -100,7 +114,8 @@ tenon_status tn_smtp_recipient_refused(const tn_smtp *s, const char *recipient, 
       {553, NULL, NULL, TENON_CONFIG, "check how the address is written"},
       {0, NULL, NULL, TENON_FORBIDDEN, "ask who runs the server why it refuses the address"},
   };
-  return refuse(s, rules, TENON_STAGE_PERMISSION, err, "%s takes no mail for %s: %d%s%s %s", recipient);
+  return refuse(s, rules, TENON_STAGE_PERMISSION, err, "%s takes no mail for %s: %d%s%s %s",
+                recipient);
 }
 
 tenon_status tn_smtp_content_refused(const tn_smtp *s, tenon_error *err) {
@@ -108,8 +123,10 @@ tenon_status tn_smtp_content_refused(const tn_smtp *s, tenon_error *err) {
       COMMON_RULES,
       {552, NULL, NULL, TENON_LIMITED, "send less in one message"},
       {0, "5.3.4", NULL, TENON_LIMITED, "send less in one message"},
-      {0, "5.7.", NULL, TENON_FORBIDDEN, "the server's policy refuses it: look at sender, links and attachments"},
-      {0, "5.6.", NULL, TENON_DATA, "ask who runs the server what it does not like about the message"},
+      {0, "5.7.", NULL, TENON_FORBIDDEN,
+       "the server's policy refuses it: look at sender, links and attachments"},
+      {0, "5.6.", NULL, TENON_DATA,
+       "ask who runs the server what it does not like about the message"},
       {0, NULL, NULL, TENON_FORBIDDEN, "ask who runs the server why it refuses the message"},
   };
   return refuse(s, rules, TENON_STAGE_WRITE, err, "%s refuses %s: %d%s%s %s", "the message");
@@ -118,8 +135,10 @@ tenon_status tn_smtp_content_refused(const tn_smtp *s, tenon_error *err) {
 tenon_status tn_smtp_refused(const tn_smtp *s, const char *what, tenon_error *err) {
   static const rule rules[] = {
       {4, NULL, NULL, TENON_LIMITED, later},
-      {554, NULL, NULL, TENON_FORBIDDEN, "the server takes no mail from this machine: ask who runs it"},
-      {550, NULL, NULL, TENON_FORBIDDEN, "the server takes no mail from this machine: set hello to its name, or ask who runs it"},
+      {554, NULL, NULL, TENON_FORBIDDEN,
+       "the server takes no mail from this machine: ask who runs it"},
+      {550, NULL, NULL, TENON_FORBIDDEN,
+       "the server takes no mail from this machine: set hello to its name, or ask who runs it"},
       {0, NULL, NULL, TENON_UNSUPPORTED, "check that this is a server for sending mail"},
   };
   return refuse(s, rules, TENON_STAGE_QUERY, err, "%s refuses %s: %d%s%s %s", what);

@@ -16,12 +16,12 @@ typedef struct sending {
   tenon_ctx *ctx;
   tn_smtp *s;
   const tenon_send *request;
-  tn_smtp_message *current, *next;   /* NULL: there is none */
-  size_t dot;                /* where in s->out the content of the current one ends; 0: not in it yet */
-  bool no_mail;              /* the server refused MAIL */
-  bool goes_on;              /* the server said 354 */
+  tn_smtp_message *current, *next; /* NULL: there is none */
+  size_t dot;   /* where in s->out the content of the current one ends; 0: not in it yet */
+  bool no_mail; /* the server refused MAIL */
+  bool goes_on; /* the server said 354 */
   bool all_taken;
-  tenon_status source;       /* what the messages' source ended with */
+  tenon_status source; /* what the messages' source ended with */
   tenon_error source_error;
 } sending;
 
@@ -46,22 +46,28 @@ static tenon_status take(sending *x, tn_smtp_message *to, tn_smtp_message **ret,
   return TENON_OK;
 }
 
-static tn_smtp_message *other(const sending *x) { return x->current == x->s->first ? x->s->second : x->s->first; }
+static tn_smtp_message *other(const sending *x) {
+  return x->current == x->s->first ? x->s->second : x->s->first;
+}
 
 /* ---- The envelope: command 0 is MAIL, then one RCPT a recipient, then DATA ---- */
 
 static void put_mail(tn_smtp *s, const tn_smtp_message *m) {
   char size[32] = "";
   if (s->offers.size) snprintf(size, sizeof size, " SIZE=%zu", m->mime.text.size);
-  tn_smtp_put(s, "MAIL FROM:<%s>%s%s%s", m->sender, size, m->is_utf8 && s->offers.eight_bit ? " BODY=8BITMIME" : "",
+  tn_smtp_put(s, "MAIL FROM:<%s>%s%s%s", m->sender, size,
+              m->is_utf8 && s->offers.eight_bit ? " BODY=8BITMIME" : "",
               m->is_utf8 ? " SMTPUTF8" : "");
   s->open_mail = true;
 }
 
 static void put_command(tn_smtp *s, const tn_smtp_message *m, size_t i) {
-  if (i == 0) put_mail(s, m);
-  else if (i <= m->count) tn_smtp_put(s, "RCPT TO:<%s>", tn_smtp_message_text(m, m->recipients[i - 1].wire));
-  else tn_smtp_put(s, "DATA");
+  if (i == 0)
+    put_mail(s, m);
+  else if (i <= m->count)
+    tn_smtp_put(s, "RCPT TO:<%s>", tn_smtp_message_text(m, m->recipients[i - 1].wire));
+  else
+    tn_smtp_put(s, "DATA");
 }
 
 static void put_envelope(tn_smtp *s, tn_smtp_message *m) {
@@ -77,7 +83,8 @@ static tenon_delivery how_refused(const tn_smtp_reply *r) {
 static tenon_status unexpected(tn_smtp *s, const char *command, tenon_error *err) {
   s->broken = true;
   return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "ask who runs the server",
-                    "%s answers %s with %d, which means nothing there", s->config->host, command, s->reply.code);
+                    "%s answers %s with %d, which means nothing there", s->config->host, command,
+                    s->reply.code);
 }
 
 static tenon_status on_mail_reply(sending *x, tenon_error *err) {
@@ -133,14 +140,16 @@ static bool is_pointless(const tn_smtp_message *m, size_t i) {
 static tenon_status walk_envelope(sending *x, tenon_error *err) {
   tn_smtp *s = x->s;
   tn_smtp_message *m = x->current;
-  size_t total = m->count + 2, said = m->is_queued ? total : 0, group = s->offers.pipelining ? TN_SMTP_GROUP : 1;
+  size_t total = m->count + 2, said = m->is_queued ? total : 0,
+         group = s->offers.pipelining ? TN_SMTP_GROUP : 1;
   tenon_status status = TENON_OK;
   x->goes_on = x->no_mail = false;
   for (size_t i = 0; i < total && !status; i++) {
     if (i == said) {
       if (is_pointless(m, i)) break;
       /* DATA waits for what became of the recipients, unless all of it goes in one group */
-      for (; said < total && said < i + group && (said + 1 < total || said == i || total <= group); said++)
+      for (; said < total && said < i + group && (said + 1 < total || said == i || total <= group);
+           said++)
         put_command(s, m, said);
       status = tn_smtp_flush(x->ctx, s, err);
     }
@@ -202,11 +211,13 @@ static tenon_status on_content_reply(sending *x, tenon_error *err) {
   return TENON_OK;
 }
 
-/* A server looks at a content before it answers; who gives up too soon sends it twice (RFC 5321, 4.5.3.2.6). */
+/* A server looks at a content before it answers; who gives up too soon sends it twice (RFC 5321,
+ * 4.5.3.2.6). */
 static tenon_status read_end(sending *x, tenon_error *err) {
   tn_smtp *s = x->s;
   bool content = x->goes_on && x->current->accepted;
-  int64_t patience = content && s->config->timeout_ms < CONTENT_MS ? CONTENT_MS : s->config->timeout_ms;
+  int64_t patience =
+      content && s->config->timeout_ms < CONTENT_MS ? CONTENT_MS : s->config->timeout_ms;
   tenon_status status = tn_smtp_read(x->ctx, s, patience, err);
   if (status) return status;
   if (content) return on_content_reply(x, err);
@@ -220,7 +231,8 @@ static tenon_status read_end(sending *x, tenon_error *err) {
 
 /* ---- One after the other ---- */
 
-/* The current message from its envelope's replies to its end; the next one's envelope goes with its content. */
+/* The current message from its envelope's replies to its end; the next one's envelope goes with its
+ * content. */
 static tenon_status send_current(sending *x, tenon_error *err) {
   tn_smtp *s = x->s;
   tenon_status status = tn_smtp_flush(x->ctx, s, err);
@@ -238,7 +250,8 @@ static tenon_status send_current(sending *x, tenon_error *err) {
 static void give_up(sending *x, const tenon_error *why) {
   bool whole = x->dot && (x->s->out_at >= x->dot || !x->s->out.size);
   if (x->current) {
-    tn_smtp_message_settle_all(x->current, whole ? TENON_MAIL_UNKNOWN : TENON_MAIL_UNSENT, NULL, why);
+    tn_smtp_message_settle_all(x->current, whole ? TENON_MAIL_UNKNOWN : TENON_MAIL_UNSENT, NULL,
+                               why);
     tn_smtp_message_tell(x->current, x->request);
   }
   if (x->next) {
@@ -269,8 +282,8 @@ static tenon_status send_all(sending *x, tenon_error *err) {
 
 static tenon_status prepare(tn_smtp *s, tenon_error *err) {
   if (s->broken)
-    return tenon_fail(err, TENON_GONE, TENON_STAGE_QUERY, "open another session", "the session with %s has ended",
-                      s->config->host);
+    return tenon_fail(err, TENON_GONE, TENON_STAGE_QUERY, "open another session",
+                      "the session with %s has ended", s->config->host);
   if (!s->first) s->first = tn_smtp_message_new();
   if (!s->second) s->second = tn_smtp_message_new();
   return s->first && s->second ? TENON_OK : tn_no_memory(err);

@@ -41,7 +41,7 @@ enum {
   TN_SMTP_MAX_LINES = 128,
   TN_SMTP_IN = 64 << 10,
   TN_SMTP_OUT = 256 << 10,       /* what is gathered before it is sent */
-  TN_SMTP_GROUP = 100            /* commands sent before their replies are read: their replies fit into the buffer */
+  TN_SMTP_GROUP = 100            /* commands at once: their replies fit into the buffer */
 };
 
 typedef struct tn_smtp_reply {
@@ -82,7 +82,7 @@ void tn_smtp_free(tn_smtp *);
 /* Appends a command; CR LF is added. Too much at once is LIMITED when it is sent. */
 void tn_smtp_put(tn_smtp *, const char *format, ...) TENON_PRINTF(2, 3);
 tenon_status tn_smtp_flush(tenon_ctx *, tn_smtp *, tenon_error *err);
-/* The next reply, into s->reply. A reply that is none, too long, or (421) the end of the session is an error. */
+/* The next reply, into s->reply. One that is none, too long, or (421) ends the session is an error. */
 tenon_status tn_smtp_read(tenon_ctx *, tn_smtp *, int64_t timeout_ms, tenon_error *err);
 /* One command and its reply. */
 tenon_status tn_smtp_ask(tenon_ctx *, tn_smtp *, const char *command, tenon_error *err);
@@ -139,13 +139,14 @@ void tn_smtp_message_free(tn_smtp_message *);
 void tn_smtp_message_trim(tn_smtp_message *, size_t most);
 /* Makes a mail ready. What is wrong with it for this server is settled for all recipients; then
  * *ret_sound is false. Fails only if there is no memory. */
-tenon_status tn_smtp_message_fill(tn_smtp_message *, const tn_smtp *, const tenon_mail *, bool *ret_sound,
-                                  tenon_error *err);
+tenon_status tn_smtp_message_fill(tn_smtp_message *, const tn_smtp *, const tenon_mail *,
+                                  bool *ret_sound, tenon_error *err);
 const char *tn_smtp_message_text(const tn_smtp_message *, size_t at);
 /* What became of the recipients that are not settled yet; reply NULL: the server said nothing. */
-void tn_smtp_message_settle(tn_smtp_message *, size_t recipient, tenon_delivery, const tn_smtp_reply *,
-                            const tenon_error *);
-void tn_smtp_message_settle_all(tn_smtp_message *, tenon_delivery, const tn_smtp_reply *, const tenon_error *);
+void tn_smtp_message_settle(tn_smtp_message *, size_t recipient, tenon_delivery,
+                            const tn_smtp_reply *, const tenon_error *);
+void tn_smtp_message_settle_all(tn_smtp_message *, tenon_delivery, const tn_smtp_reply *,
+                                const tenon_error *);
 void tn_smtp_message_tell(const tn_smtp_message *, const tenon_send *);
 
 /* The sender of messages that name none; false: there is none. text keeps it. */
@@ -153,6 +154,7 @@ bool tn_smtp_sender(const tn_smtp_config *, char *text, size_t room, tenon_mailb
 
 /* ---- send.c ---- */
 
-tenon_status tn_smtp_send(tenon_ctx *, void *session, const tenon_send *, tenon_sent *ret, tenon_error *err);
+tenon_status tn_smtp_send(tenon_ctx *, void *session, const tenon_send *, tenon_sent *ret,
+                          tenon_error *err);
 
 #endif

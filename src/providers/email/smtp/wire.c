@@ -26,7 +26,7 @@ void tn_smtp_free(tn_smtp *s) {
   tn_smtp_host->socket->close(s->socket, quit, polite ? sizeof quit - 1 : 0);
   tn_smtp_message_free(s->first);
   tn_smtp_message_free(s->second);
-  if (s->out.data) tn_wipe(s->out.data, s->out.capacity);   /* passwords went through it */
+  if (s->out.data) tn_wipe(s->out.data, s->out.capacity); /* passwords went through it */
   tn_str_release(&s->out);
   tn_str_release(&s->reply.text);
   tn_free(s->in);
@@ -56,9 +56,10 @@ static tenon_status lost(tn_smtp *s, tenon_status status) {
 
 static tenon_status ended(tn_smtp *s, tenon_error *err) {
   s->broken = true;
-  return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY,
-                    "try again; if it stays, look at the server's log, and at its limits on connections",
-                    "%s closed the connection", s->config->host);
+  return tenon_fail(
+      err, TENON_UNREACHABLE, TENON_STAGE_QUERY,
+      "try again; if it stays, look at the server's log, and at its limits on connections",
+      "%s closed the connection", s->config->host);
 }
 
 static void make_room(tn_smtp *s) {
@@ -78,8 +79,10 @@ tenon_status tn_smtp_flush(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
   }
   make_room(s);
   while (s->out_at < s->out.size) {
-    tenon_transfer t = {.out = s->out.data + s->out_at, .out_size = s->out.size - s->out_at,
-                        .in = s->in + s->in_size, .in_room = TN_SMTP_IN - s->in_size};
+    tenon_transfer t = {.out = s->out.data + s->out_at,
+                        .out_size = s->out.size - s->out_at,
+                        .in = s->in + s->in_size,
+                        .in_room = TN_SMTP_IN - s->in_size};
     tenon_status status =
         tn_smtp_host->socket->move(ctx, s->socket, &t, (int)s->config->timeout_ms, err);
     s->out_at += t.sent;
@@ -111,8 +114,8 @@ static tenon_status receive(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, teno
 }
 
 /* One line without its end, within s->in. */
-static tenon_status read_line(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, const char **ret, size_t *ret_size,
-                              tenon_error *err) {
+static tenon_status read_line(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, const char **ret,
+                              size_t *ret_size, tenon_error *err) {
   for (;;) {
     const char *begin = s->in + s->in_at;
     size_t there = s->in_size - s->in_at;
@@ -121,8 +124,10 @@ static tenon_status read_line(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, co
     if (size > TN_SMTP_MAX_LINE) return strange(s, "a line of its reply is too long", err);
     if (end) {
       s->in_at += size + 1;
-      if (!size || begin[size - 1] != '\r' || memchr(begin, '\r', size - 1) || memchr(begin, 0, size))
-        return strange(s, "a line of its reply does not end with CR LF, or has other control characters", err);
+      if (!size || begin[size - 1] != '\r' || memchr(begin, '\r', size - 1) ||
+          memchr(begin, 0, size))
+        return strange(
+            s, "a line of its reply does not end with CR LF, or has other control characters", err);
       *ret = begin;
       *ret_size = size - 1;
       return TENON_OK;
@@ -136,7 +141,8 @@ static bool is_digit(char c, char from, char to) { return c >= from && c <= to; 
 
 /* 250-text, 250 text, 250: RFC 5321, 4.2. -1: it is none. */
 static int code_of(const char *line, size_t size) {
-  if (size < 3 || !is_digit(line[0], '2', '5') || !is_digit(line[1], '0', '9') || !is_digit(line[2], '0', '9'))
+  if (size < 3 || !is_digit(line[0], '2', '5') || !is_digit(line[1], '0', '9') ||
+      !is_digit(line[2], '0', '9'))
     return -1;
   if (size > 3 && line[3] != ' ' && line[3] != '-') return -1;
   return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
@@ -163,7 +169,8 @@ static tenon_status read_lines(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, t
     tenon_status status = read_line(ctx, s, timeout_ms, &line, &size, err);
     if (status) return status;
     int code = code_of(line, size);
-    if (code < 0 || (i && code != r->code)) return strange(s, "a line of its reply begins with no code", err);
+    if (code < 0 || (i && code != r->code))
+      return strange(s, "a line of its reply begins with no code", err);
     if (i == TN_SMTP_MAX_LINES) return strange(s, "its reply has too many lines", err);
     r->code = code;
     more = size > 3 && line[3] == '-';
@@ -198,7 +205,8 @@ tenon_status tn_smtp_expect_silence(tn_smtp *s, tenon_error *err) {
 
 void tn_smtp_said(const tn_smtp_reply *r, char *text, size_t room) {
   size_t skip = strlen(r->enhanced);
-  snprintf(text, room, "%s", tn_str_text(&r->text) + skip + (skip && tn_str_text(&r->text)[skip] == ' '));
+  snprintf(text, room, "%s",
+           tn_str_text(&r->text) + skip + (skip && tn_str_text(&r->text)[skip] == ' '));
   for (char *c = text; *c; c++)
     if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
 }
