@@ -32,8 +32,8 @@ typedef enum tn_json_type {
 tenon_status tn_json_parse(const char *text, size_t size, tn_json **ret, tenon_error *err);
 /* The same of what a system replied: then it is a DATA error. */
 tenon_status tn_json_parse_reply(const char *text, size_t size, tn_json **ret, tenon_error *err);
-/* Is the text one value, no key twice? For texts that are kept as they are: \u0000 and integers of any
- * length that a double reaches are fine. DATA says where it is not. *ret: an integer is a number. */
+/* Is the text one value, no key twice? For texts that are kept as they are: \u0000 and integers of
+ * any length that a double reaches are fine. DATA says where it is not. An integer is a number. */
 tenon_status tn_json_check(const char *text, size_t size, tn_json_type *ret, tenon_error *err);
 void tn_json_free(tn_json *);
 /* The same of a value that has secrets: its strings are overwritten first. */

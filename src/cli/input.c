@@ -42,13 +42,15 @@ tenon_status tn_cli_input_read(tn_cli_input *in, void *to, size_t room, size_t *
     if (status) return status;
     ssize_t n = read(in->fd, to, room);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, "look at what is read", "%s", in->name);
+    if (n < 0)
+      return tn_fail_errno(err, errno, TENON_STAGE_DATA, "look at what is read", "%s", in->name);
     *ret_size = (size_t)n;
     return TENON_OK;
   }
 }
 
-static tenon_status too_long(const tn_cli_input *in, size_t max, const char *what, tenon_error *err) {
+static tenon_status too_long(const tn_cli_input *in, size_t max, const char *what,
+                             tenon_error *err) {
   return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "split it", "%s: %s more than %zu bytes",
                     in->name, what, max);
 }

@@ -45,7 +45,7 @@ static const char *skip_between(const char *at, bool in_brackets) {
   return at + strspn(at, in_brackets ? " \t\r\n" : " \t\r");
 }
 
-/* The numbers up to the bracket or, without one, the line's end; NULL: something else stands there. */
+/* The numbers up to the bracket or, without one, the line's end; NULL: something else is there. */
 static const char *take_numbers(const char *at, bool in_brackets, tn_cli_numbers *n,
                                 tenon_status *status, tenon_error *err) {
   for (bool more = true; more;) {
@@ -66,7 +66,8 @@ static const char *take_numbers(const char *at, bool in_brackets, tn_cli_numbers
 static tenon_status close_vector(tn_cli_numbers *n, size_t begin, tenon_error *err) {
   size_t size = n->used - begin;
   if (size > TENON_MAX_DIMENSION)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give vectors of the collection's dimension",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "give vectors of the collection's dimension",
                       "a vector has more than %d numbers", TENON_MAX_DIMENSION);
   if (n->count && size != n->dimension)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give vectors of one length",
@@ -124,7 +125,8 @@ tenon_status tn_cli_take_vectors(const tn_cli *cli, const tn_cli_again *words, t
   tn_cli_numbers n = {0};
   tenon_status status = TENON_OK;
   if (!words->count)
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give --vector '[0.1, …]', or --text with --embed",
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "give --vector '[0.1, …]', or --text with --embed",
                       "no vector is given");
   for (size_t i = 0; i < words->count && !status; i++) {
     const char *word = words->items[i];
@@ -144,7 +146,8 @@ static tenon_status put_id(tn_cli_ids *ids, const char *id, size_t size, tenon_e
   if (memchr(id, 0, size))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a text file, one id a line",
                       "id %zu has a NUL character", ids->count + 1);
-  if (!tn_str_add(&ids->texts, id, size) || !tn_str_add(&ids->texts, "", 1)) return tn_no_memory(err);
+  if (!tn_str_add(&ids->texts, id, size) || !tn_str_add(&ids->texts, "", 1))
+    return tn_no_memory(err);
   ids->count++;
   return TENON_OK;
 }

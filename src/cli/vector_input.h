@@ -13,7 +13,8 @@ typedef struct tn_cli_numbers {
 } tn_cli_numbers;
 
 /* Each word is "[1, 2]" or "1,2"; or a file of such, each in brackets or on a line of its own. */
-tenon_status tn_cli_take_vectors(const tn_cli *, const tn_cli_again *words, tn_cli_numbers *ret, tenon_error *err);
+tenon_status tn_cli_take_vectors(const tn_cli *, const tn_cli_again *words, tn_cli_numbers *ret,
+                                 tenon_error *err);
 void tn_cli_numbers_release(tn_cli_numbers *);
 
 typedef struct tn_cli_ids {
@@ -23,7 +24,8 @@ typedef struct tn_cli_ids {
 } tn_cli_ids;
 
 /* Each word is an id; or a file of them, one a line. */
-tenon_status tn_cli_take_ids(const tn_cli *, const tn_cli_again *words, tn_cli_ids *ret, tenon_error *err);
+tenon_status tn_cli_take_ids(const tn_cli *, const tn_cli_again *words, tn_cli_ids *ret,
+                             tenon_error *err);
 void tn_cli_ids_release(tn_cli_ids *);
 
 #endif

@@ -31,8 +31,8 @@ bool tn_cli_is_lines(const char *path) {
   static const char *const extensions[] = {".jsonl", ".ndjson"};
   struct stat st;
   size_t size = strlen(path);
-  if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/dev/fd/", 8) == 0)
-    return true;
+  if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0) return true;
+  if (strncmp(path, "/dev/fd/", 8) == 0) return true;
   for (int i = 0; i < 2; i++) {
     size_t n = strlen(extensions[i]);
     if (size > n && strcasecmp(path + size - n, extensions[i]) == 0) return true;
@@ -125,7 +125,8 @@ static tenon_status append_vector(lines *l, tn_json_text v, tenon_error *err) {
 /* -1: there is no place for it. */
 static int column_of(const lines *l, tn_json_text key) {
   for (int i = 0; i < COLUMNS; i++)
-    if ((i != VECTOR || l->with_vectors) && tn_json_text_is(key, names[i], strlen(names[i]))) return i;
+    if ((i != VECTOR || l->with_vectors) && tn_json_text_is(key, names[i], strlen(names[i])))
+      return i;
   return -1;
 }
 

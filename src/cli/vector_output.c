@@ -49,7 +49,8 @@ static tenon_status write_rows(tn_cli_rows *rows, FILE *out, const char *name, t
   }
   bool written = tn_document_flush(&j) && fflush(out) == 0 && !ferror(out);
   if (!status && !written)
-    status = tn_fail_errno(err, errno, TENON_STAGE_WRITE, "make room, and try again", "writing %s", name);
+    status = tn_fail_errno(err, errno, TENON_STAGE_WRITE, "make room, and try again", "writing %s",
+                           name);
   tn_document_release(&j);
   return status;
 }

@@ -45,8 +45,8 @@ static const tn_cli_option options[] = {
     {TN_AGAIN(vectors_arguments, where), .name = "where", .letter = 'w', .value = "COND",
      .help = "rows whose metadata meets this: 'lang = ''en'' and year >= 2020'; again for more"},
     {TN_AGAIN(vectors_arguments, ids), .name = "id", .value = "ID",
-     .help = "get, delete: the row with this id, @FILE with ids, one a line, - for stdin; again for "
-             "more"},
+     .help = "get, delete: the row with this id, @FILE with ids, one a line, - for stdin; again "
+             "for more"},
     {TN_TEXT(vectors_arguments, source), .name = "source", .value = "TEXT",
      .help = "delete: the rows whose metadata has this `source`"},
     {TN_NUMBER(vectors_arguments, limit), .name = "limit", .letter = 'n', .value = "N",
@@ -366,7 +366,8 @@ static tenon_status embed_sought(tn_cli *cli, const vectors_arguments *a, sought
 static tenon_status seek(tn_cli *cli, const vectors_arguments *a, sought *ret, tenon_error *err) {
   *ret = (sought){.embedded = {.struct_size = sizeof ret->embedded}};
   if (a->texts.count) return embed_sought(cli, a, ret, err);
-  if (a->embed) return refuse(err, "give --text, or leave --embed out", "--embed is given without --text");
+  if (a->embed)
+    return refuse(err, "give --text, or leave --embed out", "--embed is given without --text");
   return tn_cli_take_vectors(cli, &a->vectors, &ret->numbers, err);
 }
 
@@ -459,7 +460,7 @@ static unsigned owners_of(const char *option) {
   return ~0u;
 }
 
-/* An option that an action would pass over is not what somebody meant: `drop --id a` is no delete. */
+/* An option that an action would pass over is not what was meant: `drop --id a` is no delete. */
 static tenon_status check_options(const action *chosen, const vectors_arguments *a,
                                   tenon_error *err) {
   for (size_t i = 0; i < sizeof options / sizeof *options; i++) {

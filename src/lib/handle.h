@@ -35,7 +35,7 @@ struct tenon_session {
   tn_session *session;
   tn_target target;             /* has the texts of name */
   tenon_name name;
-  const char *whole;            /* name as one, `a.b`: what is a collection or an action has no schema */
+  const char *whole;            /* name as one, `a.b`: a collection or an action has no schema */
 };
 
 /* A function's context: the caller's, or the handle's. */
@@ -48,8 +48,8 @@ tenon_status tn_lib_connectors(tenon *, const tn_connectors **ret, tenon_error *
 tenon_status tn_lib_start_tokens(tenon *, const tenon_options *, tenon_error *err);
 void tn_lib_stop_tokens(tenon *);
 
-/* What stands behind the target's colon as one name, `a.b` whole: of systems that have no schemas. NULL in *ret:
- * nothing stands there. */
+/* What stands behind the target's colon as one name, `a.b` whole: of systems that have no schemas.
+ * NULL in *ret: nothing stands there. */
 tenon_status tn_lib_whole_name(tn_target *, const char **ret, tenon_error *err);
 
 /* The connector of a target, with its pool: the same one for the same target and settings. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tenon.h's functions of the facet `models`: the calling functions, with the target's model where a request names none. */
+/* tenon.h's functions of the facet `models`: the calling functions, with the target's model where a
+ * request names none. */
 #include "base/mem.h"
 #include "lib/handle.h"
 

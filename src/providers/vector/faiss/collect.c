@@ -24,8 +24,10 @@ static bool has_suffix(const char *name, const char *suffix) {
 
 /* A folder x.faiss beside a file x.faiss would be two collections by one name. */
 static tenon_status check_new_name(const char *name, tenon_error *err) {
-  if (!has_suffix(name, ".faiss") && !has_suffix(name, ".index")) return tn_faiss_check_name(name, err);
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave .faiss and .index out of the name",
+  if (!has_suffix(name, ".faiss") && !has_suffix(name, ".index"))
+    return tn_faiss_check_name(name, err);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "leave .faiss and .index out of the name",
                     "%s is a name for indexes that FAISS's own library writes", name);
 }
 
@@ -41,7 +43,8 @@ static tenon_status check_place(const tn_faiss *s, const char *name, tenon_error
   close(folder);
   if (!has_lost) return TENON_OK;
   return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE,
-                    "restore the manifest from a copy; or drop the collection, and what is left of it goes",
+                    "restore the manifest from a copy; or drop the collection, and what is left of "
+                    "it goes",
                     "%s has rows, but its manifest is lost", name);
 }
 
@@ -235,7 +238,8 @@ static bool append_collection(lister *l, const char *name, const tenon_collectio
   if (!c)
     return tn_append_text(tn_builder_column(l->out, 0), name) &&
            tn_append_null(tn_builder_column(l->out, 1)) &&
-           tn_append_null(tn_builder_column(l->out, 2)) && tn_append_null(tn_builder_column(l->out, 3));
+           tn_append_null(tn_builder_column(l->out, 2)) &&
+           tn_append_null(tn_builder_column(l->out, 3));
   return tn_append_text(tn_builder_column(l->out, 0), name) &&
          tn_append_i32(tn_builder_column(l->out, 1), c->dimension) &&
          tn_append_text(tn_builder_column(l->out, 2), tn_faiss_metric_name(c->metric)) &&
@@ -247,8 +251,8 @@ static bool is_end(tenon_status status) {
          status == TENON_INTERNAL;
 }
 
-/* One that was dropped meanwhile is left out, and a file that is no sound flat index. Of one that is
- * damaged, of a newer format or not ours to read there is the name, and the log says why. */
+/* One that was dropped meanwhile is left out, and a file that is no sound flat index. Of one that
+ * is damaged, of a newer format or not ours to read there is the name, and the log says why. */
 static tenon_status list_one(lister *l, const char *name, int64_t *rows, tenon_error *err) {
   tenon_collection c;
   tenon_error why = TENON_ERROR_INIT;

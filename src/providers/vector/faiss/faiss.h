@@ -157,7 +157,7 @@ tenon_status tn_faiss_open(tenon_ctx *, tn_faiss *, const char *name, tn_faiss_v
                            tenon_error *);
 /* The collection's folder, to be closed; 0 or errno, ELOOP: it is a link. */
 int tn_faiss_folder(int root_fd, const char *name, int *ret_fd);
-/* Was it written here, not by FAISS's own library? A link is taken for one: whoever opens it is told. */
+/* Was it written here, not by FAISS's own library? A link is taken for one: who opens it is told. */
 bool tn_faiss_is_ours(const tn_faiss *, const char *name);
 /* What a collection is, without reading the rows. */
 tenon_status tn_faiss_look(tenon_ctx *, tn_faiss *, const char *name, tenon_collection *ret,
@@ -214,7 +214,7 @@ tenon_status tn_faiss_commit(tenon_ctx *, tn_faiss *, const char *name, tenon_me
                              const tn_faiss_staged *, tenon_error *);
 /* Under the lock: removes what no manifest names, also what crashed writers left. */
 void tn_faiss_sweep(int folder);
-/* Are there rows, but no manifest that says which? Not of a first writer that was killed: it had none yet. */
+/* Are there rows, but no manifest that says which? A first writer that was killed leaves none. */
 bool tn_faiss_has_lost(int folder);
 tenon_status tn_faiss_refuse_foreign(const tn_faiss_version *, tenon_error *);
 
@@ -333,13 +333,13 @@ typedef struct tn_faiss_coded {
   float per_square;        /* L2: … (|q| + norm)² */
 } tn_faiss_coded;
 
-/* What every bound has on top: where numbers are so small that float32 holds them with fewer digits, or
- * as 0, an error is no longer a part of what it is an error of. A code's sum is below 2^31, a sum has at
- * most 2^16 products, each off by at most 2^-126. */
+/* What every bound has on top: where numbers are so small that float32 holds them with fewer digits,
+ * or as 0, an error is no longer a part of what it is an error of. A code's sum is below 2^31, a sum
+ * has at most 2^16 products, each off by at most 2^-126. */
 #define TN_FAISS_LEAST_BOUND 0x1p-94F
 
-/* NaN where sums of products of vectors of these lengths may overflow on the way, else 0. A bound of NaN
- * excludes no row, nor does the row exclude another. */
+/* NaN where sums of products of vectors of these lengths may overflow on the way, else 0. A bound of
+ * NaN excludes no row, nor does the row exclude another. */
 static inline float tn_faiss_overflow(float q, float x) {
   float both = q + x;
   return 4 * both * both * 0;

@@ -66,9 +66,10 @@ static tenon_status append_hit(answers *a, tn_faiss_hit hit, tenon_error *err) {
   if (!tn_faiss_texts(a->version, hit.row, room, &r))
     return tn_faiss_damaged(a->version, hit.row, err);
   if (!isfinite(score) && has_odd_number(a->version, hit.row))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "restore the collection from a copy, or delete the row",
-                      "%s: the vector of row %lld has a number that is not finite", a->version->name,
-                      (long long)hit.row);
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                      "restore the collection from a copy, or delete the row",
+                      "%s: the vector of row %lld has a number that is not finite",
+                      a->version->name, (long long)hit.row);
   if (!tn_append_i32(tn_builder_column(a->out, 0), (int32_t)(a->first + a->query)) ||
       !tn_append_bytes(tn_builder_column(a->out, 1), r.id, r.id_size) ||
       !tn_append_fixed(tn_builder_column(a->out, 2), &score))

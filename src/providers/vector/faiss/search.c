@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The nearest rows to one vector q, exactly as comparing all of them by the float32 kernel gives them.
+ * The nearest rows to one vector q, exactly as comparing all of them by the float32 kernel gives
+ * them.
  *
  * A first pass reads the codes, a quarter of the memory. With x = s c + e of a row, and q = t u + f
  * of the vector looked for (both are rounded to integers c and u), the product q·x differs from
  * s t (u·c) by q·e + f·(s c), so by Cauchy and Schwarz by at most |q||e| + |f|(|x| + |e|). To this
- * comes what float32 arithmetic may be off: a part of the lengths' product, and where numbers are so
- * small that they lose digits, or so large that sums overflow, what faiss.h says. So the key of each row is known between a low and a high
- * end, and a row whose high end is below `nearest` low ends cannot be among the nearest. What is left,
- * some hundred rows as a rule, is compared by the float32 kernel.
+ * comes what float32 arithmetic may be off: a part of the lengths' product, and where numbers are
+ * so small that they lose digits, or so large that sums overflow, what faiss.h says. So the key of
+ * each row is known between a low and a high end, and a row whose high end is below `nearest` low
+ * ends cannot be among the nearest. What is left, some hundred rows as a rule, is compared by the
+ * float32 kernel.
  */
 #include <float.h>
 #include <math.h>

@@ -44,8 +44,8 @@ void tn_faiss_unlock(tn_faiss *s) { flock(s->root_fd, LOCK_UN); }
 tenon_status tn_faiss_refuse_foreign(const tn_faiss_version *v, tenon_error *err) {
   if (!v->is_foreign) return TENON_OK;
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE,
-                    "copy it into a collection: `tenon vectors get -o rows.jsonl`, `tenon vectors upsert "
-                    "--from rows.jsonl`",
+                    "copy it into a collection: `tenon vectors get -o rows.jsonl`, `tenon vectors "
+                    "upsert --from rows.jsonl`",
                     "%s is an index that FAISS's own library wrote: it can only be read", v->name);
 }
 
@@ -80,7 +80,8 @@ bool tn_faiss_has_lost(int folder) {
   DIR *d = list_folder(folder);
   for (struct dirent *e; d && !found && (e = readdir(d));)
     found = is_called(e->d_name, "vectors-", ".faiss") &&
-            fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > TN_FAISS_HEADER;
+            fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_size > TN_FAISS_HEADER;
   if (d) closedir(d);
   return found;
 }
