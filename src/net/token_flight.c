@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,17 +22,19 @@ enum {
   REMEMBER_MS = 30000, LAST_WORD_MS = 250
 };
 
-int64_t tn_token_clock_ms(void) {
+static atomic_int_fast64_t advanced_ms;
+
+void tn_token_clock_advance(int64_t ms) { atomic_fetch_add(&advanced_ms, ms); }
+
+static int64_t now_of(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+  clock_gettime(clock, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + atomic_load_explicit(&advanced_ms, memory_order_relaxed);
 }
 
-static int64_t wall_clock_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+int64_t tn_token_clock_ms(void) { return now_of(CLOCK_BOOTTIME); }
+
+static int64_t wall_clock_ms(void) { return now_of(CLOCK_REALTIME); }
 
 void tn_token_drop(char *secret) {
   if (secret) tn_wipe(secret, strlen(secret));

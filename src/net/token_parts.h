@@ -69,6 +69,8 @@ tenon_status tn_tokens_keep(tenon_ctx *, tn_tokens *, const char *name, const tn
 /* ---- token_flight.c ---- */
 
 int64_t tn_token_clock_ms(void);
+/* Tests: both clocks go on by so much at once. */
+void tn_token_clock_advance(int64_t ms);
 
 /* Called with the lock held; the caller has a reference and is a waiter. */
 tenon_status tn_token_take_off(tn_tokens *, tn_token_place *, int64_t valid_ms, tn_token_flight **ret, tenon_error *err);

@@ -117,14 +117,14 @@ def grants(provider, programs, tenon, tmp_path):
 def test_one_refresh_for_each_expiry_among_threads_and_processes(grants, provider):
     grants.put(provider.refresh_token())
     before = len(provider.log())
-    ends = [grants.end(p) for p in [grants.start(threads=8, ms=5000) for _ in range(4)]]
+    ends = [grants.end(p) for p in [grants.start(threads=8, ms=5000 if BUILD.name == "plain" else 2500) for _ in range(4)]]
     asked = provider.log()[before:]
     tokens = set().union(*(e.tokens for e in ends))
     assert [e.error for e in ends] == [None] * 4
     assert all(e.uses > 20 for e in ends)
     # of 4 s, a token is given out for 2: at 0, 2 and 4 s, and never two of them at once
     assert all(a["status"] == 200 and a["grant"] == "refresh_token" for a in asked)
-    assert len(asked) == len(tokens) and 3 <= len(asked) <= 6
+    assert len(asked) == len(tokens) and (3 if BUILD.name == "plain" else 2) <= len(asked) <= 6
     gaps = [b["at"] - a["at"] for a, b in zip(asked, asked[1:])]
     assert all(gap >= 1800 for gap in gaps), gaps
     # each process saw each of them, but perhaps the first and the last

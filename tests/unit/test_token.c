@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "net/token.h"
 #include "net/token_grant.h"
+#include "net/token_parts.h"
 #include "unit/http_fixture.h"
 
 /* ---- A store in memory ---- */
@@ -208,12 +209,12 @@ static void sources_do_not_share(void **state) {
 
 static void short_lives(void **state) {
   bench *b = *state;
-  reply_token(b, "a1", NULL, 1);
+  reply_token(b, "a1", NULL, 10);
   reply_token(b, "a2", NULL, 0);
   reply_token(b, "a3", NULL, 3600);
   asked(b, &b->client, "a1");
   asked(b, &b->client, "a1");
-  usleep(600000);
+  tn_token_clock_advance(5100);
   asked(b, &b->client, "a2");   /* it is over when it comes, and there is none better */
   asked(b, &b->client, "a3");
   assert_int_equal(b->server->request_count, 3);
@@ -243,6 +244,9 @@ static void a_client_that_is_not_known(void **state) {
   mended.client_secret = "right";
   reply_token(b, "a1", NULL, 60);
   asked(b, &mended, "a1");
+  tn_token_clock_advance(31000);
+  reply_token(b, "a2", NULL, 60);
+  asked(b, &b->client, "a2");
 }
 
 typedef struct bad_reply {
@@ -348,6 +352,10 @@ static void one_more_for_a_refused_token(void **state) {
   assert_non_null(strstr(b->err.remedy, "scope"));
   asked(b, &b->client, "a2");
   assert_int_equal(b->server->request_count, 2);
+  tn_token_clock_advance(61000);
+  reply_token(b, "a3", NULL, 3600);
+  assert_int_equal(tn_token_refused(b->ctx, &b->client, "a2", &b->err), TENON_OK);
+  asked(b, &b->client, "a3");
 }
 
 static void a_refused_token_of_a_grant(void **state) {
@@ -367,14 +375,14 @@ static void a_refused_token_of_a_grant(void **state) {
 static void rotation(void **state) {
   bench *b = *state;
   put(b, "r1");
-  reply_token(b, "a1", "r2", 1);
-  reply_token(b, "a2", NULL, 1);
+  reply_token(b, "a1", "r2", 3600);
+  reply_token(b, "a2", NULL, 3600);
   reply_token(b, "a3", "r4", 3600);
   asked(b, &b->grant, "a1");
   asked(b, &b->grant, "a1");
-  usleep(600000);
+  tn_token_clock_advance(3600000 - 29000);
   asked(b, &b->grant, "a2");
-  usleep(600000);
+  tn_token_clock_advance(3600000 - 29000);
   asked(b, &b->grant, "a3");
   sent(b, 0, "grant_type=refresh_token&refresh_token=r1");
   sent(b, 1, "refresh_token=r2");
@@ -742,12 +750,16 @@ static void nothing_is_left_open(void **state) {
 /* A token that could not be renewed early is used to its end. */
 static void an_old_token_is_better_than_none(void **state) {
   bench *b = *state;
-  reply_token(b, "a1", NULL, 5);
+  reply_token(b, "a1", NULL, 100);
+  reply(b, "503 Busy", "busy");
   reply(b, "503 Busy", "busy");
   asked(b, &b->client, "a1");
-  usleep(2550000);
+  tn_token_clock_advance(75000);
   asked(b, &b->client, "a1");
   assert_int_equal(b->server->request_count, 2);
+  tn_token_clock_advance(24000);   /* a second is too little to use it in */
+  assert_int_equal(ask(b, &b->client), TENON_UNREACHABLE);
+  assert_int_equal(b->server->request_count, 3);
 }
 
 /* Whether the n-th allocation of an ask was made, and failed: that is said, and nothing leaks or is half kept. */
