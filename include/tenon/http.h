@@ -110,6 +110,8 @@ typedef struct tenon_http_ops {
   /* Fails with what the status means: 401 UNAUTHENTICATED, 403 FORBIDDEN, 404 NOT_FOUND, 409 and 412 CONFLICT, 429
    * LIMITED (with Retry-After) …; `said` is what the system said about it, or NULL. */
   tenon_status (*refused)(const tenon_http_exchange *, const char *said, const char *remedy, tenon_error *);
+  /* The i-th header of that name, of those that may be there several times (Link); NULL behind the last. */
+  const char *(*header_at)(const tenon_http_exchange *, const char *name, size_t i);
 } tenon_http_ops;
 
 #ifdef __cplusplus

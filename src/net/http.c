@@ -376,4 +376,5 @@ const tenon_http_ops tn_http_ops = {
     .status = tn_http_status,
     .header = tn_http_header,
     .refused = tn_http_refused,
+    .header_at = tn_http_header_at,
 };

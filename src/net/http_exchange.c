@@ -408,12 +408,18 @@ void tn_http_free_spare(tenon_http_lane *lane) {
 
 int32_t tn_http_status(const tenon_http_exchange *x) { return x->status; }
 
-const char *tn_http_header(const tenon_http_exchange *x, const char *name) {
-  const char *at = x->head.data, *found = NULL;
-  for (int i = 0; i < x->header_count; i++) {
+const char *tn_http_header_at(const tenon_http_exchange *x, const char *name, size_t i) {
+  const char *at = x->head.data;
+  for (int k = 0; k < x->header_count; k++) {
     const char *value = at + strlen(at) + 1;
-    if (strcasecmp(at, name) == 0) found = value;
+    if (strcasecmp(at, name) == 0 && i-- == 0) return value;
     at = value + strlen(value) + 1;
   }
+  return NULL;
+}
+
+const char *tn_http_header(const tenon_http_exchange *x, const char *name) {
+  const char *found = NULL, *value;
+  for (size_t i = 0; (value = tn_http_header_at(x, name, i)); i++) found = value;
   return found;
 }

@@ -87,6 +87,7 @@ void tn_http_free_spare(tenon_http_lane *);
 void tn_http_finish(tenon_http_exchange *, CURLcode);
 int32_t tn_http_status(const tenon_http_exchange *);
 const char *tn_http_header(const tenon_http_exchange *, const char *name);
+const char *tn_http_header_at(const tenon_http_exchange *, const char *name, size_t i);
 
 /* ---- http_address.c ---- */
 
