@@ -421,11 +421,21 @@ static tenon_status take_json(const tn_rest_endpoint *e, tn_rest_reply *r, tenon
   return check_said(e, r, err);
 }
 
+/* There may be several Link headers. */
+static tenon_status take_links(const tenon_http_reply *reply, tn_str *ret, tenon_error *err) {
+  const char *header;
+  for (size_t i = 0;
+       !ret->size && (header = tn_rest_host->http->header_at(reply->exchange, "link", i)); i++) {
+    tenon_status status = tn_rest_next_link(header, ret, err);
+    if (status) return status;
+  }
+  return TENON_OK;
+}
+
 static tenon_status take_reply(message *m, tenon_http_reply *reply, tn_rest_reply *r,
                                tenon_error *err) {
   tenon_status status = reply->status >= 300 ? take_refusal(m->session, reply, err) : TENON_OK;
-  if (!status)
-    status = tn_rest_next_link(tn_rest_host->http->header(reply->exchange, "link"), &r->link, err);
+  if (!status) status = take_links(reply, &r->link, err);
   if (!status) status = tn_http_text(reply, (size_t)m->session->config->max_reply, &r->text, err);
   if (!status) status = take_json(m->endpoint, r, err);
   return status;
