@@ -117,49 +117,6 @@ void tn_error_prefix(tenon_error *err, const char *format, ...) {
   tidy(err->message);
 }
 
-/* ---- Redaction ---- */
-
-static void redact_text(char *text, const char *secret) {
-  size_t n = strlen(secret);
-  for (char *at = text; (at = strstr(at, secret));) {
-    /* "***" may be longer than a short secret: there is room for it only where the secret was */
-    size_t stars = n < 3 ? n : 3;
-    memset(at, '*', stars);
-    memmove(at + stars, at + n, strlen(at + n) + 1);
-    at += stars;
-  }
-}
-
-static void percent_encode(const char *text, char *ret, size_t room) {
-  static const char hex[] = "0123456789ABCDEF";
-  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  size_t n = 0;
-  for (; *text && n + 4 < room; text++) {
-    if (strchr(plain, *text)) {
-      ret[n++] = *text;
-    } else {
-      ret[n++] = '%';
-      ret[n++] = hex[(unsigned char)*text >> 4];
-      ret[n++] = hex[*text & 15];
-    }
-  }
-  ret[n] = 0;
-}
-
-void tn_error_redact(tenon_error *err, const char *const *secrets, size_t count) {
-  if (!err || err->code == TENON_OK) return;
-  for (size_t i = 0; i < count; i++) {
-    /* one or two letters stand in every message and betray nothing there */
-    if (!secrets[i] || strlen(secrets[i]) < 3) continue;
-    char encoded[sizeof err->message];
-    percent_encode(secrets[i], encoded, sizeof encoded);
-    redact_text(err->message, secrets[i]);
-    redact_text(err->remedy, secrets[i]);
-    redact_text(err->message, encoded);
-    redact_text(err->remedy, encoded);
-  }
-}
-
 tenon_status tn_pass_error(const tenon_error *from, tenon_error *to) {
   if (!to || to->code) return from->code;
   uint32_t size = to->struct_size;

@@ -10,7 +10,7 @@ tenon_status tn_no_memory(tenon_error *);
 /* For errno: code by its meaning, message "WHAT: No such file or directory". */
 tenon_status tn_fail_errno(tenon_error *, int errnum, tenon_stage, const char *remedy, const char *what, ...)
     TENON_PRINTF(5, 6);
-/* Writes over message and remedy wherever one of the secrets stands in them (raw or percent-encoded). */
+/* Writes over message and remedy wherever one of the secrets stands in them: as it is, encoded, or cut (redact.c). */
 void tn_error_redact(tenon_error *, const char *const *secrets, size_t count);
 /* Gives a failure a further fact in front: "orders.csv: line 3: …". */
 void tn_error_prefix(tenon_error *, const char *format, ...) TENON_PRINTF(2, 3);

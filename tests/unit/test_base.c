@@ -56,6 +56,43 @@ static void errno_has_a_code(void **state) {
   assert_string_equal(err.message, "dir 3: a.csv: No such file or directory");
 }
 
+/* What systems make of credentials when they say what they got, and where a quotation of them is cut. */
+static void secrets_are_redacted_however_they_come_back(void **state) {
+  static const char secret[] = "s3cr3t/p w+rd\"\xC3\xA4", basic[] = "dTpzM2NyM3QvcCB3K3JkIsOk",   /* u:… */
+                    plain[] = "AGFkYQBzM2NyM3QvcCB3K3JkIsOk", third[] = "YWRhOnMzY3IzdC9wIHcrcmQiw6Q=",
+                    alone[] = "czNjcjN0L3Agdytyd";   /* \0ada\0…, ada:…, and … itself, cut */
+  static const char *const forms[] = {
+      secret, "s3cr3t%2Fp%20w%2Brd%22%C3%A4", "s3cr3t%2fp+w%2brd%22%c3%a4", "s3cr3t/p w+rd\\\"\xC3\xA4", "s3cr3t\\/p w+rd\\\"\xC3\xA4",
+      "s3cr3t/p w", "s3cr3t%2Fp%2", basic, plain, third, alone,
+  };
+  const char *const secrets[] = {secret};
+  (void)state;
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    tenon_error err = TENON_ERROR_INIT;
+    tenon_fail(&err, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, forms[i], "got %s", forms[i]);
+    tn_error_redact(&err, secrets, 1);
+    assert_null(strstr(err.message, "s3cr3t"));
+    assert_null(strstr(err.message, "MzY3IzdC"));     /* of base64: what all spellings of the middle have */
+    assert_null(strstr(err.message, "3QvcCB3"));
+    assert_null(strstr(err.message, "N0L3Ag"));
+    assert_null(strstr(err.message, "IzdC9w"));
+    assert_null(strstr(err.remedy, "s3cr3t"));
+    assert_non_null(strstr(err.message, "***"));
+    assert_ptr_equal(strstr(err.message, "got "), err.message);
+  }
+}
+
+static void what_is_no_secret_stays(void **state) {
+  static const char said[] = "the key has no -----BEGIN PRIVATE KEY-----; a pass is a password, dTp4, 100% of + signs";
+  const char *const secrets[] = {"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----\n", "passage", "ab", "", NULL};
+  tenon_error err = TENON_ERROR_INIT;
+  (void)state;
+  tenon_fail(&err, TENON_CONFIG, TENON_STAGE_CONFIG, said, "%s", said);
+  tn_error_redact(&err, secrets, 5);
+  assert_string_equal(err.message, said);
+  assert_string_equal(err.remedy, said);
+}
+
 static void secrets_are_redacted_in_every_form(void **state) {
   (void)state;
   tenon_error err = TENON_ERROR_INIT;
@@ -133,6 +170,8 @@ int main(void) {
       cmocka_unit_test(messages_are_one_clean_line),
       cmocka_unit_test(errno_has_a_code),
       cmocka_unit_test(secrets_are_redacted_in_every_form),
+      cmocka_unit_test(secrets_are_redacted_however_they_come_back),
+      cmocka_unit_test(what_is_no_secret_stays),
       cmocka_unit_test(strings_stop_at_their_maximum),
       cmocka_unit_test(arenas_stop_at_their_maximum),
       cmocka_unit_test(utf8_is_checked_to_the_letter),
