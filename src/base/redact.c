@@ -30,19 +30,19 @@ static size_t stands_for(const char *text, char c) {
   return hex_digit(text[1]) << 4 == (c & 0xF0) && hex_digit(text[2]) == (c & 0x0F) ? 3 : 0;
 }
 
-/* How many bytes of the text are the secret, or enough of its beginning; 0: they are not. */
-static size_t match(const char *text, const char *secret, size_t size) {
+/* How many bytes of the text are the secret (`cut`: or enough of its beginning); 0: they are not. */
+static size_t match(const char *text, const char *secret, size_t size, bool cut) {
   size_t used = 0, known = 0, step = 1;
   while (known < size && (step = stands_for(text + used, secret[known]))) {
     used += step;
     known++;
   }
-  return known == size || (size >= LONG && known >= PIECE) ? used : 0;
+  return known == size || (cut && size >= LONG && known >= PIECE) ? used : 0;
 }
 
-static void hide(char *text, const char *secret, size_t size) {
+static void hide(char *text, const char *secret, size_t size, bool cut) {
   for (char *at = text; *at; at++) {
-    size_t used = match(at, secret, size);
+    size_t used = match(at, secret, size, cut);
     if (!used) continue;
     size_t stars = used < 3 ? used : 3;
     memset(at, '*', stars);
@@ -53,7 +53,7 @@ static void hide(char *text, const char *secret, size_t size) {
 
 /* In base64 a secret has one of three spellings, by how many bytes stand before it. At both ends a character belongs to
  * its neighbours as well: these are left out. */
-static void hide_base64(char *text, const char *secret, size_t size) {
+static void hide_base64(char *text, const char *secret, size_t size, bool cut) {
   char padded[MAX_SECRET + 2] = {0, 0};
   tn_str encoded;
   tn_str_init(&encoded, 2 * MAX_SECRET);
@@ -62,14 +62,14 @@ static void hide_base64(char *text, const char *secret, size_t size) {
     size_t first = (before * 8 + 5) / 6, last = (before + size) * 8 / 6;
     tn_str_clear(&encoded);
     if (last - first >= LONG && tn_base64_encode(&encoded, padded + 2 - before, before + size))
-      hide(text, encoded.data + first, last - first);
+      hide(text, encoded.data + first, last - first, cut);
   }
   tn_str_release(&encoded);
 }
 
-static void hide_everywhere(char *text, const char *secret, size_t size) {
-  hide(text, secret, size);
-  hide_base64(text, secret, size);
+static void hide_everywhere(char *text, const char *secret, size_t size, bool cut) {
+  hide(text, secret, size, cut);
+  hide_base64(text, secret, size, cut);
 }
 
 /* Behind the line that all PEM files begin with, which messages speak of. */
@@ -78,13 +78,19 @@ static const char *own_part(const char *secret) {
   return line ? line + 1 : secret;
 }
 
-void tn_error_redact(tenon_error *err, const char *const *secrets, size_t count) {
-  if (!err || err->code == TENON_OK) return;
+static void redact(tenon_error *err, const char *const *secrets, size_t count, bool cut) {
   for (size_t i = 0; i < count; i++) {
     const char *secret = secrets[i] ? own_part(secrets[i]) : "";
     size_t size = strnlen(secret, MAX_SECRET);
     if (size < SHORTEST) continue;
-    hide_everywhere(err->message, secret, size);
-    hide_everywhere(err->remedy, secret, size);
+    hide_everywhere(err->message, secret, size, cut);
+    hide_everywhere(err->remedy, secret, size, cut);
   }
+}
+
+/* All whole ones first: the beginning of one may be that of another. */
+void tn_error_redact(tenon_error *err, const char *const *secrets, size_t count) {
+  if (!err || err->code == TENON_OK) return;
+  redact(err, secrets, count, false);
+  redact(err, secrets, count, true);
 }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "base/civil.h"
 #include "base/error.h"
 #include "net/http_parts.h"
 
@@ -156,13 +158,23 @@ static const meaning *find_meaning(int32_t status) {
   return &strange;
 }
 
-/* Seconds; dates are rare and not worth a clock of the other side. */
+/* From the date of the reply, by the clock of the other side, else by ours; false: it is no date. */
+static bool seconds_until(const tenon_http_exchange *x, const char *text, int64_t *ret) {
+  int64_t then, now = (int64_t)time(NULL) * 1000000;
+  const char *date = tn_http_header(x, "date");
+  if (!tn_parse_http_date(text, strlen(text), &then)) return false;
+  if (date) tn_parse_http_date(date, strlen(date), &now);
+  *ret = then > now ? (then - now + 999999) / 1000000 : 0;
+  return true;
+}
+
+/* RFC 9110, 10.2.3: seconds, or a date. */
 static int32_t retry_after_ms(const tenon_http_exchange *x) {
   const char *text = tn_http_header(x, "retry-after");
   char *end;
-  if (!text || *text < '0' || *text > '9') return -1;
-  long seconds = strtol(text, &end, 10);
-  if (*end) return -1;
+  if (!text) return -1;
+  int64_t seconds = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
+  if (seconds >= 0 ? *end : !seconds_until(x, text, &seconds)) return -1;
   return (int32_t)(seconds > LONGEST_RETRY_AFTER_S ? LONGEST_RETRY_AFTER_S : seconds) * 1000;
 }
 

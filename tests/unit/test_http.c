@@ -406,6 +406,10 @@ static void test_statuses_mean_something(void **state) {
       {"HTTP/1.1 404 N\r\nContent-Length: 0\r\n\r\n", TENON_NOT_FOUND, false, -1},
       {"HTTP/1.1 412 P\r\nContent-Length: 0\r\n\r\n", TENON_CONFLICT, false, -1},
       {"HTTP/1.1 429 T\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", TENON_LIMITED, true, 7000},
+      {"HTTP/1.1 429 T\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2026 10:00:09 GMT\r\nContent-Length: 0\r\n\r\n",
+       TENON_LIMITED, true, 9000},
+      {"HTTP/1.1 503 U\r\nRetry-After: Sat, 21 Nov 2015 10:00:09 GMT\r\nContent-Length: 0\r\n\r\n", TENON_UNREACHABLE, true, 0},
+      {"HTTP/1.1 503 U\r\nRetry-After: in a moment\r\nContent-Length: 0\r\n\r\n", TENON_UNREACHABLE, true, -1},
       {"HTTP/1.1 503 S\r\nContent-Length: 0\r\n\r\n", TENON_UNREACHABLE, true, -1},
       {"HTTP/1.1 500 S\r\nContent-Length: 0\r\n\r\n", TENON_IO, true, -1},
   };
