@@ -18,6 +18,8 @@ enum {
   MAX_PLACES = 1024, MAX_SOURCE = 4 << 20, LAST_WAIT_MS = 5000, REPLACED_MS = 60000, LEAST_LEFT_MS = 2000, ATTEMPTS = 3
 };
 
+#define MOST_VALID_MS INT64_C(31622400000)   /* no token lives longer than a year */
+
 /* ---- The keeper's life ---- */
 
 tenon_status tn_tokens_new(const tenon_token_store *store, tn_tokens **ret, tenon_error *err) {
@@ -156,6 +158,13 @@ static void give(const char *token, int64_t until_ms, tenon_token *ret) {
   snprintf(ret->text, sizeof ret->text, "%s", token);
 }
 
+/* It was to be renewed early, and cannot be: until it ends it is good. With the lock held. */
+static bool give_old(const tn_token_place *p, int64_t valid_ms, tenon_token *ret) {
+  bool is_good = p->token && p->until_ms - tn_token_clock_ms() > valid_ms + LEAST_LEFT_MS;
+  if (is_good) give(p->token, p->until_ms, ret);
+  return is_good;
+}
+
 /* A token at hand, or a flight to wait for (*ret_flight), which the caller joins. */
 static tenon_status look(tn_tokens *tokens, tenon_ctx *ctx, const tenon_token_source *source, int64_t valid_ms,
                          tenon_token *ret, tn_token_flight **ret_flight, tenon_error *err) {
@@ -167,21 +176,12 @@ static tenon_status look(tn_tokens *tokens, tenon_ctx *ctx, const tenon_token_so
     give(p->token, p->until_ms, ret);
     return TENON_OK;
   }
-  if (p->remembered_until_ms > tn_token_clock_ms()) return tn_pass_error(&p->remembered, err);
+  if (p->remembered_until_ms > tn_token_clock_ms())
+    return give_old(p, valid_ms, ret) ? TENON_OK : tn_pass_error(&p->remembered, err);
   if (!p->flight) return tn_token_take_off(tokens, p, valid_ms, ret_flight, err);
   tn_token_join(p->flight, valid_ms);
   *ret_flight = p->flight;
   return TENON_OK;
-}
-
-/* It was to be renewed early, and could not be: until it ends it is good. */
-static bool give_old(const tn_token_flight *f, int64_t valid_ms, tenon_token *ret) {
-  pthread_mutex_lock(&f->tokens->lock);
-  const tn_token_place *p = f->place;
-  bool is_good = p->token && p->until_ms - tn_token_clock_ms() > valid_ms + LEAST_LEFT_MS;
-  if (is_good) give(p->token, p->until_ms, ret);
-  pthread_mutex_unlock(&f->tokens->lock);
-  return is_good;
 }
 
 /* Somebody who needed it for a shorter time sent this flight off. */
@@ -193,7 +193,12 @@ static tenon_status take_landed(tenon_ctx *ctx, tn_token_flight *f, int64_t vali
                                 tenon_error *err) {
   tenon_status status = tn_token_await(ctx, f, err);
   if (status) return status;
-  if (f->status) return give_old(f, valid_ms, ret) ? TENON_OK : tn_pass_error(&f->error, err);
+  if (f->status) {
+    pthread_mutex_lock(&f->tokens->lock);
+    bool is_good = give_old(f->place, valid_ms, ret);
+    pthread_mutex_unlock(&f->tokens->lock);
+    return is_good ? TENON_OK : tn_pass_error(&f->error, err);
+  }
   *ret_again = is_too_short(f, valid_ms);
   give(f->token, f->until_ms, ret);
   return TENON_OK;
@@ -231,6 +236,7 @@ tenon_status tn_token(tenon_ctx *ctx, const tenon_token_source *source, int64_t 
   if (!status) status = tn_token_source_check(source, err);
   if (!status) status = keeper_of(ctx, &tokens, err);
   if (!status) status = check_store(tokens, source, err);
+  if (valid_ms > MOST_VALID_MS) valid_ms = MOST_VALID_MS;
   return status ? status : ask(tokens, ctx, source, valid_ms > 0 ? valid_ms : 0, ret, err);
 }
 

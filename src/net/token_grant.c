@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 enum { FORMAT = 1, EARLY_MS = 30000, CLOCK_SLACK_MS = 60000 };
+#define LATEST_MS INT64_C(253402300799999)   /* the year 9999 */
 
 static const char again[] = "authorize again and put the new grant in (tenon grant)";
 
@@ -80,7 +81,8 @@ static tenon_status take_text(tn_grant *g, const tn_json *root, const text_membe
 static tenon_status take_time(tn_grant *g, const tn_json *root, const text_member *m, tenon_error *err) {
   const tn_json *v = tn_json_get(root, m->key);
   if (tn_json_type_of(v) == TN_JSON_NULL) return TENON_OK;
-  if (tn_json_type_of(v) != TN_JSON_INTEGER || tn_json_integer(v) < 0) return malformed(m->key, err);
+  if (tn_json_type_of(v) != TN_JSON_INTEGER || tn_json_integer(v) < 0 || tn_json_integer(v) > LATEST_MS)
+    return malformed(m->key, err);
   *time_at(g, m) = tn_json_integer(v);
   return TENON_OK;
 }

@@ -227,6 +227,7 @@ static void long_needs(void **state) {
   /* of 100 s it has nearly all: that is as good as any */
   assert_int_equal(tn_token(b->ctx, &b->client, 3600000, &b->token, &b->err), TENON_OK);
   assert_string_equal(b->token.text, "a1");
+  assert_int_equal(tn_token(b->ctx, &b->client, INT64_MAX, &b->token, &b->err), TENON_OK);
   assert_int_equal(b->server->request_count, 1);
 }
 
