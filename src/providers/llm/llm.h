@@ -171,7 +171,6 @@ typedef struct tn_llm_call {
 
 struct tn_llm_answer {
   const tn_llm *llm;
-  tenon_ctx *ctx;
   tenon_http_reply reply;
   tn_event_stream stream;
   tenon_event *queue;                /* what one event of the stream gave */

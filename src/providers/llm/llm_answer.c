@@ -239,7 +239,6 @@ tenon_status tn_llm_start(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_bo
   tn_llm_answer *a = tn_alloc(sizeof *a);
   if (!a) return tn_no_memory(err);
   a->llm = l;
-  a->ctx = ctx;
   a->usage = (tenon_usage)TENON_USAGE_INIT;
   tn_str_init(&a->refusal, 64 << 10);
   tn_event_stream_init(&a->stream, l->kind->framing, TN_LLM_MAX_EVENT);
