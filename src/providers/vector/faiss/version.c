@@ -328,13 +328,14 @@ static tenon_status open_manifest(tn_faiss *s, int folder, const char *name, con
 
 static tenon_status open_folder(tn_faiss *s, const char *name, tn_faiss_version **ret,
                                 int *ret_errnum, tenon_error *err) {
-  char manifest[TN_FAISS_MANIFEST];
+  char manifest[TN_FAISS_MANIFEST], path[TN_FAISS_NAME + 64];
   int folder = -1, errnum = tn_faiss_folder(s->root_fd, name, &folder);
   tenon_status status = TENON_OK;
+  snprintf(path, sizeof path, errnum ? "%s" : "%s/manifest", name);
   if (!errnum) errnum = tn_faiss_read_small(folder, "manifest", manifest);
   if (errnum == ENOENT || errnum == ENOTDIR) status = open_foreign(s, name, ret, err);
   else if (errnum == EFBIG) status = damaged(name, "its manifest is damaged", err);
-  else if (errnum) status = tn_faiss_fail_file(errnum, name, TENON_STAGE_QUERY, err);
+  else if (errnum) status = tn_faiss_fail_file(errnum, path, TENON_STAGE_QUERY, err);
   else status = open_manifest(s, folder, name, manifest, ret, ret_errnum, err);
   if (folder >= 0) close(folder);
   return status;
