@@ -30,6 +30,12 @@ static void suggest_path(const char *name, tenon_error *err) {
              "did you mean ./%s? A bare word is a connector's name", name);
 }
 
+/* Does the text behind the colon stay as it is? Names of collections and models are no tables. */
+static bool takes_keys(const tenon_provider *p) {
+  return tn_provider_has(p, "objects.get") || tn_provider_has(p, "vectors.list") ||
+         tn_provider_has(p, "models.list");
+}
+
 static tenon_status named_settings(tenon *t, const tn_target *target, const tenon_provider **ret,
                                    tn_settings *ret_settings, tenon_error *err) {
   const char *name = target->base;
@@ -43,7 +49,7 @@ static tenon_status named_settings(tenon *t, const tn_target *target, const teno
   }
   status = tn_registry_find(t->registry, kind, ret, err);
   if (status) tn_error_prefix(err, "%s: connector %s: ", tn_connectors_path(connectors), name);
-  else if (!tn_provider_has(*ret, "objects.get"))
+  else if (!takes_keys(*ret))
     status = tn_target_refuse_key(target, err);
   return status;
 }

@@ -49,6 +49,10 @@ def test_a_name_with_a_point_is_one_name(tmp_path):
     assert vectors("create", f"faiss://{tmp_path}:\"my.notes\"", "-d", 3, ok=False)["code"] == "CONFLICT"
     assert answer("test", "vec:my.notes", cwd=tmp_path)["steps"][-1]["evidence"] == "my.notes has 0 rows"
     assert [row["name"] for row in answer("ls", "vec:my.notes", cwd=tmp_path)["collections"]] == ["my.notes"]
+    vectors("create", "vec:a.b.c", "-d", 3, cwd=tmp_path)
+    assert vectors("count", f"faiss://{tmp_path}:\"a.b.c\"") == {"count": 0}
+    vectors("drop", "vec:a.b.c", cwd=tmp_path)
+    assert vectors("create", "vec:a/b", "-d", 3, cwd=tmp_path, ok=False)["code"] == "CONFIG"
     vectors("drop", "vec:my.notes", cwd=tmp_path)
     assert names_in(tmp_path) == ["lock", "notes"]
 
