@@ -10,10 +10,21 @@
 #include "base/base64.h"
 #include "base/error.h"
 
+tenon_http_options tn_http_options_of(const tn_http_params *p) {
+  return (tenon_http_options){.struct_size = sizeof(tenon_http_options),
+                              .insecure = p->insecure,
+                              .ca = p->ca.data,
+                              .ca_size = p->ca.size,
+                              .certificate = p->certificate.data,
+                              .certificate_size = p->certificate.size,
+                              .key = p->key.data,
+                              .key_size = p->key.size,
+                              .proxy = p->proxy};
+}
+
 tenon_status tn_http_client(tenon_ctx *ctx, const tenon_host *host, const tn_http_params *p, tenon_http **ret,
                             tenon_error *err) {
-  const tenon_http_options options = {.struct_size = sizeof options, .insecure = p->insecure, .ca = p->ca.data,
-                                      .ca_size = p->ca.size, .proxy = p->proxy};
+  const tenon_http_options options = tn_http_options_of(p);
   return host->http->new_client(ctx, &options, ret, err);
 }
 

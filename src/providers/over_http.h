@@ -15,7 +15,7 @@
 /* ---- Parameters ---- */
 
 typedef struct tn_http_params {
-  tenon_blob ca;
+  tenon_blob ca, certificate, key;
   bool insecure;
   const char *proxy;
 } tn_http_params;
@@ -23,12 +23,18 @@ typedef struct tn_http_params {
 #define TN_HTTP_PARAMS(T, m) \
   {TENON_FILE(T, m.ca), .key = "ca", .label = "CA certificates", .group = "TLS", .flags = TENON_ADVANCED, \
    .help = "trusted instead of the system's, in PEM"}, \
+  {TENON_FILE(T, m.certificate), .key = "certificate", .label = "Client certificate", .group = "TLS", .flags = TENON_ADVANCED, \
+   .help = "what is shown to a service that asks for it, in PEM; its chain may follow"}, \
+  {TENON_FILE(T, m.key), .key = "key", .label = "Client key", .group = "TLS", .flags = TENON_ADVANCED | TENON_SECRET, \
+   .help = "the key of the client certificate, in PEM"}, \
   {TENON_BOOLEAN(T, m.insecure), .key = "insecure", .label = "Take any certificate", .group = "TLS", \
    .flags = TENON_ADVANCED, .default_value = "false", .help = "do not verify who the service is"}, \
   {TENON_STRING(T, m.proxy), .key = "proxy", .label = "Proxy", .group = "Network", \
    .flags = TENON_ADVANCED | TENON_SECRET, \
    .help = "http://user:password@host:port; none when it is not given"}
 
+/* Borrows from the parameters. */
+tenon_http_options tn_http_options_of(const tn_http_params *);
 tenon_status tn_http_client(tenon_ctx *, const tenon_host *, const tn_http_params *, tenon_http **ret, tenon_error *);
 
 /* ---- Where a service is ---- */

@@ -22,11 +22,13 @@ class Webhook:
 class FakeN8n(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, context=None):
         super().__init__(("127.0.0.1", 0), Handler)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.active, self.listening = {}, {}   # path: webhook
         self.events, self.asked = [], 0        # what started a workflow; how often OPTIONS was asked
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.url = f"http{'s' if context else ''}://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
 

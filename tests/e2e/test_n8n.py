@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kind n8n_webhook."""
 import json
+import ssl
 import time
 import urllib.parse
 
 import pytest
 
+from certificates import Authority
 from n8n_api import FakeN8n, Webhook
 
 EVENT = {"order": 17, "name": "Ada \"Ü\" & co", "lines": [1, 2.50, None], "big": 9007199254740993}
@@ -148,3 +150,23 @@ def test_the_test_starts_nothing(tenon, n8n, flow):
     answer, steps = walk(production_url=n8n.url + "/elsewhere")
     assert not answer["ok"] and steps["probe"]["outcome"] == "failed"
     assert n8n.events == [] and n8n.asked == 4
+
+
+def test_a_client_certificate_is_shown(tenon, flow, tmp_path):
+    """By the parameters that all kinds over HTTP have."""
+    authority = Authority(tmp_path)
+    server, server_key = authority.issue("localhost", "IP:127.0.0.1")
+    client, client_key = authority.issue("client", "DNS:client")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server, server_key)
+    context.load_verify_locations(authority.path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    fake = FakeN8n(context)
+    fake.active["orders"] = Webhook()
+    shown = {"production_url": fake.url + "/webhook/orders", "ca": f"$FILE:{authority.path}"}
+    assert fail(tenon, flow, **shown)["code"] in ("TLS", "UNREACHABLE")
+    assert fire(tenon, flow, **shown, certificate=f"$FILE:{client}", key=f"$FILE:{client_key}")["status"] == 200
+    error = fail(tenon, flow, **shown, certificate=f"$FILE:{client}", key=f"$FILE:{server_key}")
+    assert error["code"] == "TLS" and "key" in error["remedy"]
+    fake.shutdown()
+    fake.server_close()

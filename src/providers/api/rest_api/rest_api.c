@@ -62,10 +62,6 @@ static const tenon_param params[] = {
     {TENON_SIZE(tn_rest_config, max_reply), .key = "max_reply", .label = "Longest reply",
      .flags = TENON_ADVANCED, .group = "Limits", .default_value = "16M", .min = 1024,
      .max = 256 << 20, .help = "a reply (one page) that is longer is an error"},
-    {TENON_FILE(tn_rest_config, certificate), .key = "certificate", .label = "Client certificate",
-     .group = "TLS", .flags = TENON_ADVANCED, .help = "shown to the service, in PEM"},
-    {TENON_FILE(tn_rest_config, key), .key = "key", .label = "Key of the certificate",
-     .group = "TLS", .flags = TENON_ADVANCED | TENON_SECRET, .help = "its private key, in PEM"},
     TN_HTTP_PARAMS(tn_rest_config, reach),
 };
 
@@ -86,18 +82,6 @@ static void close_session(void *session) {
   tn_free(s);
 }
 
-static tenon_http_options options_of(const tn_rest_config *c) {
-  return (tenon_http_options){.struct_size = sizeof(tenon_http_options),
-                              .insecure = c->reach.insecure,
-                              .ca = c->reach.ca.data,
-                              .ca_size = c->reach.ca.size,
-                              .proxy = c->reach.proxy,
-                              .certificate = c->certificate.data,
-                              .certificate_size = c->certificate.size,
-                              .key = c->key.data,
-                              .key_size = c->key.size};
-}
-
 static void take_oauth(tn_rest *s) {
   bool by_grant = strcmp(s->config->auth, "oauth_refresh") == 0;
   s->has_oauth = by_grant || strcmp(s->config->auth, "oauth_client_credentials") == 0;
@@ -112,7 +96,7 @@ static tenon_status make_session(tenon_ctx *ctx, const tn_rest_config *c, tn_res
   tn_arena_init(&s->arena, 64 << 20);
   pthread_mutex_init(&s->lock, NULL);
   take_limits(s);
-  s->http_options = options_of(c);
+  s->http_options = tn_http_options_of(&c->reach);
   take_oauth(s);
   tenon_status status = tn_http_base_parse("base_url", c->base_url, &s->base, err);
   if (!status) status = tn_rest_declare(s, err);
@@ -210,7 +194,7 @@ static tenon_status test(tenon_ctx *ctx, const tenon_provider *provider, const v
 
 static tenon_status consent(const void *config, tenon_consent *ret, tenon_error *err) {
   const tn_rest_config *c = config;
-  const tenon_http_options http = options_of(c);
+  const tenon_http_options http = tn_http_options_of(&c->reach);
   return tn_oauth_consent(&c->oauth, strcmp(c->auth, "oauth_refresh") == 0, &http, ret, err);
 }
 

@@ -33,7 +33,6 @@ typedef struct tn_rest_config {
   tenon_strings headers, variables, secrets;
   double requests_per_second, requests_per_minute;
   int64_t max_reply;
-  tenon_blob certificate, key;
   tn_http_params reach;
   tn_oauth_params oauth;
 } tn_rest_config;
