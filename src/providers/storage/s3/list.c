@@ -12,6 +12,8 @@
 #include "retry.h"
 
 enum {
+  AT_ONCE = 2,               /* requests, and then none for … */
+  APART_MS = 2,              /* … so long: replies that come together are read one after the other, while nobody answers */
   READ_SIZE = 16 << 10       /* a page is read as it comes, and many come at once */
 };
 
@@ -39,6 +41,8 @@ struct listing {
   char delimiter[2];
   asking askings[TN_S3_UNDER_WAY];
   int active;
+  int64_t turn_us;           /* when the first of the last AT_ONCE was asked */
+  int asked;                 /* since then */
   tn_builder *builder;
 };
 
@@ -150,10 +154,20 @@ static asking *find_unused(listing *l) {
   return NULL;
 }
 
+static bool has_turn(listing *l) {
+  int64_t now = tn_s3_now_us();
+  if (now - l->turn_us >= APART_MS * 1000) {
+    l->turn_us = now;
+    l->asked = 0;
+  }
+  return l->asked < AT_ONCE;
+}
+
 static tenon_status ask_for_more(listing *l, tenon_error *err) {
   tenon_status status = TENON_OK;
-  for (asking *a; !status && (a = find_unused(l)) && tn_s3_plan_next(&l->plan, &a->work);) {
+  for (asking *a; !status && has_turn(l) && (a = find_unused(l)) && tn_s3_plan_next(&l->plan, &a->work);) {
     a->is_used = true;
+    l->asked++;
     a->retry = (tn_s3_retry){0};
     status = ask(a, err);
   }
@@ -173,9 +187,10 @@ static tenon_status ask_again(listing *l, int64_t *ret_due_ms, tenon_error *err)
 }
 
 static tenon_status drive(listing *l, bool waits, tenon_error *err) {
-  int64_t due_ms;
+  int64_t due_ms = 0;
   tenon_status status = ask_for_more(l, err);
   if (!status) status = ask_again(l, &due_ms, err);
+  if (!has_turn(l)) due_ms = tn_s3_sooner(due_ms, l->turn_us / 1000 + APART_MS + 1);
   if (!status && waits) status = tn_s3_run_until(l->ctx, l->lane, (size_t)l->active, due_ms, err);
   else if (!status && l->active) status = tn_s3_host->http->run(l->lane, 0, NULL, err);
   for (int i = 0; i < TN_S3_UNDER_WAY && !status; i++)
