@@ -204,6 +204,7 @@ static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *l
       default: tn_thrift_skip(t, f.type);
     }
   }
+  if (!c->type_at) t->bad = true;
   c->leaf = (uint32_t)(leaf - p->elements);
   c->begin = dictionary >= MAGIC ? dictionary : data;
 }

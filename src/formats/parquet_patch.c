@@ -65,11 +65,12 @@ static void put_element(tn_str *to, const tn_parquet_element *e, tn_patch patch)
 
 /* In place: a type is one byte, a varint. Statistics become unknown when the number of their first field
  * is raised by fifteen, and with it those of all that follow. */
-static void patch_chunk(const tn_parquet_footer *f, const tn_parquet_chunk *c, tn_patch patch, char *data) {
+static void patch_chunk(const tn_parquet_footer *f, const tn_parquet_chunk *c, tn_patch patch, char *data, size_t moved) {
   const tn_parquet_element *e = &f->elements[c->leaf];
-  data[c->type_at] = (char)(patched_physical(e, patch) << 1);
+  data[c->type_at + moved] = (char)(patched_physical(e, patch) << 1);
   bool is_float = patch == TN_PATCH_FLOAT || patch == TN_PATCH_DOUBLE;
-  if (is_float && c->statistics_at && data[c->statistics_at]) data[c->statistics_at] = (char)(data[c->statistics_at] | 0xF0);
+  char *first = c->statistics_at ? &data[c->statistics_at + moved] : NULL;
+  if (is_float && first && *first) *first = (char)(*first | 0xF0);
 }
 
 tenon_status tn_parquet_patch(const tn_parquet_footer *f, const uint8_t *patches, tn_str *ret_footer, tenon_error *err) {
@@ -80,10 +81,11 @@ tenon_status tn_parquet_patch(const tn_parquet_footer *f, const uint8_t *patches
     put_element(ret_footer, &f->elements[i], patches[i]);
     at = f->elements[i].end;
   }
-  size_t moved = ret_footer->size - at;   /* what is behind the schema only moves */
+  size_t moved = ret_footer->size - at;   /* what is behind the schema only moves; forwards by a number that wraps around */
   tn_str_add(ret_footer, (const char *)f->data + at, f->size - at);
   if (ret_footer->failed) return tn_no_memory(err);
-  for (size_t i = 0; i < f->chunk_count; i++) patch_chunk(f, &f->chunks[i], (tn_patch)patches[f->chunks[i].leaf], ret_footer->data + moved);
+  for (size_t i = 0; i < f->chunk_count; i++)
+    patch_chunk(f, &f->chunks[i], (tn_patch)patches[f->chunks[i].leaf], ret_footer->data, moved);
   return TENON_OK;
 }
 
