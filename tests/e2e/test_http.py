@@ -20,6 +20,7 @@ import pytest
 from command import TENON
 
 BODY = random.Random(1).randbytes(300_000)
+BIG = random.Random(2).randbytes((20 << 20) + 5)
 FILES = {"x.csv": b"id,name\n1,a\n2,b\n", "big.bin": BODY, "empty": b"", "sub/z.csv": b"id\n9\n", "sub/deep/er/q.csv": b"id\n7\n",
          "a b/\u00fc&<x>%41?#'\"+;=.txt": b"odd", "-": b"dash", "sub.csv": b"id\n1\n", "a:b": b"colon", "b\\c": b"back", "a%2Fb": b"percent", "\u6f22": b"han"}
 ORDER = sorted(FILES, key=lambda k: k.encode())
@@ -259,6 +260,36 @@ class Odd(http.server.BaseHTTPRequestHandler):
     def no_head(self):
         self.reply(405) if self.command == "HEAD" else self.parts(BODY, ETag='"1"')
 
+    def big(self):
+        self.parts(BIG, ETag='"1"')
+
+    def big_without_etag(self):
+        self.parts(BIG)
+
+    def big_moved(self):
+        self.reply(302, Location="/big")
+
+    def big_changes(self):
+        first = self.headers.get("Range", "").startswith("bytes=0-")
+        self.parts(BIG, ETag='"1"' if first else '"2"')
+
+    def big_of_no_size(self):
+        first, end = self.asked(BIG)
+        self.reply(206, BIG[first:end], ETag='"1"', Content_Range=f"bytes {first}-{end - 1}/*")
+
+    def big_breaks(self):
+        """Each range twice: cut in its middle, then what is left."""
+        first, end = self.asked(BIG)
+        if self.command == "HEAD" or first % (8 << 20):
+            return self.parts(BIG, ETag='"1"')
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(BIG)}")
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", str(end - first))
+        self.end_headers()
+        self.wfile.write(BIG[first:(first + end) // 2])
+        self.close_connection = True
+
     def no_ranges(self):
         self.reply(body=BODY, ETag='"1"')
 
@@ -271,10 +302,10 @@ class Odd(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"%x\r\n" % len(BODY[at:at + 100_000]) + BODY[at:at + 100_000] + b"\r\n")
             self.wfile.write(b"0\r\n\r\n")
 
-    def asked(self):
+    def asked(self, data=BODY):
         """First and behind the last byte."""
         first, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")
-        return int(first), min(int(last or len(BODY)) + 1, len(BODY))
+        return int(first), min(int(last or len(data)) + 1, len(data))
 
     def breaks(self, **headers):
         """Sends at most 100,000 bytes of what it announces."""
@@ -435,6 +466,21 @@ def test_the_same_bytes_whatever_its_habits(odd, name, offset, length):
 def test_what_is_not_sure_is_an_error(odd, tmp_path, name, code):
     offset = 1 if "range" in name else 0
     assert bad("get", odd[1] + name, tmp_path / "out", "--offset", offset)["code"] == code
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name, requests", [("big", 3), ("big_without_etag", 2), ("big_moved", 4), ("big_of_no_size", 2), ("big_breaks", 6)])
+def test_big_objects(odd, tmp_path, name, requests):
+    """By ranges side by side where the server says for sure which version they are of; else by all of it."""
+    good("get", odd[1] + name, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == BIG
+    assert len(odd[0].seen) == requests, [headers.get("Range") for _, _, headers in odd[0].seen]
+    odd[0].seen.clear()
+    assert good("get", odd[1] + name, "-", "--offset", 9 << 20, "--length", 1000) == BIG[9 << 20:(9 << 20) + 1000]
+
+
+def test_ranges_of_another_version_are_refused(odd, tmp_path):
+    assert bad("get", odd[1] + "big_changes", tmp_path / "out")["code"] == "CONFLICT"
     assert list(tmp_path.iterdir()) == []
 
 

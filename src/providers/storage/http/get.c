@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes of one version of an object, in one reply as long as it holds. Where it breaks off, the rest is asked for again,
- * if the server says which version its bytes are of. A server that knows no ranges sends everything: what was not
- * asked for is read and thrown away, so that the answer is the same.
+ * Bytes of one version of an object. The first part comes in one reply. What is behind it comes by several ranges at once, where the
+ * server says for sure which version they are of; else one reply after the other. Where one breaks off, the rest is asked for again. A
+ * server that knows no ranges sends everything: what was not asked for is read and thrown away, so that the answer is the same.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "providers/storage/http/http.h"
+#include "providers/storage/storage.h"
 
 enum { MAX_TRIES = 4, SKIP_AT_A_TIME = 256 << 10, PROGRESS = 64 << 10 };
 
@@ -26,6 +27,9 @@ typedef struct getting {
   int64_t at, end;           /* end -1: when the reply ends */
   int64_t skip;              /* bytes that come before `at` */
   int64_t reply_end;         /* where this reply ends, -1: not said */
+  bool is_first_part;        /* a range was asked for that is shorter than what is wanted */
+  tenon_bytes rest;          /* from rest_at on, by several ranges; close NULL: none of it */
+  int64_t rest_at;
   int tries;
   int64_t tried_at;
 } getting;
@@ -49,11 +53,12 @@ static tenon_status behind_the_end(const getting *g, int64_t size, tenon_error *
 
 static tenon_status send(getting *g, tenon_error *err) {
   bool resumes = g->object.struct_size != 0;
+  int64_t last = g->is_first_part ? g->at + TN_RANGE_SIZE : g->rest.close ? g->rest_at : g->end;
   tn_web_reply_release(&g->reply);
   tn_web_reply_init(&g->reply);
-  if (g->end >= 0) snprintf(g->range, sizeof g->range, "bytes=%" PRId64 "-%" PRId64, g->at, g->end - 1);
+  if (last >= 0) snprintf(g->range, sizeof g->range, "bytes=%" PRId64 "-%" PRId64, g->at, last - 1);
   else snprintf(g->range, sizeof g->range, "bytes=%" PRId64 "-", g->at);
-  if (g->at > 0 || g->end >= 0) tn_web_header(&g->reply, "range", g->range);
+  if (g->at > 0 || last >= 0) tn_web_header(&g->reply, "range", g->range);
   if (resumes) tn_web_ask_same(&g->reply, &g->version);
   else if (g->if_match) tn_web_header(&g->reply, "if-match", g->if_match);
   return tn_web_send(g->ctx, g->s, "GET", &g->key, -1, &g->reply, err);
@@ -98,6 +103,72 @@ static tenon_status take_reply(getting *g, tenon_error *err) {
     g->version = version;
   }
   return status == 206 ? take_part(g, err) : take_whole(g, err);
+}
+
+/* ---- What is behind the first part, by several ranges at once ---- */
+
+typedef struct ranging {
+  tn_web *s;
+  char key_text[TN_WEB_MAX_KEY];
+  tenon_key_bytes key;
+  tn_web_version version;
+} ranging;
+
+static tenon_status prepare_range(tenon_ctx *ctx, void *self, const char *range, const tenon_object *known, void *ret_prepared,
+                                  tenon_http_request *ret, tenon_error *err) {
+  ranging *r = self;
+  tn_web_reply *asked = ret_prepared;
+  (void)ctx;
+  (void)known;
+  tn_web_reply_init(asked);
+  tn_web_header(asked, "range", range);
+  tn_web_ask_same(asked, &r->version);
+  tenon_status status = tn_web_prepare(r->s, "GET", &r->key, -1, asked, ret, err);
+  if (status) tn_web_reply_release(asked);
+  return status;
+}
+
+static void release_range(void *prepared) { tn_web_reply_release(prepared); }
+
+static tenon_status look_at_range(void *self, const tenon_http_exchange *x, const tenon_object *known, tenon_object *ret, tenon_error *err) {
+  const ranging *r = self;
+  tn_web_version version;
+  const tn_web_reply reply = {.http = {.status = tn_web_host->http->status(x), .exchange = (tenon_http_exchange *)(uintptr_t)x}};
+  (void)known;
+  tenon_status status = tn_web_check_coding(&reply, &r->key, err);
+  if (status) return status;
+  tn_web_describe(&reply, ret, &version);
+  if (tn_web_same(&r->version, &version)) return TENON_OK;
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there, then decide", "%.*s was changed meanwhile",
+                    (int)r->key.size, r->key.data);
+}
+
+static tenon_status range_refused(void *self, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
+  const ranging *r = self;
+  const tn_web_reply reply = {.http = {.status = tn_web_host->http->status(x), .exchange = (tenon_http_exchange *)(uintptr_t)x}};
+  (void)text;
+  (void)size;
+  return tn_web_refused(r->s, &reply, &r->key, err);
+}
+
+static void free_ranging(void *self) { tn_free(self); }
+
+/* Parts have to belong together for sure, and come from here. */
+static bool is_for_ranges(const getting *g) { return g->object.size >= 0 && g->object.etag[0] && !g->reply.http.url; }
+
+static tenon_status open_rest(getting *g, tenon_error *err) {
+  ranging *r = tn_alloc(sizeof *r);
+  if (!r) return tn_no_memory(err);
+  r->s = g->s;
+  memcpy(r->key_text, g->key_text, g->key.size);
+  r->key = (tenon_key_bytes){r->key_text, g->key.size};
+  r->version = g->version;
+  const tn_range_source source = {.host = tn_web_host, .http = g->s->http, .name = g->s->base.url, .self = r, .free = free_ranging,
+                                  .prepared_size = sizeof(tn_web_reply), .prepare = prepare_range, .release = release_range,
+                                  .look = look_at_range, .refused = range_refused};
+  tenon_object same;
+  g->rest_at = g->reply_end;
+  return tn_range_open(g->ctx, &source, g->rest_at, g->end, &g->object, (int)g->s->config->connections - 1, &same, &g->rest, err);
 }
 
 /* ---- Going on where it broke off ---- */
@@ -170,6 +241,10 @@ static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_s
     return TENON_OK;
   }
   if (size == 0) return *ret_size = 0, TENON_OK;
+  if (g->rest.close && g->at >= g->rest_at) {
+    read_to_its_end(g);
+    return g->rest.read(g->rest.self, data, size, ret_size, err);
+  }
   for (;;) {
     tenon_error why = TENON_ERROR_INIT;
     tenon_status status = read_some(g, data, size, &n, &why);
@@ -184,6 +259,7 @@ static tenon_status body_read(void *self, void *data, size_t size, size_t *ret_s
 
 static void body_close(void *self) {
   getting *g = self;
+  if (g->rest.close) g->rest.close(g->rest.self);
   tn_web_reply_release(&g->reply);
   tn_free(g);
 }
@@ -202,8 +278,7 @@ static tenon_status take_nothing(getting *g, tenon_error *err) {
   return TENON_OK;
 }
 
-static tenon_status begin(getting *g, tenon_error *err) {
-  if (g->end == g->at) return take_nothing(g, err);
+static tenon_status ask_first(getting *g, tenon_error *err) {
   tenon_status status = send(g, err);
   if (status) return status;
   if (g->reply.http.status != 416) return take_reply(g, err);
@@ -212,6 +287,21 @@ static tenon_status begin(getting *g, tenon_error *err) {
   if (size >= 0 && g->at < size) return other_range(g, err);
   tn_web_reply_release(&g->reply);
   return take_nothing(g, err);
+}
+
+/* What is big is asked for by its first part, which shows whether the others can be had beside it; else by all of it. */
+static tenon_status begin(getting *g, tenon_error *err) {
+  int64_t wanted = g->end;
+  if (g->end == g->at) return take_nothing(g, err);
+  g->is_first_part = g->s->config->connections > 1 && (wanted < 0 || wanted - g->at > TN_RANGE_SIZE);
+  tenon_status status = ask_first(g, err);
+  bool is_split = !status && g->is_first_part && g->reply.http.status == 206 && (g->reply_end < g->end || g->object.size < 0);
+  g->is_first_part = false;
+  if (!is_split) return status;
+  if (is_for_ranges(g)) return open_rest(g, err);
+  g->object = (tenon_object){0};
+  g->end = wanted;
+  return ask_first(g, err);
 }
 
 tenon_status tn_web_get(tenon_ctx *ctx, void *session, const tenon_get *request, tenon_got *ret, tenon_error *err) {

@@ -27,6 +27,8 @@ static const tenon_param params[] = {
      .when = "auth=header", .group = "Authentication", .help = "such as X-API-Key"},
     {TENON_STRING(tn_web_config, header_value), .key = "header_value", .label = "Value", .flags = TENON_SECRET | TENON_REQUIRED,
      .when = "auth=header", .group = "Authentication", .help = "what stands in it"},
+    {TENON_INTEGER(tn_web_config, connections), .key = "connections", .label = "Connections", .flags = TENON_ADVANCED,
+     .default_value = "4", .min = 1, .max = 16, .help = "parts of one object under way at once"},
     TN_HTTP_PARAMS(tn_web_config, reach),
     TN_FILE_PARAMS(tn_web_config, files),
 };

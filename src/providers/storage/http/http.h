@@ -8,7 +8,7 @@
  *   request.c   URLs of keys, requests, what refusals mean
  *   version.c   what a reply says of an object, and whether two are of one version
  *   stat.c      what is known of one object
- *   get.c       bytes of one version, begun again where they broke off
+ *   get.c       bytes of one version, of big objects by several ranges at once (providers/storage/storage.h)
  *   list.c      keys, folder by folder
  *   page.c      one folder, from its index page: HTML (html.c) or JSON
  */
@@ -28,6 +28,7 @@ enum { TN_WEB_MAX_KEY = 4096, TN_WEB_MAX_URL = 16 << 10, TN_WEB_MAX_PAGE = 32 <<
 typedef struct tn_web_config {
   uint64_t set;
   const char *url, *query, *auth, *username, *password, *token, *header_name, *header_value;
+  int64_t connections;
   tn_http_params reach;
   tn_file_params files;
 } tn_web_config;
@@ -67,6 +68,9 @@ typedef struct tn_web_reply {
 void tn_web_reply_init(tn_web_reply *);
 /* Copied: neither name nor value. */
 void tn_web_header(tn_web_reply *, const char *name, const char *value);
+/* Makes the request that a reply will be to; it has to live as long. */
+tenon_status tn_web_prepare(tn_web *, const char *method, const tenon_key_bytes *key, int64_t max_reply, tn_web_reply *,
+                            tenon_http_request *ret, tenon_error *);
 /* A reply with any status; redirects are followed. */
 tenon_status tn_web_send(tenon_ctx *, tn_web *, const char *method, const tenon_key_bytes *key, int64_t max_reply, tn_web_reply *ret,
                          tenon_error *);

@@ -46,17 +46,26 @@ void tn_web_header(tn_web_reply *r, const char *name, const char *value) {
   if (r->header_count < TN_WEB_HEADERS) r->headers[r->header_count++] = (tenon_http_header){name, value};
 }
 
+tenon_status tn_web_prepare(tn_web *s, const char *method, const tenon_key_bytes *key, int64_t max_reply, tn_web_reply *reply,
+                            tenon_http_request *ret, tenon_error *err) {
+  tenon_http_request r = TENON_HTTP_REQUEST_INIT;
+  if (!spell(s, key, &reply->url)) return tn_no_memory(err);
+  tn_web_header(reply, "accept-encoding", "identity");
+  if (s->login.name) tn_web_header(reply, s->login.name, s->login.value);
+  r.method = method;
+  r.url = tn_str_text(&reply->url);
+  r.headers = reply->headers;
+  r.header_count = reply->header_count;
+  r.max_reply = max_reply;
+  *ret = r;
+  return TENON_OK;
+}
+
 tenon_status tn_web_send(tenon_ctx *ctx, tn_web *s, const char *method, const tenon_key_bytes *key, int64_t max_reply, tn_web_reply *ret,
                          tenon_error *err) {
-  tenon_http_request r = TENON_HTTP_REQUEST_INIT;
-  if (!spell(s, key, &ret->url)) return tn_no_memory(err);
-  tn_web_header(ret, "accept-encoding", "identity");
-  if (s->login.name) tn_web_header(ret, s->login.name, s->login.value);
-  r.method = method;
-  r.url = tn_str_text(&ret->url);
-  r.headers = ret->headers;
-  r.header_count = ret->header_count;
-  r.max_reply = max_reply;
+  tenon_http_request r;
+  tenon_status status = tn_web_prepare(s, method, key, max_reply, ret, &r, err);
+  if (status) return status;
   r.follow = true;
   return tn_web_host->http->send(ctx, s->http, &r, &ret->http, err);
 }
