@@ -21,6 +21,7 @@ typedef struct text_rows {
   bool reads_stdin, ended;
   tn_str pending;                  /* of stdin, from the last line's end on */
   size_t from;
+  int64_t line;
 } text_rows;
 
 /* ---- Lines of stdin ---- */
@@ -72,7 +73,10 @@ static tenon_status take_lines(text_rows *t, int64_t *rows, tenon_error *err) {
       if (status) return status;
       continue;
     }
-    if (is_blank(line, size)) continue;
+    t->line++;
+    if (is_blank(line, size))
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "leave it out, or give it a text",
+                        "line %lld of stdin is blank", (long long)t->line);
     if (!tn_append_bytes(tn_builder_column(t->out, 0), line, (int64_t)size))
       return tn_append_failed(err);
     ++*rows;

@@ -5,8 +5,8 @@
 
 #include "cli/cli.h"
 
-/* Rows (text): first and more; where both are nothing, or first is "-", the lines of stdin that are
- * not blank. Texts are borrowed while the stream is open. */
+/* Rows (text): first and more; where both are nothing, or first is "-", the lines of stdin, of which
+ * none may be blank. Texts are borrowed while the stream is open. */
 tenon_status tn_cli_text_rows(tn_cli *, const char *first, const tn_cli_again *more,
                               struct ArrowArrayStream *ret, tenon_error *err);
 

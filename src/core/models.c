@@ -9,6 +9,7 @@
 #include "base/ctx.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 #include "core/chat_check.h"
 #include "core/faults.h"
 #include "core/held.h"
@@ -40,6 +41,8 @@ typedef struct answer {
   tenon_ctx *ctx;
   tenon_event kept;         /* came already and is to be given next; END: none */
   bool has_kept, has_usage, is_done;
+  char *schema;             /* that the text has to keep to; NULL: none */
+  tn_str text;              /* so far, where there is one */
   tenon_error error;        /* of the call that failed: no further one is made then */
 } answer;
 
@@ -84,16 +87,44 @@ static tenon_status broke_off(const answer *a, tenon_error *err) {
   return TENON_IO;
 }
 
+/* ---- An answer by a schema ---- */
+
+static tenon_status off_schema(tenon_error *err, const char *remedy, const char *why) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy,
+                    "the answer does not keep to its schema: %s", why);
+}
+
+/* A schema with more in it than is known here is the system's alone to keep. */
+static tenon_status check_schema(const answer *a, const tenon_event *done, tenon_error *err) {
+  static const char *const again = "ask again, or make the schema plainer";
+  tn_json_text schema, text;
+  tenon_error why = TENON_ERROR_INIT;
+  if (!a->schema || done->finish == TENON_FINISH_TOOL_CALLS) return TENON_OK;
+  if (done->finish == TENON_FINISH_LENGTH)
+    return off_schema(err, "allow more tokens, or ask for less", "it was cut");
+  if (tn_json_text_check(tn_str_text(&a->text), a->text.size, &text, &why))
+    return off_schema(err, again, why.message);
+  if (tn_json_schema_check(a->schema, strlen(a->schema), &schema, NULL)) return TENON_OK;
+  if (!tn_json_schema_validate(schema, text, TENON_DATA, "", &why)) return TENON_OK;
+  return off_schema(err, again, why.message);
+}
+
+static tenon_status gather_text(answer *a, const tenon_event *e, tenon_error *err) {
+  if (!a->schema || tn_str_add(&a->text, e->text, e->size)) return TENON_OK;
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask for less",
+                    "an answer by a schema has more than %d bytes", TN_JSON_MAX_SIZE);
+}
+
 /* An answer's end is `done`, with one `usage` before it, whatever the kind gave. */
 static tenon_status settle(answer *a, tenon_event *e, tenon_error *err) {
   switch (e->type) {
-    case TENON_EVENT_TEXT: return TENON_OK;
+    case TENON_EVENT_TEXT: return gather_text(a, e, err);
     case TENON_EVENT_TOOL_CALL: return check_call(e, err);
     case TENON_EVENT_USAGE: a->has_usage = true; return TENON_OK;
     case TENON_EVENT_DONE:
       if (a->has_usage) {
         a->is_done = true;
-        return TENON_OK;
+        return check_schema(a, e, err);
       }
       a->kept = *e;
       a->has_kept = a->has_usage = true;
@@ -140,6 +171,8 @@ static void answer_close(void *self) {
   a->in.close(a->in.self);
   tn_session_unhold(a->session);
   tenon_ctx_free(a->ctx);
+  tn_str_release(&a->text);
+  tn_free(a->schema);
   tn_free(a);
 }
 
@@ -153,8 +186,11 @@ tenon_status tn_models_chat(tenon_ctx *ctx, tn_session *s, const tenon_chat *req
   if (status) return status;
   answer *a = tn_alloc(sizeof *a);
   if (!a) return tn_no_memory(err);
-  status = tn_call_run(ctx, s, &c, &a->ctx, err);
+  tn_str_init(&a->text, TN_JSON_MAX_SIZE);
+  if (request->schema && !(a->schema = tn_strdup(request->schema))) status = tn_no_memory(err);
+  if (!status) status = tn_call_run(ctx, s, &c, &a->ctx, err);
   if (status) {
+    tn_free(a->schema);
     tn_free(a);
     return status;
   }

@@ -19,7 +19,7 @@ typedef struct embedded_rows {
   tenon_ctx *ctx;
   tn_session *session;
   char *model;
-  int32_t dimension;
+  int32_t wanted, dimension;       /* asked for, 0: the model's own; seen */
   int64_t column, row;             /* row: of the stream, for messages */
   tn_printer *printer;
   struct ArrowArray batch;         /* rows from `next` on are to come */
@@ -51,8 +51,14 @@ static tenon_status spell_texts(embedded_rows *r, int64_t count, tn_str *texts, 
     size_t before = texts->size;
     int64_t at = r->batch.offset + r->next + i;
     tenon_status status =
-        tn_is_null(column, at) ? TENON_OK : tn_print_text(r->printer, column, at, texts, err);
-    if (status) return status;
+        tn_is_null(column, at) ? TENON_OK : tn_print_text(r->printer, column, at, texts, NULL);
+    if (status == TENON_DATA)
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "correct it, or leave it out",
+                        "the text of row %lld is not UTF-8", (long long)(r->row + i) + 1);
+    if (status)
+      return tenon_fail(err, status, TENON_STAGE_DATA, "split them, or leave some out",
+                        "the texts of the rows up to %lld are too long",
+                        (long long)(r->row + i) + 1);
     if (texts->size == before)
       return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
                         "leave such rows out, or give them a text", "row %lld has no text to embed",
@@ -75,7 +81,7 @@ static tenon_status embed_texts(embedded_rows *r, const tn_str *texts, size_t co
     at += strlen(at) + 1;
   }
   const tenon_embed request = {.struct_size = sizeof request, .model = r->model, .texts = items,
-                               .count = count, .dimension = r->dimension};
+                               .count = count, .dimension = r->wanted};
   tenon_status status = tn_models_embed(r->ctx, r->session, &request, ret, err);
   tn_free(items);
   return status;
@@ -139,6 +145,10 @@ static tenon_status embed_some(embedded_rows *r, struct ArrowArray *ret, tenon_e
   tenon_status status = spell_texts(r, count, &texts, err);
   if (!status) status = embed_texts(r, &texts, (size_t)count, &e, err);
   if (!status && !r->out) status = start_rows(r, e.dimension, err);
+  if (!status && e.dimension != r->dimension)
+    status = tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service",
+                        "the model gives vectors of %d numbers now, and gave %d before",
+                        (int)e.dimension, (int)r->dimension);
   if (!status && !append_rows(r, &e)) status = tn_append_failed(err);
   if (!status) status = tn_builder_finish(r->out, count, ret, err);
   if (!status && r->usage) add_usage(r->usage, &e.usage);
@@ -216,7 +226,7 @@ tenon_status tenon_embed_rows(tenon_ctx *ctx, tenon_session *s, const tenon_embe
   r->in = in;
   r->usage = usage;
   if (usage) *usage = (tenon_usage){0};
-  if (settings) r->dimension = settings->dimension;
+  if (settings) r->wanted = settings->dimension;
   const char *model = settings && settings->model ? settings->model : s->whole;
   if (model && !(r->model = tn_strdup(model))) status = tn_no_memory(err);
   if (!status) status = hold(r, ctx, s, err);

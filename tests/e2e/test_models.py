@@ -315,6 +315,21 @@ def test_models_are_listed(service, kind):
     assert all(r["bytes"] for r in rows) is (kind == "ollama") and all(r["name"] for r in rows) is (kind == "anthropic")
 
 
+def test_pages_that_do_not_go_on_are_an_error(service):
+    service.repeats_pages = True
+    error = answer("ls", *target("anthropic", service), ok=False)
+    service.repeats_pages = False
+    assert error["code"] == "DATA" and "does not say where" in error["message"]
+
+
+def test_a_schema_is_strict_where_it_is_closed(service, folder):
+    for schema, strict in ((SCHEMA, True), ({"type": "object", "properties": {"a": {"type": "integer"}}}, False),
+                           ({**SCHEMA, "properties": {"a": {"type": "object", "properties": {"b": {}}}}}, False)):
+        (folder / "other.json").write_text(json.dumps(schema))
+        ask(service, folder, "openai", ["--schema", "other.json", "hello"], model="openai-schema")
+        assert service.requests[-1][2]["response_format"]["json_schema"]["strict"] is strict
+
+
 # --- Tests of connections ---------------------------------------------------------------------------------------------------
 
 
@@ -410,16 +425,18 @@ def close(a, b):
 
 @pytest.mark.parametrize("kind", ["ollama", "openai"])
 def test_texts_become_vectors_in_order(service, kind, tmp_path):
-    texts = [f"text {i} ä" for i in range(700)]
-    (tmp_path / "lines.txt").write_text("\n".join(texts) + "\n\n")
+    texts = [f"text {i} ä" for i in range(1700)]
+    (tmp_path / "lines.txt").write_text("\n".join(texts))
     service.embedded.clear()
+    service.requests.clear()
     with open(tmp_path / "lines.txt") as lines:
         done = subprocess.run([TENON, "embed", *target(kind, service, "embedder")[:1], "-", *target(kind, service, "embedder")[1:]],
                               env=environment(), stdin=lines, capture_output=True, text=True, timeout=60)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["text"] for r in rows] == texts, done.stderr
     assert all(close(r["vector"], llm.vector_of(r["text"])) for r in rows)
-    assert sum(service.embedded) == 700 and max(service.embedded) <= 256
+    assert not any("dimensions" in body for _, _, body in service.requests)  # nobody asked for fewer
+    assert sum(service.embedded) == 1700 and max(service.embedded) <= 256
     assert f"{sum(map(len, texts)):,} tokens read; cost unknown" in done.stderr
 
 
@@ -471,6 +488,10 @@ def test_what_cannot_be_embedded(service, tmp_path):
                            (["--from", tmp_path / "x.csv", "--column", "n"], "is not text"), ([], "no rows with texts")):
         done = embed("openai", service, *words)
         assert done.returncode and message in done.stderr and not done.stdout, done.stderr
+    for text, message in ((b"a\n\nb\n", "line 2 of stdin is blank"), (b"a\n\xff\n", "row 2 is not UTF-8")):
+        done = subprocess.run([TENON, "embed", *target("openai", service, "embedder")[:1], "-", *target("openai", service, "embedder")[1:]],
+                              env=environment(), input=text, capture_output=True, timeout=30)
+        assert done.returncode == 14 and message in done.stderr.decode() and not done.stdout
     done = tenon("embed", *target("anthropic", service, "m")[:1], "a", *target("anthropic", service, "m")[1:])
     assert "no operation models.embed" in done.stderr
 

@@ -306,6 +306,10 @@ static tenon_status take_stop(tn_llm_answer *a, const tn_llm_member *m, tenon_er
   if (tn_llm_is(delta[0].value, "refusal")) return decline(a, delta[1].value, err);
   if (tn_llm_is(delta[0].value, "model_context_window_exceeded"))
     return tn_llm_overflow(a->llm, err);
+  if (tn_llm_is(delta[0].value, "pause_turn"))
+    return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_DATA,
+                      "ask again with what it said so far as the assistant's message",
+                      "Anthropic: the model paused in the middle of its turn");
   if (delta[0].value.data)
     a->finish = tn_llm_is(delta[0].value, "max_tokens") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   return TENON_OK;
@@ -360,21 +364,29 @@ static tenon_status take_page(const tn_json *page, tn_llm_listing *listing, teno
 }
 
 /* *path becomes the next page's; empty behind the last. */
-static tenon_status ask_page(tenon_ctx *ctx, tn_llm *l, tn_str *path, tn_llm_listing *listing,
-                             tenon_error *err) {
+static tenon_status next_page(const tn_llm *l, const tn_json *page, tn_str *path, tn_str *after,
+                              tenon_error *err) {
+  const char *last = tn_llm_text(page, "last_id");
+  tn_str_clear(path);
+  if (!tn_json_bool(tn_json_get(page, "has_more"))) return TENON_OK;
+  if (!last || strcmp(last, tn_str_text(after)) == 0)
+    return tn_llm_wrong(l, "it has more models, and does not say where", err);
+  tn_str_clear(after);
+  bool ok = tn_str_puts(after, last) && tn_str_puts(path, "/v1/models?limit=1000&after_id=") &&
+            tn_percent_encode(path, last, strlen(last), false);
+  return ok ? TENON_OK : tn_no_memory(err);
+}
+
+/* after: the id that this page comes behind; listing NULL: it is only looked at. */
+static tenon_status ask_page(tenon_ctx *ctx, tn_llm *l, tn_str *path, tn_str *after,
+                             tn_llm_listing *listing, tenon_error *err) {
   tn_json *page;
   tenon_status status = tn_llm_ask(ctx, l, tn_str_text(path), NULL, MAX_LIST, &page, err);
   if (status) return status;
-  const char *last = tn_llm_text(page, "last_id");
-  bool more = tn_json_bool(tn_json_get(page, "has_more"));
-  tn_str_clear(path);
   if (tn_json_type_of(tn_json_get(page, "data")) != TN_JSON_ARRAY)
     status = tn_llm_strange(l, "it has no models", err);
   if (!status && listing) status = take_page(page, listing, err);
-  if (!status && more && last &&
-      !(tn_str_puts(path, "/v1/models?limit=1000&after_id=") &&
-        tn_percent_encode(path, last, strlen(last), false)))
-    status = tn_no_memory(err);
+  if (!status && listing) status = next_page(l, page, path, after, err);
   tn_json_free(page);
   return status;
 }
@@ -383,14 +395,18 @@ static tenon_status list(tenon_ctx *ctx, void *session, const tenon_models_list 
                          tenon_stream *ret, tenon_error *err) {
   tn_llm *l = session;
   tn_llm_listing listing;
-  tn_str path;
-  tn_str_init(&path, 1024);
+  tn_str path, after;
+  tn_str_init(&path, 2048);
+  tn_str_init(&after, 512);
   tn_llm_listing_init(&listing, r->model);
   tenon_status status = tn_str_puts(&path, "/v1/models?limit=1000") ? TENON_OK : tn_no_memory(err);
-  for (int i = 0; !status && path.size && i < MAX_PAGES; i++)
-    status = ask_page(ctx, l, &path, &listing, err);
+  for (int i = 0; !status && path.size; i++) {
+    if (i == MAX_PAGES) status = tn_llm_wrong(l, "its list of models has no end", err);
+    else status = ask_page(ctx, l, &path, &after, &listing, err);
+  }
   if (!status) status = tn_llm_list_rows(&listing, ret, err);
   tn_llm_listing_release(&listing);
+  tn_str_release(&after);
   tn_str_release(&path);
   return status;
 }
@@ -402,7 +418,7 @@ static tenon_status greet(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
   (void)t;
   tn_str_init(&path, 1024);
   tenon_status status = tn_str_puts(&path, "/v1/models?limit=1") ? TENON_OK : tn_no_memory(err);
-  if (!status) status = ask_page(ctx, l, &path, NULL, err);
+  if (!status) status = ask_page(ctx, l, &path, NULL, NULL, err);
   tn_str_release(&path);
   return status;
 }

@@ -136,6 +136,12 @@ tenon_status tn_llm_strange(const tn_llm *l, const char *what, tenon_error *err)
                     "%s: the reply is not %s's: %s", l->base.url, l->kind->service, what);
 }
 
+tenon_status tn_llm_wrong(const tn_llm *l, const char *what, tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                    "ask who runs the service: it does not keep to its own protocol",
+                    "%s: the reply is not %s's: %s", l->base.url, l->kind->service, what);
+}
+
 tenon_status tn_llm_ask(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body,
                         int64_t max_reply, tn_json **ret, tenon_error *err) {
   tenon_http_reply reply;

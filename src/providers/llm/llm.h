@@ -143,6 +143,8 @@ tenon_status tn_llm_send(tenon_ctx *, tn_llm *, const char *path, tn_llm_body *,
                          int64_t max_reply, tenon_http_reply *ret, tenon_error *);
 /* What is answered does not keep to the service's own protocol. */
 tenon_status tn_llm_strange(const tn_llm *, const char *what, tenon_error *);
+/* It is the service, and still its reply is wrong. */
+tenon_status tn_llm_wrong(const tn_llm *, const char *what, tenon_error *);
 
 /* A member of an object as text or as a count; NULL and -1 where it is not there, or of another
  * type. */
@@ -182,6 +184,7 @@ struct tn_llm_answer {
   tenon_usage usage;
   tenon_finish finish;
   bool is_done;
+  bool may_end;                      /* it said why it ends: the body's end is its end, too */
   char model[256];                   /* as the service calls it */
   tn_str refusal;
 };

@@ -205,8 +205,8 @@ static tenon_status answer_next(void *self, tenon_event *ret, tenon_error *err) 
     forget_event(a);
     tenon_status status = next_event(a, &event, &there, err);
     if (status) return status;
-    if (!there) break;
-    status = a->llm->kind->take(a, &event, err);
+    if (!there && !a->may_end) break;
+    status = there ? a->llm->kind->take(a, &event, err) : tn_llm_finish(a, err);
     if (status) return status;
   }
   *ret = a->given < a->queued ? a->queue[a->given++] : (tenon_event){.struct_size = sizeof *ret};

@@ -103,8 +103,10 @@ tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const
     code = fail_as(l, m, status, &s, retry_after_ms(x, &plain), err);
   } else if (is_elsewhere(status)) {
     code = tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, l->kind->url_remedy,
-                      "%s: there is no API of %s at this URL (status %d%s%s)", l->base.url,
-                      l->kind->service, (int)status, *said ? ": " : "", said);
+                      status < 400
+                          ? "%s sends on to elsewhere: %s's API is not at this URL (status %d%s%s)"
+                          : "%s: there is no API of %s at this URL (status %d%s%s)",
+                      l->base.url, l->kind->service, (int)status, *said ? ": " : "", said);
     if (err) err->vendor_code = status;
   } else if (err && !err->code) {
     *err = plain;

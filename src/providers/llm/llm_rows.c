@@ -132,7 +132,7 @@ int64_t tn_llm_time(const char *text) {
 
 tenon_status tn_llm_vectors_give(const tn_llm *l, tn_llm_vectors *v, tenon_embeddings *ret,
                                  tenon_error *err) {
-  if (v->count != v->wanted) return tn_llm_strange(l, "it has not one vector for each text", err);
+  if (v->count != v->wanted) return tn_llm_wrong(l, "it has not one vector for each text", err);
   ret->vectors = v->items;
   ret->count = v->count;
   ret->dimension = v->dimension;
@@ -149,7 +149,7 @@ tenon_status tn_llm_take_vector(const tn_llm *l, tn_llm_vectors *v, int64_t inde
                                 const tn_json *numbers, tenon_error *err) {
   size_t size = tn_json_type_of(numbers) == TN_JSON_ARRAY ? tn_json_count(numbers) : 0;
   if (size < 1 || size > TENON_MAX_DIMENSION || (v->items && size != (size_t)v->dimension))
-    return tn_llm_strange(l, "a vector of it is none, or of another dimension", err);
+    return tn_llm_wrong(l, "a vector of it is none, or of another dimension", err);
   if (!v->items) {
     v->items = tn_alloc_array(v->wanted * size, sizeof *v->items);
     v->seen = tn_alloc(v->wanted);
@@ -157,13 +157,13 @@ tenon_status tn_llm_take_vector(const tn_llm *l, tn_llm_vectors *v, int64_t inde
     v->dimension = (int32_t)size;
   }
   if (index < 0 || index >= (int64_t)v->wanted || v->seen[index])
-    return tn_llm_strange(l, "its vectors are not one for each text", err);
+    return tn_llm_wrong(l, "its vectors are not one for each text", err);
   v->seen[index] = true;
   float *to = v->items + (size_t)index * size;
   for (size_t i = 0; i < size; i++) {
     const tn_json *n = tn_json_at(numbers, i);
     if (tn_json_type_of(n) != TN_JSON_NUMBER && tn_json_type_of(n) != TN_JSON_INTEGER)
-      return tn_llm_strange(l, "a vector has something else than numbers", err);
+      return tn_llm_wrong(l, "a vector has something else than numbers", err);
     to[i] = (float)tn_json_number(n);
   }
   v->count++;

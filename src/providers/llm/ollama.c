@@ -282,6 +282,7 @@ static tenon_status embed(tenon_ctx *ctx, void *session, const tenon_embed *r,
   tenon_status status = ask_vectors(ctx, l, r, &reply, err);
   if (status) return status;
   const tn_json *all = tn_json_get(reply, "embeddings");
+  if (tn_json_type_of(all) != TN_JSON_ARRAY) status = tn_llm_wrong(l, "it has no embeddings", err);
   for (size_t i = 0; !status && (one = tn_json_at(all, i)); i++)
     status = tn_llm_take_vector(l, &vectors, (int64_t)i, one, err);
   if (!status) status = tn_llm_vectors_give(l, &vectors, ret, err);

@@ -203,6 +203,33 @@ static tenon_status put_message(tn_llm_body *b, const tenon_message *m, tenon_er
   return status;
 }
 
+/* Is every object closed, with all of its members required? Only such schemas are taken as strict.
+ */
+static bool is_closed(const tn_json *v) {
+  const tn_json *properties = tn_json_get(v, "properties"),
+                *more = tn_json_get(v, "additionalProperties");
+  const char *key;
+  const tn_json *value;
+  bool is_object = tn_json_type_of(v) == TN_JSON_OBJECT;
+  if (is_object && tn_json_type_of(properties) == TN_JSON_OBJECT &&
+      (tn_json_type_of(more) != TN_JSON_BOOL || tn_json_bool(more) ||
+       tn_json_count(tn_json_get(v, "required")) != tn_json_count(properties)))
+    return false;
+  for (void *cursor = NULL; is_object && tn_json_next(v, &cursor, &key, &value);)
+    if (!is_closed(value)) return false;
+  for (size_t i = 0; tn_json_type_of(v) == TN_JSON_ARRAY && i < tn_json_count(v); i++)
+    if (!is_closed(tn_json_at(v, i))) return false;
+  return true;
+}
+
+static bool may_be_strict(const char *schema) {
+  tn_json *v;
+  if (tn_json_parse(schema, strlen(schema), &v, NULL)) return false;
+  bool may = is_closed(v);
+  tn_json_free(v);
+  return may;
+}
+
 static void put_schema(tn_llm_body *b, const char *schema) {
   tn_json_key(&b->json, "response_format");
   tn_json_open(&b->json, '{');
@@ -210,7 +237,7 @@ static void put_schema(tn_llm_body *b, const char *schema) {
   tn_json_key(&b->json, "json_schema");
   tn_json_open(&b->json, '{');
   tn_llm_put(b, "name", "answer");
-  tn_llm_put_bool(b, "strict", true);
+  tn_llm_put_bool(b, "strict", may_be_strict(schema));
   tn_llm_put_raw(b, "schema", schema);
   tn_json_close(&b->json);
   tn_json_close(&b->json);
@@ -261,6 +288,15 @@ static tenon_status chat(tenon_ctx *ctx, void *session, const tenon_chat *c, ten
 
 /* ---- What comes ---- */
 
+/* Some services count all calls as the first one: another id is another call. */
+static void part_calls(tn_llm_answer *a, int64_t index, tn_json_text id) {
+  for (size_t i = 0; i < a->call_count; i++) {
+    tn_llm_call *c = &a->calls[i];
+    if (c->index == index && c->id && id.data && id.size > 2 && !tn_llm_is(id, c->id))
+      c->index = -1 - (int64_t)i;
+  }
+}
+
 static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *err) {
   tn_llm_member m[] = {{.key = "index"}, {.key = "id"}, {.key = "function"}},
                 f[] = {{.key = "name"}, {.key = "arguments"}};
@@ -269,6 +305,7 @@ static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *
   tn_llm_members(part, m, 3);
   tn_llm_members(m[2].value, f, 2);
   int64_t index = tn_llm_number(m[0].value);
+  if (index >= 0) part_calls(a, index, m[1].value);
   tenon_status status = tn_llm_call_at(a, index < 0 ? (int64_t)a->call_count : index, &call, err);
   if (!status) status = tn_llm_call_name(a, call, m[1].value, f[0].value, err);
   if (!status) status = tn_llm_say(a, f[1].value, &arguments, err);
@@ -295,6 +332,7 @@ static tenon_status take_finish(tn_llm_answer *a, tn_json_text reason, tenon_err
   if (tn_llm_is(reason, "content_filter"))
     return tn_llm_declined(a->llm, TENON_MODELS_FILTERED, NULL, err);
   a->finish = tn_llm_is(reason, "length") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
+  a->may_end = true;
   return TENON_OK;
 }
 
@@ -305,13 +343,32 @@ static tenon_status take_refusal(tn_llm_answer *a, tn_json_text refusal, tenon_e
   return tn_no_memory(err);
 }
 
+/* A text, or as some services have it a list of parts, of which those that are text are the answer.
+ */
+static tenon_status take_content(tn_llm_answer *a, tn_json_text content, tenon_error *err) {
+  tn_llm_member part[] = {{.key = "type"}, {.key = "text"}};
+  tn_json_text item;
+  tenon_status status = TENON_OK;
+  tn_json_type type = tn_json_text_type(content);
+  if (type == TN_JSON_STRING) return tn_llm_push_text(a, content, err);
+  if (type != TN_JSON_ARRAY && type != TN_JSON_NULL)
+    return tn_llm_wrong(a->llm, "a piece of the answer is no text", err);
+  for (const char *cursor = NULL; !status && tn_json_text_next(content, &cursor, NULL, &item);) {
+    tn_llm_members(item, part, 2);
+    if (!part[0].value.data)
+      status = tn_llm_wrong(a->llm, "a piece of the answer has no type", err);
+    else if (tn_llm_is(part[0].value, "text")) status = tn_llm_push_text(a, part[1].value, err);
+  }
+  return status;
+}
+
 static tenon_status take_choice(tn_llm_answer *a, tn_json_text choice, tenon_error *err) {
   tn_llm_member m[] = {{.key = "delta"}, {.key = "finish_reason"}};
   tn_llm_member delta[] = {{.key = "content"}, {.key = "refusal"}, {.key = "tool_calls"}};
   tn_json_text part;
   tn_llm_members(choice, m, 2);
   tn_llm_members(m[0].value, delta, 3);
-  tenon_status status = tn_llm_push_text(a, delta[0].value, err);
+  tenon_status status = take_content(a, delta[0].value, err);
   if (!status) status = take_refusal(a, delta[1].value, err);
   for (const char *cursor = NULL;
        !status && tn_json_text_next(delta[2].value, &cursor, NULL, &part);)
@@ -324,14 +381,18 @@ static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *e
   tn_llm_member m[] = {{.key = "choices"}, {.key = "usage"}, {.key = "model"}, {.key = "error"}};
   tn_json_text choice;
   const char *cursor = NULL;
-  if (event->size == sizeof end - 1 && memcmp(event->data, end, event->size) == 0)
-    return tn_llm_finish(a, err);
+  if (event->size == sizeof end - 1 && memcmp(event->data, end, event->size) == 0) {
+    a->is_done = true;   /* a finish without a reason is none */
+    return a->may_end ? tn_llm_finish(a, err) : TENON_OK;
+  }
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
   tn_llm_members(a->event, m, 4);
   if (m[3].value.data) return tn_llm_broken(a->llm, a->event, err);
   tn_llm_set_model(a, m[2].value);
   take_usage(a, m[1].value);
+  if (tn_json_text_type(m[0].value) != TN_JSON_ARRAY)
+    return tn_llm_wrong(a->llm, "an event has no choices", err);
   return tn_json_text_next(m[0].value, &cursor, NULL, &choice) ? take_choice(a, choice, err)
                                                                : TENON_OK;
 }

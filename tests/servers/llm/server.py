@@ -130,6 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Three at a time, whatever is asked for."""
         after = self.path.partition("after_id=")[2]
         rest = names[names.index(after) + 1:] if after else names
+        if self.server.owner.repeats_pages:
+            rest = names[:6]
         data = [{"type": "model", "id": n, "display_name": n.title(), "created_at": "2025-06-01T12:00:00Z"} for n in rest[:3]]
         return {"data": data, "has_more": len(rest) > 3, "first_id": data[0]["id"], "last_id": data[-1]["id"]}
 
@@ -224,7 +226,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server:
     def __init__(self, port=0):
         self.cases = {c.model: c for kind in ERRORS for c in read_cases(kind)}
-        self.requests, self.embedded, self.fail_embeddings = [], [], 0
+        self.requests, self.embedded, self.fail_embeddings, self.repeats_pages = [], [], 0, False
         self.hanging, self.gone, self.gone_at = threading.Event(), threading.Event(), 0.0
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.http.daemon_threads = True
