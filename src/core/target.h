@@ -27,7 +27,7 @@ typedef struct tn_target {
 /* No look at the file system or the network. Reserved: runtime::entry. */
 tenon_status tn_target_parse(const char *text, tn_target *ret, tenon_error *err);
 void tn_target_release(tn_target *);
-/* CONFIG if is_key: for kinds that hold no files. */
+/* CONFIG if is_key: for kinds whose names are those of tables. */
 tenon_status tn_target_refuse_key(const tn_target *, tenon_error *err);
 /* The target with passwords and secret query values replaced by ***. Caller frees (tn_free). */
 char *tn_target_redacted(const char *text);
