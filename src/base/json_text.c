@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/float.h"
+#include "base/mem.h"
 #include "base/percent.h"
 
 /* ---- Checking ---- */
@@ -300,6 +301,58 @@ bool tn_json_text_get(tn_json_text object, const char *key, size_t size, tn_json
       found = true;
     }
   return found;
+}
+
+/* ---- Members that are there twice ---- */
+
+static int by_hash(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* FNV-1a of what the key says. Two keys of one hash are taken for one. */
+static tenon_status hash_key(tn_json_text key, uint64_t *ret, tenon_error *err) {
+  uint64_t h = UINT64_C(14695981039346656037);
+  tn_str said;
+  tn_str_init(&said, key.size + 1);
+  if (!tn_json_text_unquote(key, &said)) {
+    tn_str_release(&said);
+    return tn_no_memory(err);
+  }
+  for (size_t i = 0; i < said.size; i++)
+    h = (h ^ (unsigned char)said.data[i]) * UINT64_C(1099511628211);
+  tn_str_release(&said);
+  *ret = h;
+  return TENON_OK;
+}
+
+static tenon_status check_hashes(uint64_t *hashes, size_t count, tenon_error *err) {
+  qsort(hashes, count, sizeof *hashes, by_hash);
+  for (size_t i = 1; i < count; i++)
+    if (hashes[i] == hashes[i - 1])
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave one of them out",
+                        "a member is there twice in an object");
+  return TENON_OK;
+}
+
+static tenon_status check_object(tn_json_text object, tenon_error *err) {
+  tn_json_text key, value;
+  size_t count = tn_json_text_count(object), n = 0;
+  uint64_t *hashes = tn_alloc_array(count + 1, sizeof *hashes);
+  tenon_status status = hashes ? TENON_OK : tn_no_memory(err);
+  for (const char *c = NULL; !status && tn_json_text_next(object, &c, &key, &value);)
+    status = hash_key(key, &hashes[n++], err);
+  if (!status) status = check_hashes(hashes, n, err);
+  tn_free(hashes);
+  return status;
+}
+
+tenon_status tn_json_text_check_members(tn_json_text t, tenon_error *err) {
+  tn_json_text value;
+  tenon_status status = tn_json_text_type(t) == TN_JSON_OBJECT ? check_object(t, err) : TENON_OK;
+  for (const char *c = NULL; !status && tn_json_text_next(t, &c, NULL, &value);)
+    status = tn_json_text_check_members(value, err);
+  return status;
 }
 
 /* ---- Paths ---- */

@@ -27,6 +27,8 @@ const char *tn_json_type_name(tn_json_type);     /* "an integer", "an object" */
 bool tn_json_text_next(tn_json_text, const char **cursor, tn_json_text *ret_key, tn_json_text *ret_value);
 size_t tn_json_text_count(tn_json_text);
 
+/* Is no member there twice, in any of its objects? CONFIG if one is. */
+tenon_status tn_json_text_check_members(tn_json_text, tenon_error *err);
 /* The last member of that name; false: there is none. */
 bool tn_json_text_get(tn_json_text object, const char *key, size_t size, tn_json_text *ret);
 /* By a JSON pointer (RFC 6901: "/data/items", "" is the whole), or without a slash in front by names

@@ -79,24 +79,31 @@ static void set_remedy(tenon_error *err, const char *remedy) {
   if (err && err->code && !*err->remedy) snprintf(err->remedy, sizeof err->remedy, "%s", remedy);
 }
 
-/* An integer that is too large for other readers of JSON, or a member that stands there twice, is refused. */
+static tenon_status read_input(const tenon_action *a, const tenon_action_call *call,
+                               tn_json_text *ret, tenon_error *err) {
+  tenon_error why = TENON_ERROR_INIT;
+  tn_json_text input;
+  if (call->input_size > TN_JSON_MAX_SIZE)
+    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_CONFIG, "send less at once",
+                      "the input of %s has more than %d bytes", a->name, TN_JSON_MAX_SIZE);
+  tenon_status status = tn_json_text_check(call->input, call->input_size, &input, &why);
+  if (!status && tn_json_text_type(input) != TN_JSON_OBJECT)
+    status = tenon_fail(&why, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "it is %s, not an object",
+                        tn_json_type_name(tn_json_text_type(input)));
+  if (!status) status = tn_json_text_check_members(input, &why);
+  if (status)
+    return tenon_fail(err, status == TENON_LIMITED ? status : TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "give a JSON object", "the input of %s: %s", a->name, why.message);
+  *ret = input;
+  return TENON_OK;
+}
+
 static tenon_status check_input(const tenon_action *a, const tenon_action_call *call,
                                 tenon_error *err) {
-  tn_json *parsed;
   tn_json_text schema, input;
-  tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = tn_json_parse(call->input, call->input_size, &parsed, &why);
-  if (status)
-    return tenon_fail(err, status, TENON_STAGE_CONFIG, "give a JSON object", "the input of %s: %s",
-                      a->name, why.message);
-  tn_json_free(parsed);
-  status = tn_json_text_check(call->input, call->input_size, &input, err);
+  tenon_status status = read_input(a, call, &input, err);
   if (!status)
     status = tn_json_schema_check(a->input_schema, strlen(a->input_schema), &schema, err);
-  if (!status && tn_json_text_type(input) != TN_JSON_OBJECT)
-    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a JSON object",
-                        "the input of %s is %s, not an object", a->name,
-                        tn_json_type_name(tn_json_text_type(input)));
   if (!status) status = tn_json_schema_validate(schema, input, TENON_CONFIG, "the input", err);
   if (status) set_remedy(err, "`tenon actions` shows what the action takes");
   return status;

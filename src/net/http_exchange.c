@@ -244,6 +244,7 @@ static tenon_status add_header(struct curl_slist **list, const char *name, const
                                tenon_error *err) {
   tn_str line;
   tn_str_init(&line, TN_HTTP_MAX_HEAD);
+  value += strspn(value, " \t");
   /* "Name;" is how libcurl is told to send an empty one */
   bool fits = *value ? tn_str_printf(&line, "%s: %s", name, value) : tn_str_printf(&line, "%s;", name);
   struct curl_slist *longer = fits ? tn_curl.curl_slist_append(*list, line.data) : NULL;
@@ -254,10 +255,17 @@ static tenon_status add_header(struct curl_slist **list, const char *name, const
   return TENON_OK;
 }
 
+static bool has_header(const tenon_http_request *r, const char *name) {
+  for (size_t i = 0; i < r->header_count; i++)
+    if (r->headers[i].name && strcasecmp(r->headers[i].name, name) == 0) return true;
+  return false;
+}
+
 /* What libcurl would say of itself is said by nobody. */
 static tenon_status add_headers(tenon_http_exchange *x, const tenon_http_request *r, tenon_error *err) {
   static const char *const silent[] = {"Expect:", "Content-Type:", "Accept:", ("User-Agent: tenon/" TENON_VERSION)};
-  for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++) {
+  const size_t count = sizeof silent / sizeof silent[0] - has_header(r, "user-agent");
+  for (size_t i = 0; i < count; i++) {
     struct curl_slist *longer = tn_curl.curl_slist_append(x->headers, silent[i]);
     if (!longer) return tn_no_memory(err);
     x->headers = longer;

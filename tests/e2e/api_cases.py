@@ -125,6 +125,8 @@ class Service:
             return None
         x = self.left.pop(0)
         difference = x.differs(method, target, headers, body)
+        if len(headers.get_all("user-agent")) != 1:
+            difference = f"{target}: not one User-Agent: {headers.get_all('user-agent')}"
         if difference:
             self.wrong.append(difference)
             return None

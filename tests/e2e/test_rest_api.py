@@ -224,6 +224,7 @@ def test_what_may_have_been_done_is_not_done_again(connectors):
     error = json.loads(done.stdout)["error"]
     assert len(Pages.asked) == 1
     assert error["code"] == "UNREACHABLE" and "it may have been done" in error["message"]
+    assert not error["retryable"]
 
 
 # ---- Declarations ----
@@ -244,8 +245,14 @@ BAD = [
     ("x: {path: /a, records: '', pagination: {style: pages}}", "a style that there is not"),
     ("x: {path: /a, records: '', pagination: {style: cursor}}", "wants next"),
     ("x: {path: /a, records: '', pagination: {style: page, max_pages: 0}}", "at least 1"),
+    ("x: {path: /a, records: '', pagination: {style: page}}", "{{page}}, the variable of its pagination, stands in no template"),
+    ("x: {path: /a, query: {c: '{{cursor}}'}, records: '', pagination: {style: cursor, next: /n}}", "it has to be {{cursor?}}"),
+    ("x: {path: /a}\n    headers: {Content-Length: '5'}", "the header Content-Length is set by the connection"),
+    ("x: {path: /a}\n    headers: {Host: b}", "the header Host is set by the connection"),
+    ("x: {path: /a, headers: {authorization: b}}\n    auth: bearer\n    token: t", "is set by the connector's auth"),
+    ("x: {path: /a, headers: {x-api-key: b}}\n    auth: api_key\n    api_key: t", "has the API key already"),
     ("x: {path: /a, headers: {Host: b}}", "the header Host is set by the connection"),
-    ("x: {path: /a, headers: {'a b': c}}", "a header's name is no token"),
+    ("x: {path: /a, headers: {'a b': c}}", "the header a b is no token"),
     ("x: {path: /a, headers: {a: \"b\\r\\nc: d\"}}", "line break"),
     ("x: {path: /a, query: {a: [1]}}", "a value of query is an array"),
     ("x: {path: /a, query: {a: '{{b'}}", "{{ begins no variable"),

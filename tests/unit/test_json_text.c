@@ -175,6 +175,18 @@ static void corpora_agree(void **state) {
   assert_true(seen > 10);
 }
 
+static void members_stand_once(void **state) {
+  static const char *const once[] = {"{}", "{\"a\":1,\"b\":{\"a\":1}}", "[{\"a\":1},{\"a\":1}]",
+                                     "\"a\"", "1"};
+  static const char *const twice[] = {
+      "{\"a\":1,\"a\":1}", "[[{\"b\":{\"x\":1,\"y\":2,\"\\u0078\":3}}]]", "{\"\":1,\"\":2}"};
+  (void)state;
+  for (size_t i = 0; i < sizeof once / sizeof *once; i++)
+    assert_int_equal(tn_json_text_check_members(checked(once[i]), NULL), TENON_OK);
+  for (size_t i = 0; i < sizeof twice / sizeof *twice; i++)
+    assert_int_equal(tn_json_text_check_members(checked(twice[i]), NULL), TENON_CONFIG);
+}
+
 static void depth_is_bounded(void **state) {
   char text[400] = "";
   tn_json_text t;
@@ -196,6 +208,7 @@ int main(void) {
       cmocka_unit_test(readers_agree),
       cmocka_unit_test(corpora_agree),
       cmocka_unit_test(depth_is_bounded),
+      cmocka_unit_test(members_stand_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

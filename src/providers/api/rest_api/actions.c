@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "providers/actions_kit.h"
 #include "rest_api.h"
 
 /* ---- list ---- */
@@ -107,12 +108,19 @@ static tn_json_text first_page(const tn_rest_endpoint *e, char *text, size_t roo
   return (tn_json_text){text, (size_t)n};
 }
 
-/* What was under way may have been done. */
-static void say_doubt(const tn_rest_endpoint *e, tenon_error *err) {
-  if (e->idempotent || !err || err->stage == TENON_STAGE_CONFIG) return;
-  bool lost = err->code == TENON_TIMEOUT || err->code == TENON_CANCELLED ||
-              (err->code == TENON_UNREACHABLE && err->stage == TENON_STAGE_QUERY);
-  if (lost) tn_error_prefix(err, "it may have been done, since no answer came: ");
+/* What was refused was not done, and what never arrived neither; of all else nobody knows. */
+static bool may_be_done(const tn_rest_endpoint *e, bool sent, const tenon_error *why) {
+  bool refused = why->vendor_code >= 300 && why->vendor_code < 500;
+  return sent && !e->idempotent && !refused && why->stage != TENON_STAGE_AUTH &&
+         why->stage != TENON_STAGE_PERMISSION;
+}
+
+static tenon_status fail_call(const tn_rest_endpoint *e, bool sent, const tenon_error *why,
+                              tenon_error *err) {
+  if (may_be_done(e, sent, why))
+    return tn_action_failed(why, "it may have been done",
+                            "see what the service did before you call it again", err);
+  return tn_pass_error(why, err);
 }
 
 static tenon_status call(tenon_ctx *ctx, void *session, const tenon_action_call *request,
@@ -122,18 +130,17 @@ static tenon_status call(tenon_ctx *ctx, void *session, const tenon_action_call 
   tn_json_text input;
   tn_rest_reply reply;
   char page[120];
+  bool sent = false;
+  tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_rest_find(s, request->action, &e, err);
   if (!status) status = tn_json_text_check(request->input, request->input_size, &input, err);
   if (status) return status;
-  tn_rest_scope scope = tn_rest_scope_of(s, e, input, first_page(e, page, sizeof page));
-  status = tn_rest_send(ctx, s, e, &scope, NULL, &reply, err);
-  if (status) {
-    say_doubt(e, err);
-    return status;
-  }
-  status = give(s, e, &reply, ret, err);
+  const tn_rest_scope scope = tn_rest_scope_of(s, e, input, first_page(e, page, sizeof page));
+  if (tn_rest_send(ctx, s, e, &scope, NULL, &reply, &sent, &why))
+    return fail_call(e, sent, &why, err);
+  status = give(s, e, &reply, ret, &why);
   tn_rest_reply_release(&reply);
-  return status;
+  return status ? fail_call(e, true, &why, err) : TENON_OK;
 }
 
 const tenon_actions_ops tn_rest_actions = {

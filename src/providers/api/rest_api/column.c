@@ -288,11 +288,16 @@ static size_t place_of(const tn_rest_column *columns, size_t count, tn_json_text
   return count;
 }
 
-static tenon_status unexpected(tn_json_text name, int64_t row, const char *what, tenon_error *err) {
-  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                    "declare the endpoint's columns: which there are, and their types",
-                    "row %lld: the member %.*s %s", (long long)row,
-                    name.size > 100 ? 100 : (int)name.size, name.data, what);
+static tenon_status unexpected(tn_json_text name, int64_t row, const char *what, const char *remedy,
+                               tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, remedy, "row %lld: the member %.*s %s",
+                    (long long)row, name.size > 100 ? 100 : (int)name.size, name.data, what);
+}
+
+static tenon_status no_object(tn_json_text record, int64_t row, tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check `records` in the declaration",
+                    "row %lld: it is %s, not an object", (long long)row,
+                    tn_json_type_name(tn_json_text_type(record)));
 }
 
 /* Where each column's value is; those that are not there stay as they are. */
@@ -304,9 +309,11 @@ static tenon_status find_values(const tn_rest_column *columns, size_t count, boo
   for (const char *c = NULL; tn_json_text_next(record, &c, &name, &value);) {
     size_t i = place_of(columns, count, name, hint);
     if (i == count && inferred)
-      return unexpected(name, row, "was not there on the first page", err);
+      return unexpected(name, row, "was not there on the first page",
+                        "declare the endpoint's columns: which there are, and their types", err);
     if (i == count) continue;
-    if (values[i].data) return unexpected(name, row, "is there twice", err);
+    if (values[i].data)
+      return unexpected(name, row, "is there twice", "ask who runs the service", err);
     values[i] = value;
     hint = i + 1;
   }
@@ -319,10 +326,7 @@ static tenon_status find_values(const tn_rest_column *columns, size_t count, boo
 tenon_status tn_rest_append(tn_builder *b, const tn_rest_column *columns, size_t count,
                             bool inferred, tn_json_text record, int64_t row, tenon_error *err) {
   tn_json_text values[TN_REST_MAX_COLUMNS];
-  if (tn_json_text_type(record) != TN_JSON_OBJECT)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "check `records` in the declaration",
-                      "row %lld: it is %s, not an object", (long long)row,
-                      tn_json_type_name(tn_json_text_type(record)));
+  if (tn_json_text_type(record) != TN_JSON_OBJECT) return no_object(record, row, err);
   memset(values, 0, count * sizeof *values);
   tenon_status status = find_values(columns, count, inferred, record, row, values, err);
   for (size_t i = 0; i < count && !status; i++)
@@ -389,7 +393,6 @@ static tenon_status look_at(tn_json_text record, tn_arena *arena, tn_rest_column
   tn_json_text name, value;
   size_t hint = 0;
   tenon_status status = TENON_OK;
-  if (tn_json_text_type(record) != TN_JSON_OBJECT) return TENON_OK; /* its row will say so */
   for (const char *c = NULL; !status && tn_json_text_next(record, &c, &name, &value);) {
     size_t i = place_of(columns, *count, name, hint);
     if (i == *count) status = add_column(name, arena, columns, count, err);
@@ -408,8 +411,13 @@ tenon_status tn_rest_infer(tn_json_text records, tn_arena *arena, tn_rest_column
   tenon_status status = TENON_OK;
   tn_rest_column *columns = tn_arena_alloc(arena, TN_REST_MAX_COLUMNS * sizeof *columns);
   if (!columns) return tn_no_memory(err);
-  for (const char *c = NULL; !status && tn_json_text_next(records, &c, NULL, &record);)
-    status = look_at(record, arena, columns, &count, seen, err);
+  int64_t row = 0;
+  for (const char *c = NULL; !status && tn_json_text_next(records, &c, NULL, &record);) {
+    row++;
+    status = tn_json_text_type(record) == TN_JSON_OBJECT
+                 ? look_at(record, arena, columns, &count, seen, err)
+                 : no_object(record, row, err);
+  }
   for (size_t i = 0; !status && i < count; i++) {
     columns[i].type = type_of(seen[i]);
     tn_rest_type(columns[i].type, &columns[i]);

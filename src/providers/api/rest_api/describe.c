@@ -132,6 +132,24 @@ static tenon_status gather_defaults(tn_rest *s, tn_rest_endpoint *e, tenon_error
   return copy ? TENON_OK : tn_no_memory(err);
 }
 
+/* A page that nothing asks for would be the first one again and again. */
+static tenon_status check_page_variable(variables *all, tenon_error *err) {
+  const tn_rest_pagination *g = &all->endpoint->paging;
+  const char *name = g->style ? g->variable : NULL;
+  if (!name) return TENON_OK;
+  const variable *v = find(all, name, strlen(name));
+  if (!v)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "put it where the service reads it, or name another as pagination.variable",
+                      "endpoint %s: {{%s}}, the variable of its pagination, stands in no template",
+                      all->endpoint->name, name);
+  if (g->style == TN_REST_BY_CURSOR && v->is_required)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write it with a question mark",
+                      "endpoint %s: {{%s}} is not there on the first page: it has to be {{%s?}}",
+                      all->endpoint->name, name, name);
+  return TENON_OK;
+}
+
 /* What is declared and stands in no template would be taken and not sent. */
 static tenon_status check_declared(variables *all, tenon_error *err) {
   tn_json_text name, schema;
@@ -157,7 +175,7 @@ static tenon_status check_schema(const tn_rest_endpoint *e, const char *what, co
   tenon_error why = TENON_ERROR_INIT;
   if (!schema || !tn_json_schema_check(schema, strlen(schema), &root, &why)) return TENON_OK;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
-                    "docs/actions.md says what of JSON Schema there is", "endpoint %s: %s: %s",
+                    "docs/rest_api.md has the keywords that are checked", "endpoint %s: %s: %s",
                     e->name, what, why.message);
 }
 
@@ -193,6 +211,7 @@ tenon_status tn_rest_describe(tn_rest *s, tn_rest_endpoint *e, tenon_error *err)
   all->endpoint = e;
   tenon_status status = collect(all, err);
   if (!status) status = check_declared(all, err);
+  if (!status) status = check_page_variable(all, err);
   if (!status) status = gather_defaults(s, e, err);
   if (!status) status = make_schema(s, e, all, err);
   tn_free(all);

@@ -363,15 +363,36 @@ static bool is_token(const char *name) {
   return *name && strspn(name, letters) == strlen(name);
 }
 
-/* What says how long the message is, and to whom it goes, is not for templates. */
-static tenon_status check_header_name(reader *r, const char *name) {
+/* What says how long the message is, to whom it goes and from whom it comes is not for headers of one's own. */
+static const char *unfit_header(const tn_rest *s, const char *name) {
   static const char *const kept[] = {
       "host", "content-length", "transfer-encoding",  "connection", "upgrade",
       "te",   "trailer",        "proxy-authorization"};
-  if (!is_token(name)) return wrong(r, NULL, "a header's name is no token: letters, digits and -");
+  const tn_rest_config *c = s->config;
+  if (!is_token(name)) return "is no token: letters, digits and -";
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-    if (strcasecmp(name, kept[i]) == 0)
-      return wrong(r, "leave it out", "the header %s is set by the connection", name);
+    if (strcasecmp(name, kept[i]) == 0) return "is set by the connection";
+  bool by_key = strcmp(c->auth, "api_key") == 0;
+  if (by_key && !c->api_key_query && strcasecmp(name, c->api_key_header) == 0)
+    return "has the API key already";
+  if (!by_key && strcmp(c->auth, "none") != 0 && strcasecmp(name, "authorization") == 0)
+    return "is set by the connector's auth";
+  return NULL;
+}
+
+static tenon_status check_header_name(reader *r, const char *name) {
+  const char *why = unfit_header(r->session, name);
+  return why ? wrong(r, "leave it out", "the header %.64s %s", name, why) : TENON_OK;
+}
+
+static tenon_status check_own_headers(const tn_rest *s, tenon_error *err) {
+  const tenon_strings *all = &s->config->headers;
+  for (size_t i = 0; i + 1 < all->count; i += 2) {
+    const char *why = unfit_header(s, all->items[i]);
+    if (why)
+      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "leave it out of headers",
+                        "the header %.64s %s", all->items[i], why);
+  }
   return TENON_OK;
 }
 
@@ -503,6 +524,7 @@ tenon_status tn_rest_declare(tn_rest *s, tenon_error *err) {
   reader r = {.session = s, .arena = &s->arena, .err = err};
   tn_json_text all;
   tenon_status status = fix_variables(s, err);
+  if (!status) status = check_own_headers(s, err);
   if (!status)
     status = tn_json_text_check(s->config->endpoints, strlen(s->config->endpoints), &all, err);
   if (status) return status;

@@ -57,32 +57,61 @@ static tenon_status remember(tn_rest_pages *p, tenon_error *err) {
   return TENON_OK;
 }
 
-/* A system that does not know the parameter gives its first page again and again. */
-static tenon_status check_second(tn_rest_pages *p, tenon_error *err) {
-  if (p->count > 2 || !p->record_count) return TENON_OK;
+/* A system that does not know the parameter gives its first page again and again, another its last. */
+static tenon_status check_new(tn_rest_pages *p, tenon_error *err) {
   uint64_t h = hash_of(p->records.data, p->records.size);
-  if (p->count == 2 && h == p->first_page)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
-                      "check that {{page}} or {{offset}} stands where the service reads it",
-                      "endpoint %s: the second page is the same as the first", p->endpoint->name);
-  p->first_page = h;
-  return TENON_OK;
+  bool same = p->count > 1 && h == p->last_page;
+  p->last_page = h;
+  if (!same) return TENON_OK;
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                    "check that {{page}} or {{offset}} stands where the service reads it",
+                    "endpoint %s: page %lld is the same as the one before", p->endpoint->name,
+                    (long long)p->count);
+}
+
+/* The service contradicts itself: who trusts the one would lose rows, or the other. */
+static tenon_status contradiction(const tn_rest_pages *p, const char *path, const char *why,
+                                  tenon_error *err) {
+  return tenon_fail(
+      err, TENON_DATA, TENON_STAGE_DATA,
+      "check the pagination that is declared; leave out what the service does not keep to",
+      "endpoint %s: page %lld: %s at %s", p->endpoint->name, (long long)p->count, why, path);
 }
 
 /* ---- Which is next ---- */
 
-static bool says_no(const tn_rest_pages *p, const char *path) {
-  tn_json_text v;
-  if (!path) return false;
-  return !tn_json_text_find(p->reply.root, path, &v) ||
-         !(tn_json_text_true(v) || tn_json_text_is(v, "true", 4));
+static bool is_true(tn_json_text v) {
+  return tn_json_text_true(v) || tn_json_text_is(v, "true", 4);
 }
 
-static bool reached(const tn_rest_pages *p, const char *path, int64_t number) {
+static bool says_no(const tn_rest_pages *p, const char *path) {
+  tn_json_text v;
+  return path && (!tn_json_text_find(p->reply.root, path, &v) || !is_true(v));
+}
+
+/* Are as many there as the service says that there are? A number below zero, or none, says nothing. */
+static tenon_status reach(tn_rest_pages *p, const char *path, int64_t seen, bool exact,
+                          tenon_error *err) {
   tn_json_text v;
   int64_t n;
-  return path && tn_json_text_find(p->reply.root, path, &v) && tn_json_text_integer(v, &n) &&
-         number >= n;
+  if (!path || !tn_json_text_find(p->reply.root, path, &v) || !tn_json_text_integer(v, &n) || n < 0)
+    return TENON_OK;
+  if (seen > n && exact) return contradiction(p, path, "more records came than there are", err);
+  if (seen < n && !p->record_count)
+    return contradiction(p, path, "no records, although there are more", err);
+  p->ended = p->ended || seen >= n;
+  return TENON_OK;
+}
+
+static tenon_status count_pages(tn_rest_pages *p, tenon_error *err) {
+  const tn_rest_pagination *g = &p->endpoint->paging;
+  bool by_offset = g->style == TN_REST_BY_OFFSET;
+  tenon_status status = TENON_OK;
+  p->number += by_offset ? (int64_t)p->record_count : 1;
+  p->ended = !p->record_count;
+  if (!by_offset) status = reach(p, g->pages, p->number - (g->start > 0), false, err);
+  if (!status) status = reach(p, g->total, by_offset ? p->number : p->rows, true, err);
+  return status || p->ended ? status : check_new(p, err);
 }
 
 static bool last_record(const tn_rest_pages *p, tn_json_text *ret) {
@@ -138,26 +167,28 @@ static tenon_status take_next_url(tn_rest_pages *p, tenon_error *err) {
   return status;
 }
 
-static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
+static tenon_status choose_by_style(tn_rest_pages *p, tenon_error *err) {
   const tn_rest_pagination *g = &p->endpoint->paging;
-  p->ended = says_no(p, g->has_more);
-  if (p->ended) return TENON_OK;
   switch (g->style) {
     case TN_REST_BY_PAGE:
-      p->ended =
-          !p->record_count || reached(p, g->pages, p->number) || reached(p, g->total, p->rows);
-      p->number++;
-      return p->ended ? TENON_OK : check_second(p, err);
-    case TN_REST_BY_OFFSET:
-      p->number += (int64_t)p->record_count;
-      p->ended = !p->record_count || reached(p, g->total, p->number);
-      return p->ended ? TENON_OK : check_second(p, err);
+    case TN_REST_BY_OFFSET: return count_pages(p, err);
     case TN_REST_BY_CURSOR: return take_cursor(p, err);
     case TN_REST_BY_LINK:
       return take_reference(p, tn_str_text(&p->reply.link), p->reply.link.size, err);
     case TN_REST_BY_NEXT_URL: return take_next_url(p, err);
     default: p->ended = true; return TENON_OK;
   }
+}
+
+static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
+  const char *has_more = p->endpoint->paging.has_more;
+  p->ended = says_no(p, has_more);
+  if (p->ended) return TENON_OK;
+  tenon_status status = choose_by_style(p, err);
+  if (!status && p->ended && has_more && p->endpoint->paging.style)
+    return contradiction(p, has_more, "nothing leads to the next page, although there are more",
+                         err);
+  return status;
 }
 
 /* ---- Reading one ---- */
@@ -203,7 +234,7 @@ static tenon_status ask(tenon_ctx *ctx, tn_rest_pages *p, tn_rest_reply *ret, te
   const tn_json_text none = {NULL, 0};
   const tn_rest_scope scope = tn_rest_scope_of(p->session, p->endpoint, page_variable(p), none);
   return tn_rest_send(ctx, p->session, p->endpoint, &scope,
-                      asks_by_url(p) ? tn_str_text(&p->cursor) : NULL, ret, err);
+                      asks_by_url(p) ? tn_str_text(&p->cursor) : NULL, ret, NULL, err);
 }
 
 /* How long to wait before the same page is asked for again, -1: not at all. The first page's retries are the core's. */
@@ -241,6 +272,7 @@ tenon_status tn_rest_pages_next(tenon_ctx *ctx, tn_rest_pages *p, bool *ret_more
   p->reply = reply;
   p->count++;
   status = find_records(p, err);
-  if (!status) p->rows += (int64_t)p->record_count;
-  return status ? status : choose_next(p, err);
+  if (status) return status;
+  p->rows += (int64_t)p->record_count;
+  return choose_next(p, err);
 }

@@ -26,6 +26,7 @@ typedef struct message {
   tn_arena arena; /* of headers */
   tenon_http_header headers[MAX_HEADERS];
   size_t header_count;
+  bool sent;
 } message;
 
 static void message_init(message *m, tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e,
@@ -241,7 +242,6 @@ static tenon_status put_headers(message *m, tenon_error *err) {
   if (!status)
     status = add_unless(m, "Accept",
                         m->endpoint && m->endpoint->is_text ? "*/*" : "application/json", err);
-  if (!status) status = add_unless(m, "User-Agent", "tenon/" TENON_VERSION, err);
   return status;
 }
 
@@ -472,12 +472,15 @@ static tenon_status exchange(message *m, tn_rest_reply *ret, tenon_error *err) {
   const tenon_http_request request = request_of(m);
   tn_rest_reply r = {.root = {NULL, 0}};
   tenon_status status = wait_for_turn(ctx, m->session, err);
+  m->sent = !status;
   if (!status) status = tn_rest_host->http->send(ctx, m->session->http, &request, &reply, err);
   if (status) return status;
   tn_str_init(&r.text, (size_t)m->session->config->max_reply + (64 << 10));
   tn_str_init(&r.link, TN_REST_MAX_URL);
   tn_str_init(&r.url, TN_REST_MAX_URL);
   status = take_reply(m, &reply, &r, err);
+  if (status == TENON_LIMITED && err && err->stage == TENON_STAGE_DATA)
+    snprintf(err->remedy, sizeof err->remedy, "ask for less at once, or set max_reply higher");
   if (!status && !tn_str_puts(&r.url, request.url)) status = tn_no_memory(err);
   reply.body.close(reply.body.self);
   if (status) tn_rest_reply_release(&r);
@@ -493,6 +496,7 @@ typedef struct making {
   const char *url;
   tn_rest_reply *reply;
   int32_t *ret_status;
+  bool sent;
 } making;
 
 static bool has_another_token(const message *m, tenon_error *why) {
@@ -509,6 +513,7 @@ static tenon_status attempt(tenon_ctx *ctx, tn_rest *s, making *what, tenon_erro
     message_init(&m, ctx, s, what->endpoint, what->scope);
     tenon_status status = what->make(&m, what, &why);
     bool again = status && is_first && has_another_token(&m, &why);
+    what->sent = m.sent;
     message_release(&m);
     if (again) continue;
     if (status && err && !err->code) *err = why;
@@ -528,9 +533,11 @@ static tenon_status make_call(message *m, making *what, tenon_error *err) {
 
 tenon_status tn_rest_send(tenon_ctx *ctx, tn_rest *s, const tn_rest_endpoint *e,
                           const tn_rest_scope *scope, const char *url, tn_rest_reply *ret,
-                          tenon_error *err) {
+                          bool *ret_sent, tenon_error *err) {
   making call = {.endpoint = e, .scope = scope, .make = make_call, .url = url, .reply = ret};
-  return attempt(ctx, s, &call, err);
+  tenon_status status = attempt(ctx, s, &call, err);
+  if (ret_sent) *ret_sent = call.sent;
+  return status;
 }
 
 static tenon_status make_probe(message *m, making *what, tenon_error *err) {

@@ -136,7 +136,7 @@ static tenon_status call_test_endpoint(tenon_ctx *ctx, tn_rest *s, int32_t *ret_
                  : 0;
   const tn_rest_scope scope =
       tn_rest_scope_of(s, e, counts ? (tn_json_text){page, (size_t)n} : none, none);
-  status = tn_rest_send(ctx, s, e, &scope, NULL, &reply, err);
+  status = tn_rest_send(ctx, s, e, &scope, NULL, &reply, NULL, err);
   if (status) return status;
   tn_rest_reply_release(&reply);
   *ret_status = 200;

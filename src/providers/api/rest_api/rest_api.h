@@ -121,8 +121,9 @@ typedef struct tn_rest_reply {
 
 void tn_rest_reply_release(tn_rest_reply *);
 /* url NULL: as declared. Waits for its turn first. */
-tenon_status tn_rest_send(tenon_ctx *, tn_rest *, const tn_rest_endpoint *, const tn_rest_scope *, const char *url,
-                          tn_rest_reply *ret, tenon_error *err);
+/* *ret_sent (may be NULL), also on failure: whether the service may have got it. */
+tenon_status tn_rest_send(tenon_ctx *, tn_rest *, const tn_rest_endpoint *, const tn_rest_scope *,
+                          const char *url, tn_rest_reply *ret, bool *ret_sent, tenon_error *err);
 /* Does anybody answer, and to these credentials? Any status will do but those that say that they are not good. */
 tenon_status tn_rest_probe(tenon_ctx *, tn_rest *, int32_t *ret_status, tenon_error *err);
 /* Input may be empty (data NULL). */
@@ -145,7 +146,7 @@ typedef struct tn_rest_pages {
   tn_str cursor;                   /* the next page's: JSON, or a URL; empty for the first */
   tn_str variable;                 /* {"page": 2} */
   uint64_t *seen;                  /* hashes of cursors */
-  uint64_t first_page;
+  uint64_t last_page;              /* hash of its records */
   bool ended;
 } tn_rest_pages;
 
