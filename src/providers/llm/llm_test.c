@@ -9,11 +9,17 @@ enum { TEST_TOKENS = 16 };
 typedef struct question {
   tn_llm *llm;
   tenon_test *test;
+  char as_whom[64];      /* the evidence of auth, known when the service has answered */
 } question;
 
 static tenon_status greet(tenon_ctx *ctx, void *arg, tenon_error *err) {
   question *q = arg;
-  return q->llm->kind->greet(ctx, q->llm, q->test, err);
+  tenon_status status = q->llm->kind->greet(ctx, q->llm, q->test, err);
+  snprintf(q->as_whom, sizeof q->as_whom, "%s",
+           status                  ? "nothing was said against who asks"
+           : q->llm->is_anonymous ? "without a key"
+                                   : "the key is good");
+  return status;
 }
 
 /* What a model's request is refused for may be who asks, after all: the step has that name then. */
@@ -75,13 +81,12 @@ tenon_status tn_llm_try(tenon_ctx *ctx, tn_llm *l, const tenon_models_ops *ops, 
 
 tenon_status tn_llm_test(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error *err) {
   tenon_error own = TENON_ERROR_INIT;
-  question q = {l, t};
+  question q = {.llm = l, .test = t};
   if (!err) err = &own;
   tenon_status status = tn_http_test_reach(ctx, tn_llm_host, &l->params->reach, &l->base, t, err);
   if (!status)
-    status =
-        tn_http_test_ask(ctx, tn_llm_host, &l->params->reach, &l->base, t,
-                         l->is_anonymous ? "without a key" : "the key is good", greet, &q, err);
+    status = tn_http_test_ask(ctx, tn_llm_host, &l->params->reach, &l->base, t, q.as_whom, greet,
+                              &q, err);
   if (!status && (status = l->kind->probe(ctx, l, t, err))) rename_step(t, err);
   tn_llm_free(l);
   return status;
