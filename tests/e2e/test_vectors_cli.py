@@ -73,14 +73,21 @@ VALUES = {"-d": ["2"], "--metric": ["l2"], "--if-absent": [], "--from": ["-"], "
           "--embed": ["x"], "--format": ["jsonl"], "-o": ["x"]}
 
 
-@pytest.mark.parametrize("action", OWN)
-def test_options_of_other_actions_are_refused(keep, action):
+# each action with what would be the worst, and each option with an action that does not have it
+MISPLACED = [("drop", "--id"), ("get", "--source"), ("query", "--source"), ("query", "--id"), ("query", "-n"), ("count", "--vector"),
+             ("count", "--id"), ("delete", "-n"), ("list", "--where"), ("create", "--from"), ("upsert", "--if-absent"), ("drop", "-d"),
+             ("delete", "--metric"), ("delete", "--vectors"), ("get", "-k"), ("count", "--text"), ("get", "--embed"), ("query", "-o"),
+             ("count", "--format")]
+
+
+def test_options_of_other_actions_are_refused(keep):
     """`drop --id a` is not meant to drop it all."""
-    for option in set(VALUES) - OWN[action]:
+    assert {o for _, o in MISPLACED} == set(VALUES) and {a for a, _ in MISPLACED} == set(OWN)
+    for action, option in MISPLACED:
         error = vectors(action, keep, option, *VALUES[option], ok=False)
         assert error["code"] == "CONFIG" and f"not of {action}" in error["message"], (option, error)
-        owner = error["message"].split("option of ")[1].split(" and ")[0].split(",")[0]
-        assert option in OWN[owner]
+        owners = error["message"].split("option of ")[1].split(",")[0].split(" and ")
+        assert set(owners) == {a for a in OWN if option in OWN[a]}
     assert vectors("count", keep) == {"count": 3}
     assert "--embed" in vectors("query", keep, "--embed", "gpt", "--vector", "[1,2]", ok=False)["message"]
 
@@ -328,11 +335,13 @@ def test_a_create_that_fails_leaves_nothing(tmp_path):
 # --- Waiting for stdin -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["vectors", "upsert", "TARGET", "--from", "-"], ["call", "api", "b", "--input", "-"],
-                                   ["vectors", "query", "TARGET", "--vector", "-"], ["vectors", "delete", "TARGET", "--id", "-"],
-                                   ["put", "-", "dir:x.bin"], ["chat", "ollama://127.0.0.1:9?model=x", "-"],
-                                   ["embed", "ollama://127.0.0.1:9?model=x", "-", "-o", "v.parquet"], ["grant", "x", "--token-url", "https://x.example/", "--client-id", "x"]])
-@pytest.mark.parametrize("end", ["timeout", signal.SIGINT, signal.SIGTERM])
+READERS = [["vectors", "upsert", "TARGET", "--from", "-"], ["call", "api", "b", "--input", "-"],
+           ["vectors", "query", "TARGET", "--vector", "-"], ["vectors", "delete", "TARGET", "--id", "-"],
+           ["put", "-", "dir:x.bin"], ["chat", "ollama://127.0.0.1:9?model=x", "-"],
+           ["embed", "ollama://127.0.0.1:9?model=x", "-", "-o", "v.parquet"], ["grant", "x", "--token-url", "https://x.example/", "--client-id", "x"]]
+
+
+@pytest.mark.parametrize("words, end", [(w, "timeout") for w in READERS] + [(READERS[0], signal.SIGINT), (READERS[1], signal.SIGTERM)])
 def test_nobody_waits_for_stdin_for_ever(tmp_path, keep, words, end):
     (tmp_path / "tenon.yaml").write_text(
         "connectors: {api: {kind: rest_api, base_url: 'http://127.0.0.1:9', endpoints: {b: {path: /b}}}, "
