@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "net/mail_address.h"
 
-enum { MAX_LINE = TN_JSON_MAX_SIZE, MAX_MAIL_ARENA = 64 << 20 };
+enum { MAX_CID = 300, MAX_LINE = TN_JSON_MAX_SIZE, MAX_MAIL_ARENA = 64 << 20 };
 
 static tenon_status refuse(tenon_error *err, const char *remedy, const char *what,
                            const char *which) {
@@ -137,7 +137,26 @@ static tenon_status take_files(const tn_cli *cli, const tn_cli_mail_options *o, 
   return TENON_OK;
 }
 
-tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options *o,
+/* An image within the html that it does not show: nobody would see it. NULL: there is none. */
+static const tenon_attachment *first_not_shown(const tenon_mail *m) {
+  char cid[MAX_CID];
+  for (size_t i = 0; i < m->attachment_count; i++) {
+    if (!m->attachments[i].content_id) continue;
+    snprintf(cid, sizeof cid, "cid:%s", m->attachments[i].content_id);
+    if (!m->html || !strstr(m->html, cid)) return &m->attachments[i];
+  }
+  return NULL;
+}
+
+static tenon_status check_shown(const tenon_mail *m, tenon_error *err) {
+  char remedy[MAX_CID + 60];
+  const tenon_attachment *a = first_not_shown(m);
+  if (!a) return TENON_OK;
+  snprintf(remedy, sizeof remedy, "write src=\"cid:%s\" in the html, or use --attach", a->content_id);
+  return refuse(err, remedy, m->html ? "the html does not show" : "there is no html to show", a->name);
+}
+
+tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options *o, bool many,
                                     tn_arena *arena, tenon_mail *ret, tenon_error *err) {
   tenon_mail m = {.struct_size = sizeof m, .subject = o->subject};
   tenon_status status = o->from ? take_mailbox(o->from, arena, &m.from, err) : TENON_OK;
@@ -150,6 +169,7 @@ tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options
   if (!status) status = take_text(cli, o->html, arena, &m.html, err);
   if (!status) status = take_headers(&o->headers, arena, &m, err);
   if (!status) status = take_files(cli, o, arena, &m, err);
+  if (!status && !many) status = check_shown(&m, err);
   if (!status) *ret = m;
   return status;
 }
@@ -172,12 +192,14 @@ static tenon_status line_text(tn_cli_mail_lines *l, const tn_json *v, const char
   return *ret ? TENON_OK : tn_no_memory(err);
 }
 
+/* An address that is none stays as it is: the core refuses the mail, and says so for it. */
 static tenon_status line_mailbox(tn_cli_mail_lines *l, const tn_json *v, tenon_mailbox *ret,
                                  tenon_error *err) {
-  tenon_error why = TENON_ERROR_INIT;
-  if (!tn_json_string(v)) return bad_line(l, err, "an address is not text");
-  if (!take_mailbox(tn_json_string(v), &l->arena, ret, &why)) return TENON_OK;
-  return bad_line(l, err, why.message);
+  const char *text = tn_json_string(v);
+  if (!text) return bad_line(l, err, "an address is not text");
+  if (take_mailbox(text, &l->arena, ret, NULL) == TENON_OK) return TENON_OK;
+  *ret = (tenon_mailbox){.address = tn_arena_strdup(&l->arena, text)};
+  return ret->address ? TENON_OK : tn_no_memory(err);
 }
 
 static tenon_status line_mailboxes(tn_cli_mail_lines *l, const tn_json *v, tenon_mailboxes *ret,
@@ -241,8 +263,6 @@ static tenon_status check_members(tn_cli_mail_lines *l, const tn_json *v, const 
   const char *key;
   const tn_json *member;
   char what[160];
-  if (tn_json_type_of(v) != TN_JSON_OBJECT)
-    return bad_line(l, err, "it is no JSON object, or an attachment is none");
   while (tn_json_next(v, &cursor, &key, &member)) {
     const char *const *k = known;
     while (*k && strcmp(*k, key) != 0) k++;
@@ -257,6 +277,8 @@ static tenon_status line_attachment(tn_cli_mail_lines *l, const tn_json *v, teno
                                     tenon_error *err) {
   static const char *const known[] = {"name", "type", "content_id", "text", "data", NULL};
   *a = (tenon_attachment){.struct_size = sizeof *a};
+  if (tn_json_type_of(v) != TN_JSON_OBJECT)
+    return bad_line(l, err, "an attachment is none such as {\"name\": \"a.txt\", \"text\": \"…\"}");
   tenon_status status = check_members(l, v, known, err);
   if (!status) status = line_text(l, tn_json_get(v, "name"), &a->name, err);
   if (!status) status = line_text(l, tn_json_get(v, "type"), &a->type, err);
@@ -283,19 +305,42 @@ static tenon_status take_line(tn_cli_mail_lines *l, const tn_json *v, tenon_erro
                                       "text", "html", "id", "headers", "attachments", NULL};
   tenon_mail *m = &l->mail;
   *m = *l->base;
-  tenon_status status = check_members(l, v, known, err);
-  const tn_json *from = tn_json_get(v, "from");
-  if (!status && from) status = line_mailbox(l, from, &m->from, err);
-  if (!status) status = line_mailboxes(l, tn_json_get(v, "to"), &m->to, err);
+  if (tn_json_type_of(v) != TN_JSON_OBJECT) return bad_line(l, err, "it is no JSON object");
+  /* for whom it is comes first: if anything else is wrong, they are who it is refused for */
+  tenon_status status = line_mailboxes(l, tn_json_get(v, "to"), &m->to, err);
   if (!status) status = line_mailboxes(l, tn_json_get(v, "cc"), &m->cc, err);
   if (!status) status = line_mailboxes(l, tn_json_get(v, "bcc"), &m->bcc, err);
+  if (!status) status = check_members(l, v, known, err);
+  const tn_json *from = tn_json_get(v, "from");
+  if (!status && from) status = line_mailbox(l, from, &m->from, err);
   if (!status) status = line_mailboxes(l, tn_json_get(v, "reply_to"), &m->reply_to, err);
   if (!status) status = line_text(l, tn_json_get(v, "subject"), &m->subject, err);
   if (!status) status = line_text(l, tn_json_get(v, "text"), &m->text, err);
   if (!status) status = line_text(l, tn_json_get(v, "html"), &m->html, err);
   if (!status) status = line_text(l, tn_json_get(v, "id"), &m->id, err);
   if (!status) status = line_headers(l, tn_json_get(v, "headers"), err);
-  return status ? status : line_attachments(l, tn_json_get(v, "attachments"), err);
+  if (!status) status = line_attachments(l, tn_json_get(v, "attachments"), err);
+  const tenon_attachment *lost =
+      !status && m->attachments == l->base->attachments ? first_not_shown(m) : NULL;
+  if (!lost) return status;
+  char what[400];
+  snprintf(what, sizeof what, "its html does not show %.120s: it has no cid:%.120s", lost->name,
+           lost->content_id);
+  return bad_line(l, err, what);
+}
+
+static tenon_status no_json(const tn_cli_mail_lines *l, const char *why, tenon_error *err) {
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA,
+                    "correct the line, and send what begins with it: the lines before it are done, as their "
+                    "outcomes say",
+                    "%s: line %lld: %s", l->in.name, (long long)l->number, why);
+}
+
+/* A line whose members are wrong is a mail that is refused: the others are sent all the same. */
+static tenon_status refuse_line(tn_cli_mail_lines *l, const tenon_error *why, tenon_error *err) {
+  if (why->code != TENON_DATA) return tn_pass_error(why, err);
+  l->mail.wrong = tn_arena_strdup(&l->arena, why->message);
+  return l->mail.wrong ? TENON_OK : tn_no_memory(err);
 }
 
 tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_error *err) {
@@ -312,9 +357,10 @@ tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_e
     if (!there) return *ret = NULL, TENON_OK;
   } while (strspn(tn_str_text(&l->line), " \t\r\n") == l->line.size);
   if (tn_json_parse(l->line.data, l->line.size, &parsed, &why))
-    return bad_line(l, err, why.message);
-  tenon_status status = take_line(l, parsed, err);
+    return no_json(l, why.message, err);
+  tenon_status status = take_line(l, parsed, &why);
   tn_json_free(parsed);
+  if (status) status = refuse_line(l, &why, err);
   if (!status) *ret = &l->mail;
   return status;
 }

@@ -10,13 +10,15 @@ typedef struct tn_cli_mail_options {
   tn_cli_again to, cc, bcc, reply_to, headers, attach, inlined;
 } tn_cli_mail_options;
 
-/* What the options say, the content of files too, kept in the arena. A text @FILE is that file's. */
-tenon_status tn_cli_mail_of_options(const tn_cli *, const tn_cli_mail_options *, tn_arena *, tenon_mail *ret,
-                                    tenon_error *err);
+/* What the options say, the content of files too, kept in the arena. A text @FILE is that file's.
+ * many: it is what lines leave out. */
+tenon_status tn_cli_mail_of_options(const tn_cli *, const tn_cli_mail_options *, bool many, tn_arena *,
+                                    tenon_mail *ret, tenon_error *err);
 
 /*
  * Lines such as {"to":["Ada <ada@example.com>"],"subject":"…","text":"…"}, one mail each, blank ones
- * left out; what a line does not say, `base` says. Members: from, to, cc, bcc, reply_to, subject,
+ * left out; what a line does not say, `base` says. A line whose members are wrong is a mail that the
+ * core refuses; one that is no JSON ends it. Members: from, to, cc, bcc, reply_to, subject,
  * text, html, id, headers {name: value}, attachments [{name, type, content_id, text or data (base64)}].
  */
 typedef struct tn_cli_mail_lines {

@@ -256,7 +256,7 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   tenon_mail mail;
   tn_arena files;
   tn_arena_init(&files, 2 * (size_t)TENON_MAX_MAIL_SIZE);
-  tenon_status status = tn_cli_mail_of_options(cli, &a->mail, &files, &mail, err);
+  tenon_status status = tn_cli_mail_of_options(cli, &a->mail, a->from_file != NULL, &files, &mail, err);
   if (!status && a->from_file)
     status = tn_cli_mail_lines_open(cli, a->from_file, &mail, &lines, err);
   tn_cli_mail_lines *many = a->from_file && !status ? &lines : NULL;
@@ -278,7 +278,10 @@ const tn_cli_command tn_cli_send = {
         "refused (for good), deferred (it may be tried again later), unsent, or unknown: the "
         "connection broke after the mail "
         "was sent and before the answer came, so that sending it again may deliver it twice.\n\n"
-        "The command succeeds if every recipient was accepted.",
+        "A line of --from-file has the members from, to, cc, bcc, reply_to, subject, text, html, id, "
+             "headers {\"Name\": \"value\"} and attachments [{\"name\": \"a.txt\", \"text\": \"…\"}], or "
+             "\"data\" with base64 in place of the text; \"type\" and \"content_id\" may stand beside.\n\n"
+             "The command succeeds if every recipient was accepted.",
     .examples = examples,
     TN_CLI_OPTIONS(options),
     .size = sizeof(send_arguments),

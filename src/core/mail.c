@@ -152,6 +152,13 @@ static tenon_status check_attachment(const tenon_attachment *a, tenon_error *err
   return check_id(a->content_id, "a content id", err);
 }
 
+static bool has_id_twice(const tenon_mail *m, size_t i) {
+  const char *id = m->attachments[i].content_id;
+  for (size_t k = 0; id && k < i; k++)
+    if (m->attachments[k].content_id && strcmp(m->attachments[k].content_id, id) == 0) return true;
+  return false;
+}
+
 static tenon_status check_parts(const tenon_mail *m, tenon_error *err) {
   tenon_status status = TENON_OK;
   if (m->attachment_count > TENON_MAX_ATTACHMENTS || m->header_count > TENON_MAX_MAIL_HEADERS)
@@ -161,10 +168,15 @@ static tenon_status check_parts(const tenon_mail *m, tenon_error *err) {
     status = check_header(&m->headers[i], err);
   for (size_t i = 0; i < m->attachment_count && !status; i++)
     status = check_attachment(&m->attachments[i], err);
+  for (size_t i = 0; i < m->attachment_count && !status; i++)
+    if (has_id_twice(m, i))
+      status = refuse(err, "give each its own", "two attachments have the content id %s",
+                      m->attachments[i].content_id);
   return status;
 }
 
 static tenon_status check_message(const tenon_mail *m, tenon_error *err) {
+  if (m->wrong) return refuse(err, "correct the message", "%s", m->wrong);
   tenon_status status = check_addresses(m, err);
   if (!status) status = check_line(m->subject, "the subject", err);
   if (!status) status = check_id(m->id, "the message's id", err);

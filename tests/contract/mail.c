@@ -84,15 +84,18 @@ static void what_is_wrong_in_itself_is_refused(void **state) {
                                {NULL, "no address"}, {NULL, NULL}, {"\xff", "a@example.com"}};
   const tenon_mail_header headers[] = {{"X-A", "b\r\nX-B: c"}, {"X:A", "b"}, {"Bcc", "b"}, {"Content-Type", "b"}, {"X", NULL}, {NULL, "x"}};
   const tenon_attachment attachments[] = {{.name = "a\nb"}, {.type = "text"}, {.content_id = "a>b"}, {.size = 1}, {.type = "multipart/mixed"}};
-  tenon_mail mails[24];
+  const tenon_attachment twice[] = {{.content_id = "a@b"}, {.name = "c"}, {.content_id = "a@b"}};
+  tenon_mail mails[26];
   int n = 0;
   for (size_t i = 0; i < 5; i++) mails[n++] = mail_to(&bad[i], 1);
   for (size_t i = 0; i < 6; i++) mails[n] = mail_to(&good, 1), mails[n].headers = &headers[i], mails[n++].header_count = 1;
   for (size_t i = 0; i < 5; i++) mails[n] = mail_to(&good, 1), mails[n].attachments = &attachments[i], mails[n++].attachment_count = 1;
+  mails[n] = mail_to(&good, 1), mails[n].attachments = twice, mails[n++].attachment_count = 3;
   mails[n] = mail_to(&good, 1), mails[n++].subject = "a\nb";
   mails[n] = mail_to(&good, 1), mails[n++].text = "\xc3(";
   mails[n] = mail_to(&good, 1), mails[n++].id = "a b@c";
   mails[n] = mail_to(&good, 1), mails[n++].from.address = "me";
+  mails[n] = mail_to(&good, 1), mails[n++].wrong = "its source cannot read it";
   mails[n++] = mail_to(NULL, 0);
   mails[n++] = mail_to(&good, TENON_MAX_RECIPIENTS + 1);
   mails[n++] = mail_to(&good, 1);   /* and one that is sound */

@@ -60,6 +60,8 @@ def test_the_test_names_layer_and_remedy(tenon, server, settings, code, stage, s
     answer = tenon.json("test", server.url(), *options(server, **settings))
     if code is None:
         assert answer["ok"], "this machine's own server needs no CA"
+        (tls,) = [s for s in answer["result"]["steps"] if s["name"] == "tls"]
+        assert tls["outcome"] == "warning" and "tls=starttls" in tls["remedy"]
         return
     assert not answer["ok"] and answer["error"]["code"] == code and answer["error"]["stage"] == stage
     assert said in answer["error"]["remedy"], answer["error"]
@@ -183,12 +185,39 @@ def test_many_in_one_session(tenon, server):
     assert attached.get_content() == b"\0\xff"
 
 
-def test_a_line_that_is_no_mail_ends_the_sending(tenon, server):
+@pytest.mark.parametrize("line, said", [('{"to":"b@example.com","texte":"x"}', "texte"), ('{"to":"bad"}', "bad"), ('{"to":"b@example.com","subject":5}', "text"),
+                                        ('{"to":"b@example.com","attachments":["a.txt"]}', '"name"'), ("[]", "object"),
+                                        ('{"to":["b@example.com","c"],"text":"x"}', '"c"')])
+def test_a_wrong_line_does_not_keep_the_others(tenon, server, line, said):
+    lines = '{"to":"a@example.com","text":"x"}\n' + line + '\n{"to":"c@example.com","text":"x"}\n'
+    answer = tenon.json("send", server.url(), *options(server), "--from-file", "-", input=lines.encode())
+    outcomes = answer["result"]["outcomes"]
+    assert answer["error"]["code"] == "CONFIG"
+    assert [o["outcome"] for o in outcomes if o["message"] != 2] == ["accepted"] * 2
+    (wrong, *_) = [o for o in outcomes if o["message"] == 2]
+    assert wrong["outcome"] == "refused" and said in wrong["problem"]
+    assert len(server.take()) == 2
+
+
+def test_a_line_that_is_no_json_ends_it(tenon, server):
     answer = tenon.json("send", server.url(), *options(server), "--from-file", "-",
-                        input=b'{"to":"a@example.com","text":"x"}\n{"to":"b@example.com","texte":"x"}\n')
-    assert answer["error"]["code"] == "DATA" and "line 2" in answer["error"]["message"] and "texte" in answer["error"]["message"]
-    assert [o["outcome"] for o in answer["result"]["outcomes"]] == ["accepted"]
-    assert len(server.take()) == 1
+                        input=b'{"to":"a@example.com","text":"x"}\n\n{"to":\n{"to":"c@example.com"}\n')
+    assert answer["error"]["code"] == "DATA" and "line 3" in answer["error"]["message"]
+    assert [o["outcome"] for o in answer["result"]["outcomes"]] == ["accepted"] and len(server.take()) == 1
+
+
+def test_images_that_nobody_would_see_are_refused(tenon, server, tmp_path):
+    for name in ("logo é.png", "b.png"):
+        (tmp_path / name).write_bytes(b"x")
+    logo = tmp_path / "logo é.png"
+    mail = ["send", server.url(), *options(server), "--to", "a@example.com"]
+    error = tenon.error(*mail, "--html", '<img src="cid:logo é.png">', "--inline", logo)
+    assert error["code"] == "CONFIG" and "cid:logo---.png" in error["remedy"]
+    assert tenon.error(*mail, "--text", "x", "--inline", tmp_path / "b.png")["code"] == "CONFIG"
+    html = '<img src="cid:logo---.png">'
+    assert "logo---.png" in tenon.error(*mail, "--html", html, "--inline", logo, "--inline", logo)["message"]
+    tenon.result(*mail, "--html", html, "--inline", logo)
+    assert server.take_one()[0]["to"] == ["a@example.com"]
 
 
 def test_dry_run_connects_to_nothing(tenon):

@@ -101,6 +101,7 @@ CASES = {
     "hangs behind the dot": ({"answers": {".": hang}}, "TIMEOUT", None, ["unknown", "unsent"]),
     "resets behind the dot": ({"answers": {".": reset}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
     "closes behind the dot": ({"answers": {".": close}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
+    "ends the session behind the dot": ({"answers": {".": b"421 4.3.2 shutting down\r\n"}}, "UNREACHABLE", "query", ["deferred", "unsent"]),
     "half an answer to the dot": ({"answers": {".": lambda c, _: (c.send(b"250 2.0.0 tak"), c.reset())}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
     "nonsense to the dot": ({"answers": {".": b"hello\r\n"}}, "DATA", "query", ["unknown", "unsent"]),
     "354 to the dot": ({"answers": {".": b"354 more\r\n"}}, "DATA", "query", ["unknown", "unsent"]),
@@ -138,6 +139,8 @@ def test_what_a_server_does_wrong(runs, way, name):
         return
     assert error["code"] == code and error["remedy"], error
     assert stage is None or error["stage"] == stage, error
+    if outcomes[:1] == ["unknown"]:
+        assert not error["retryable"] and "arrive twice" in error["remedy"]
     if outcomes[:1] in (["unknown"], ["unsent"]):
         assert server.connections == 1, "it tried again"
 
@@ -157,6 +160,12 @@ def test_egress_policies_hold_for_mail(tenon):
     with Scripted() as server:
         error, _, _ = send(tenon, server.url(), "--egress", "public-only")
         assert error["code"] == "FORBIDDEN" and server.connections == 0
+
+
+def test_a_session_that_ends_with_the_last_answer(tenon):
+    with Scripted(answers={".": b"421 4.3.2 shutting down\r\n"}) as server:
+        error, outcomes, _ = send(tenon, server.url())
+        assert error["code"] == "LIMITED" and error["retryable"] and outcomes == ["deferred"]
 
 
 @pytest.mark.parametrize("verb", ["DATA", "."])

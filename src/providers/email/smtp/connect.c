@@ -266,10 +266,11 @@ static tenon_status end_tls(walk *w) {
   snprintf(text, sizeof text, "%s, the certificate %s", version,
            lenient ? "was not verified" : "is good");
   if (w->test) tn_smtp_host->fact(w->test, "tls", "%s", version);
-  end(w, lenient && !w->s->is_near ? TENON_WARNED : TENON_PASSED,
-      lenient && !w->s->is_near ? "take insecure away, and give the CA as ca if it is your own"
-                                : NULL,
-      text);
+  const char *remedy = w->s->config->insecure
+                           ? "take insecure away, and give the CA as ca if it is your own"
+                           : "say tls=starttls or tls=implicit, and give the CA as ca: by itself this "
+                             "machine's own server is not asked who it is";
+  end(w, lenient ? TENON_WARNED : TENON_PASSED, lenient ? remedy : NULL, text);
   return TENON_OK;
 }
 

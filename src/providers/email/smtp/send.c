@@ -208,7 +208,10 @@ static tenon_status on_content_reply(sending *x, tenon_error *err) {
     tn_smtp_content_refused(x->s, &why);
     tn_smtp_message_settle_all(x->current, how_refused(r), r, &why);
   }
-  return TENON_OK;
+  if (r->code != 421) return TENON_OK;
+  /* the answer came, and it was the last one of the session */
+  x->s->broken = true;
+  return x->next || !x->all_taken ? tn_smtp_goodbye(x->s, err) : TENON_OK;
 }
 
 /* A server looks at a content before it answers; who gives up too soon sends it twice (RFC 5321,
@@ -218,7 +221,8 @@ static tenon_status read_end(sending *x, tenon_error *err) {
   bool content = x->goes_on && x->current->accepted;
   int64_t patience =
       content && s->config->timeout_ms < CONTENT_MS ? CONTENT_MS : s->config->timeout_ms;
-  tenon_status status = tn_smtp_read(x->ctx, s, patience, err);
+  tenon_status status = content ? tn_smtp_read_any(x->ctx, s, patience, err)
+                                : tn_smtp_read(x->ctx, s, patience, err);
   if (status) return status;
   if (content) return on_content_reply(x, err);
   s->open_mail = false;
@@ -246,13 +250,26 @@ static tenon_status send_current(sending *x, tenon_error *err) {
   return status;
 }
 
-/* The session is lost. What was sent up to its last dot may have been taken all the same. */
-static void give_up(sending *x, const tenon_error *why) {
+static bool has_open(const tn_smtp_message *m) {
+  size_t i = 0;
+  while (i < m->count && m->recipients[i].is_settled) i++;
+  return i < m->count;
+}
+
+/* The session is lost. What was sent up to its last dot may have been taken all the same: that is what
+ * the call has to say then, too. */
+static void give_up(sending *x, const tenon_error *why, tenon_error *call) {
   bool whole = x->dot && (x->s->out_at >= x->dot || !x->s->out.size);
   if (x->current) {
+    tenon_error unknown = *why;
+    unknown.retryable = 0;
+    snprintf(unknown.remedy, sizeof unknown.remedy,
+             "find out whether it arrived before you send it again: it may arrive twice");
+    whole &= has_open(x->current);
     tn_smtp_message_settle_all(x->current, whole ? TENON_MAIL_UNKNOWN : TENON_MAIL_UNSENT, NULL,
-                               why);
+                               whole ? &unknown : why);
     tn_smtp_message_tell(x->current, x->request);
+    if (whole) *call = unknown;
   }
   if (x->next) {
     tn_smtp_message_settle_all(x->next, TENON_MAIL_UNSENT, NULL, why);
@@ -298,7 +315,8 @@ tenon_status tn_smtp_send(tenon_ctx *ctx, void *session, const tenon_send *reque
   status = send_all(&x, &why);
   if (status) {
     x.s->broken = true;
-    give_up(&x, &why);
+    const tenon_error lost = why;
+    give_up(&x, &lost, &why);
   }
   tn_smtp_message_trim(x.s->first, KEPT_BYTES);
   tn_smtp_message_trim(x.s->second, KEPT_BYTES);

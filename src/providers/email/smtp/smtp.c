@@ -51,9 +51,9 @@ static const tenon_param params[] = {
     {TENON_ENUM(C, tls), .key = "tls", .label = "TLS", .group = "TLS", .choices = tls_modes,
      .default_value = "auto",
      .help = "implicit: from the first byte on; starttls: right after the greeting, or not at all; "
-             "auto: implicit on port "
-             "465, else starttls, which a server on this machine may do without; plain: never, "
-             "everything can be read on the way",
+             "auto: implicit on port 465, else starttls, but on this machine's own addresses whatever "
+             "the server offers, and without asking who it is; plain: never, everything can be read "
+             "on the way",
      .aliases = "security,encryption"},
     {TENON_FILE(C, ca), .key = "ca", .label = "CA certificates", .flags = TENON_ADVANCED,
      .group = "TLS", .help = "trusted instead of the system's, in PEM"},

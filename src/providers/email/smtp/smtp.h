@@ -84,6 +84,9 @@ void tn_smtp_put(tn_smtp *, const char *format, ...) TENON_PRINTF(2, 3);
 tenon_status tn_smtp_flush(tenon_ctx *, tn_smtp *, tenon_error *err);
 /* The next reply, into s->reply. One that is none, too long, or (421) ends the session is an error. */
 tenon_status tn_smtp_read(tenon_ctx *, tn_smtp *, int64_t timeout_ms, tenon_error *err);
+/* The same where 421 is an answer to what was asked, too; and what it is otherwise. */
+tenon_status tn_smtp_read_any(tenon_ctx *, tn_smtp *, int64_t timeout_ms, tenon_error *err);
+tenon_status tn_smtp_goodbye(tn_smtp *, tenon_error *err);
 /* One command and its reply. */
 tenon_status tn_smtp_ask(tenon_ctx *, tn_smtp *, const char *command, tenon_error *err);
 /* Fails if the server said more than it was asked for. */

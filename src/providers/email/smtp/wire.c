@@ -159,7 +159,7 @@ static void take_enhanced(tn_smtp_reply *r) {
   snprintf(r->enhanced, sizeof r->enhanced, "%.*s", ok ? (int)n : 0, text);
 }
 
-static tenon_status read_lines(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, tenon_error *err) {
+tenon_status tn_smtp_read_any(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, tenon_error *err) {
   tn_smtp_reply *r = &s->reply;
   bool more = true;
   tn_str_clear(&r->text);
@@ -183,9 +183,12 @@ static tenon_status read_lines(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, t
 }
 
 tenon_status tn_smtp_read(tenon_ctx *ctx, tn_smtp *s, int64_t timeout_ms, tenon_error *err) {
+  tenon_status status = tn_smtp_read_any(ctx, s, timeout_ms, err);
+  return status || s->reply.code != 421 ? status : tn_smtp_goodbye(s, err);
+}
+
+tenon_status tn_smtp_goodbye(tn_smtp *s, tenon_error *err) {
   char said[300];
-  tenon_status status = read_lines(ctx, s, timeout_ms, err);
-  if (status || s->reply.code != 421) return status;
   tn_smtp_said(&s->reply, said, sizeof said);
   s->broken = true;
   return tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY,
