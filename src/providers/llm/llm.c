@@ -145,6 +145,7 @@ tenon_status tn_llm_wrong(const tn_llm *l, const char *what, tenon_error *err) {
 tenon_status tn_llm_ask(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body,
                         int64_t max_reply, tn_json **ret, tenon_error *err) {
   tenon_http_reply reply;
+  tenon_error why = TENON_ERROR_INIT;
   tn_json *json = NULL;
   tn_str text;
   tenon_status status = tn_llm_send(ctx, l, path, body, "application/json", max_reply, &reply, err);
@@ -154,7 +155,10 @@ tenon_status tn_llm_ask(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body
   reply.body.close(reply.body.self);
   const char *first = tn_str_text(&text) + strspn(tn_str_text(&text), " \t\r\n");
   if (!status && *first != '{') status = tn_llm_strange(l, "it is not a JSON object", err);
-  if (!status) status = tn_json_parse_reply(text.data, text.size, &json, err);
+  if (!status && (status = tn_json_parse_reply(text.data, text.size, &json, &why)))
+    tenon_fail(err, status, TENON_STAGE_DATA,
+               "ask who runs the service: it does not keep to its own protocol", "%s: %s",
+               l->base.url, why.message);
   tn_str_release(&text);
   if (!status) *ret = json;
   return status;
