@@ -212,9 +212,11 @@ static bool put_time(tn_column *to, const cell *c) {
 
 static bool put_timestamp(tn_column *to, const cell *c) {
   int64_t us;
+  int ns; /* some services write more digits than they have */
   return c->type == TN_JSON_STRING &&
-         tn_parse_timestamp(c->text, c->size, c->column->rule == TN_REST_TIMESTAMPTZ, &us) &&
-         tn_append_i64(to, us);
+         tn_parse_timestamp_ns(c->text, c->size, c->column->rule == TN_REST_TIMESTAMPTZ, &us,
+                               &ns) &&
+         ns == 0 && tn_append_i64(to, us);
 }
 
 static bool put_epoch(tn_column *to, const cell *c) {

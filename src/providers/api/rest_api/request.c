@@ -347,23 +347,30 @@ static tenon_status take_refusal(tn_rest *s, tenon_http_reply *reply, tenon_erro
 }
 
 /* <https://…?page=2>; rel="next", <…>; rel="last" (RFC 8288). */
+static bool names_next(const char *at, const char *end) {
+  while (at < end && *at == ' ') at++;
+  if (at == end || *at++ != '=') return false;
+  while (at < end && *at == ' ') at++;
+  bool quoted = at < end && *at == '"';
+  for (at += quoted; at < end;) {
+    size_t n = 0;
+    while (at + n < end && !strchr(" \";,", at[n])) n++;
+    if (n == 4 && strncasecmp(at, "next", 4) == 0) return true;
+    if (!quoted || at + n >= end || at[n] != ' ') return false;
+    at += n + 1;
+  }
+  return false;
+}
+
+/* What stands within quotes is another parameter's value. */
 static bool is_next(const char *params, size_t size) {
+  bool quoted = false;
   for (size_t i = 0; i + 4 < size; i++) {
-    if (strncasecmp(params + i, "rel", 3) != 0 || (i && strchr("\t ;", params[i - 1]) == NULL))
-      continue;
-    size_t at = i + 3;
-    while (at < size && params[at] == ' ') at++;
-    if (at == size || params[at++] != '=') continue;
-    while (at < size && params[at] == ' ') at++;
-    bool quoted = at < size && params[at] == '"';
-    at += quoted;
-    for (const char *word = params + at; word < params + size;) {
-      size_t n = 0;
-      while (word + n < params + size && !strchr(" \";,", word[n])) n++;
-      if (n == 4 && strncasecmp(word, "next", 4) == 0) return true;
-      if (!quoted || word + n >= params + size || word[n] != ' ') break;
-      word += n + 1;
-    }
+    quoted ^= params[i] == '"';
+    bool begins = !quoted && (!i || strchr("\t ;", params[i - 1]));
+    if (begins && strncasecmp(params + i, "rel", 3) == 0 &&
+        names_next(params + i + 3, params + size))
+      return true;
   }
   return false;
 }
