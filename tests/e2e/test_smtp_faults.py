@@ -187,6 +187,28 @@ def test_a_signal_ends_it_and_the_outcome_is_said(tenon, verb, tmp_path):
         assert [o["outcome"] for o in answer["result"]["outcomes"]] == ["unknown" if verb == "." else "unsent"]
 
 
+@pytest.mark.parametrize("auth, secret", [("plain", "password"), ("login", "password"), ("xoauth2", "token")])
+def test_a_server_that_repeats_the_login_as_it_was_sent(tenon, auth, secret):
+    """In base64, whole and cut; as the answer, and as the last words of the session."""
+    seen = []
+
+    def refuse(code):
+        def answer(c, line):
+            if auth == "login":
+                c.send(b"334 VXNlcm5hbWU6\r\n")
+                c.line()
+                c.send(b"334 UGFzc3dvcmQ6\r\n")
+                line = c.line()
+            seen.append(line.split(b" ")[-1])
+            return b"%d no: %s and %s\r\n" % (code, seen[-1], seen[-1][:20])
+        return answer
+    for code in (535, 421):
+        with Scripted(offers=[*smtp_server.OFFERS, "AUTH PLAIN LOGIN XOAUTH2"], answers={"AUTH": refuse(code)}) as server:
+            done = tenon.run("test", server.url("u@"), "--set", f"auth={auth}", "--set", f"{secret}=canary-secret-{'x' * 40}", "--json")
+            assert done.returncode and len(seen[-1]) > 20
+            assert seen[-1][:12] not in done.stdout + done.stderr and b"***" in done.stdout
+
+
 @pytest.mark.parametrize("verb, reply", [("AUTH", b"535 5.7.8 %s is wrong\r\n"), ("MAIL", b"550 5.7.1 %s\r\n"), (".", b"250 2.0.0 ok %s\r\n")])
 def test_a_server_that_repeats_secrets(tenon, verb, reply):
     offers = [*smtp_server.OFFERS, "AUTH PLAIN"]

@@ -67,7 +67,7 @@ typedef struct tenon_mail {
   const char *id;                  /* the Message-ID without its brackets; NULL: one is made */
   int64_t date_ms;                 /* since 1970; 0: now */
   int64_t number;                  /* the core's, from 0 on: what outcomes call it */
-  const char *wrong;               /* what its source could not make sense of: it is refused with that. NULL: nothing */
+  const char *wrong;               /* what its source cannot make sense of: it is refused so; NULL: nothing */
 } tenon_mail;
 
 typedef enum tenon_delivery {

@@ -44,16 +44,42 @@ static tenon_status not_offered(const tn_smtp *s, const char *mechanism, tenon_e
       "%s does not offer %s, but %s", s->config->host, mechanism, s->offers.mechanisms);
 }
 
+/* What is sent is remembered for as long as the login takes: a server may repeat it. */
 static void put_base64(tn_smtp *s, const char *command, const void *data, size_t size) {
   tn_str_puts(&s->out, command);
+  size_t begin = s->out.size;
   tn_base64_encode(&s->out, data, size);
+  if (!s->out.failed) {
+    tn_str_clear(&s->told);
+    tn_str_add(&s->told, s->out.data + begin, s->out.size - begin);
+  }
   tn_str_puts(&s->out, "\r\n");
+}
+
+static void forget(tn_str *told) {
+  if (told->data) tn_wipe(told->data, told->capacity);
+  tn_str_release(told);
+}
+
+/* Stars in place of what was sent, and of its beginning where that alone is repeated. */
+static void cover(tn_smtp_reply *r, const tn_str *told) {
+  enum { SHORTEST = 8 };
+  size_t least = told->size < SHORTEST ? told->size : SHORTEST;
+  for (size_t at = 0; least && at < r->text.size;) {
+    size_t n = 0, most = r->text.size - at;
+    while (n < told->size && n < most && r->text.data[at + n] == told->data[n]) n++;
+    if (n >= least) memset(r->text.data + at, '*', n);
+    at += n >= least ? n : 1;
+  }
 }
 
 static tenon_status send_and_read(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
   tenon_status status = tn_smtp_flush(ctx, s, err);
   if (s->out.data) tn_wipe(s->out.data, s->out.capacity);
-  return status ? status : tn_smtp_read(ctx, s, s->config->timeout_ms, err);
+  if (!status) status = tn_smtp_read_any(ctx, s, s->config->timeout_ms, err);
+  if (status) return status;
+  cover(&s->reply, &s->told);
+  return s->reply.code == 421 ? tn_smtp_goodbye(s, err) : TENON_OK;
 }
 
 static tenon_status plain(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
@@ -90,7 +116,8 @@ static tenon_status show_token(tenon_ctx *ctx, tn_smtp *s, const char *token, te
   if (!ok) return missing("a token of at most 64 KiB", "XOAUTH2", err);
   tenon_status status = send_and_read(ctx, s, err);
   if (status || s->reply.code != 334) return status;
-  return tn_smtp_ask(ctx, s, "", err);
+  tn_smtp_put(s, "%s", "");
+  return send_and_read(ctx, s, err);
 }
 
 static bool is_another_token_worth_it(tenon_ctx *ctx, const tn_smtp *s,
@@ -156,6 +183,7 @@ tenon_status tn_smtp_log_in(tenon_ctx *ctx, tn_smtp *s, const char **ret_mechani
   if (status) return status;
   if (!is_offered(s, chosen)) return not_offered(s, m->spelled, err);
   status = m->run(ctx, s, err);
+  forget(&s->told);
   if (status) return status;
   if (s->reply.code != 235) return tn_smtp_auth_refused(s, m->spelled, err);
   *ret_mechanism = m->spelled;

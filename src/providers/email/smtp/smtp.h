@@ -70,6 +70,7 @@ typedef struct tn_smtp {
   tn_str out;
   size_t out_at;                 /* sent of it */
   tn_smtp_reply reply;           /* the last */
+  tn_str told;                   /* while logging in: what was last told of us */
   struct tn_smtp_message *first, *second;   /* recycled */
 } tn_smtp;
 

@@ -12,6 +12,7 @@ tenon_status tn_smtp_new(const tn_smtp_config *config, tn_smtp **ret, tenon_erro
   s->in = tn_alloc(TN_SMTP_IN);
   tn_str_init(&s->out, 2 * TN_SMTP_OUT);
   tn_str_init(&s->reply.text, TN_SMTP_MAX_REPLY);
+  tn_str_init(&s->told, 2 * TN_SMTP_OUT);
   if (!s->in) {
     tn_smtp_free(s);
     return tn_no_memory(err);
