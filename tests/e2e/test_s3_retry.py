@@ -225,3 +225,19 @@ def test_a_busy_listing_waits_once_for_all_that_is_under_way(bucket):
     done = tenon(bucket, "ls", "s3://bucket", "--objects", "--json", "--set", "parallel_listing=yes")
     assert [o["key"] for o in json.loads(done.stdout)["result"]["objects"]] == bucket.keys
     assert 1 <= time.monotonic() - began < 6
+
+
+def test_a_page_of_somebody_else_is_quoted(bucket):
+    page = b"<html><head><title>502 Bad Gateway</title></head>\n<body><center>The proxy is\ttired &amp; sad</center><br></body></html>"
+    bucket.object = DATA
+    bucket.plan = lambda asked, times: lambda handler: handler.answer(418, page)
+    error = error_of(tenon(bucket, "get", "s3://bucket/key", "out", "--json"))
+    assert "418" in error["message"] and "502 Bad Gateway The proxy is tired" in error["message"] and "<" not in error["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<Error><Code>AccessDenied", b"<Error><Code>Acc<!-- -->essDenied</Code>", b"<Error><Code>" + b"x" * 3000,
+                                  b"\xff\xfe\x00<", b"<!DOCTYPE x [<!ENTITY a 'b'>]><Error><Code>&a;</Code></Error>", b"<a>" * 5000], ids=range(7))
+def test_strange_refusals_are_failures_all_the_same(bucket, body):
+    bucket.object = DATA
+    bucket.plan = lambda asked, times: lambda handler: handler.answer(403, body)
+    assert error_of(tenon(bucket, "get", "s3://bucket/key", "out", "--json"))["code"] == "FORBIDDEN"

@@ -95,6 +95,7 @@ static tenon_status fail(const tn_s3 *s, const tenon_http_exchange *x, const cha
   tn_s3_element(text, size, "Message", said, sizeof said);
   for (size_t n = strlen(said); n && said[n - 1] == '.';) said[--n] = 0;
   const meaning *m = find_meaning(code);
+  if (!m && !*said && !*code) tn_s3_plain_text(text, size, said, sizeof said);
   if (!m) return tn_s3_host->http->refused(x, *said ? said : code, NULL, err);
   tenon_error plain = TENON_ERROR_INIT;
   bool first = err && !err->code;
@@ -119,6 +120,6 @@ tenon_status tn_s3_refused(const tn_s3 *s, const tenon_http_exchange *x, const c
 tenon_status tn_s3_error_within(const tn_s3 *s, const tenon_http_exchange *x, const char *text, size_t size,
                                 tenon_error *err) {
   char code[80] = "";
-  if (!strstr(text, "<Error>") || !tn_s3_element(text, size, "Code", code, sizeof code)) return TENON_OK;
+  if (!tn_s3_element(text, size, "Error/Code", code, sizeof code)) return TENON_OK;
   return fail(s, x, text, size, code, err);
 }

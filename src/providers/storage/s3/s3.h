@@ -123,8 +123,10 @@ tenon_status tn_s3_refused(const tn_s3 *, const tenon_http_exchange *, const cha
 /* The service's own error in a reply with status 200, as some operations have it; OK: there is none. */
 tenon_status tn_s3_error_within(const tn_s3 *, const tenon_http_exchange *, const char *text, size_t size,
                                 tenon_error *);
-/* The text of the first element of that name; false: there is none. */
+/* The text of the first element of that name, or of the end of a path (Error/Code); false: there is none that fits. */
 bool tn_s3_element(const char *xml, size_t size, const char *name, char *ret, size_t room);
+/* What a page of a proxy or of another service says, without its tags; cut off where there is no room. */
+void tn_s3_plain_text(const char *text, size_t size, char *ret, size_t room);
 
 /* ---- stat.c ---- */
 
