@@ -352,7 +352,8 @@ class Jobs:
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory, request):
     jobs = Jobs(tmp_path_factory.mktemp("faults"))
-    names = {item.callspec.params["kind"].name for item in request.session.items if "kind" in getattr(getattr(item, "callspec", None), "params", {})}
+    names = {item.callspec.params["kind"].name for item in request.session.items
+             if item.path == request.path and "kind" in getattr(getattr(item, "callspec", None), "params", {})}
     for kind in KINDS:
         if kind.name in names:
             jobs.start_kind(kind)
