@@ -148,16 +148,32 @@ static uint32_t check_tree(tn_parquet_footer *p, uint32_t i, int depth) {
 
 /* ---- Row groups: only what has to be true before anybody follows it ---- */
 
-/* struct Statistics { 1: max, 2: min, 5: max_value, 6: min_value, … }: are there bounds in the deprecated fields alone? */
-static bool read_statistics(tn_thrift *t) {
+/* A bound is a plain value of its column; an engine refuses what is none. */
+static bool fits(const tn_parquet_element *leaf, size_t size) {
+  static const size_t sizes[] = {[TN_BOOLEAN] = 1, [TN_INT32] = 4, [TN_INT64] = 8, [TN_INT96] = 12, [TN_FLOAT] = 4, [TN_DOUBLE] = 8};
+  bool is_decimal = leaf->converted == TN_DECIMAL || leaf->logical == TN_LOGICAL_DECIMAL;
+  if (leaf->physical == TN_BYTE_ARRAY) return !is_decimal || (size > 0 && size <= 16);
+  if (leaf->physical == TN_FIXED_LEN_BYTE_ARRAY) return size == (size_t)leaf->type_length;
+  return size == sizes[leaf->physical];
+}
+
+/* struct Statistics { 1: max, 2: min, 5: max_value, 6: min_value, … } */
+static void read_statistics(tn_thrift *t, tn_parquet_element *leaf, tn_parquet_chunk *c) {
   tn_thrift_field f = {0};
   bool old = false, modern = false;
+  size_t size;
+  c->statistics_at = t->at;
   while (tn_thrift_next(t, &f)) {
-    old = old || f.id == 1 || f.id == 2;
-    modern = modern || f.id == 5 || f.id == 6;
-    tn_thrift_skip(t, f.type);
+    bool is_old = f.id == 1 || f.id == 2, is_modern = f.id == 5 || f.id == 6;
+    old = old || is_old;
+    modern = modern || is_modern;
+    if ((!is_old && !is_modern) || f.type != TN_THRIFT_BINARY) tn_thrift_skip(t, f.type);
+    else if (tn_thrift_bytes(t, &f, &size) && !fits(leaf, size)) c->bad_bounds = true;
   }
-  return old && !modern;
+  c->statistics_end = t->at;
+  if (old && !modern) leaf->old_bounds = true;
+  if (modern) leaf->has_bounds = true;
+  if (c->bad_bounds) leaf->bad_bounds = true;
 }
 
 /* The type is checked against the schema's, and its byte is remembered: it is one, as all types are small. */
@@ -192,9 +208,8 @@ static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *l
       case 9: data = place_of(t, &f, p); break;
       case 11: dictionary = place_of(t, &f, p); break;
       case 12:
-        c->statistics_at = t->at;
         if (f.type != TN_THRIFT_STRUCT) t->bad = true;
-        else if (read_statistics(t)) leaf->old_bounds = true;
+        else read_statistics(t, leaf, c);
         break;
       case 14:
         c->bloom_at = t->at;
@@ -320,7 +335,7 @@ static void read_pairs(tn_thrift *t, const tn_thrift_field *f, tn_parquet_footer
   for (uint32_t i = 0; i < count && !t->bad; i++) read_pair(t, p);
 }
 
-/* union ColumnOrder { 1: TYPE_ORDER }, one for each leaf. Where there are none, it is the type's: no writer knew another then. */
+/* union ColumnOrder { 1: TYPE_ORDER }, one for each leaf. Where there are none, bounds mean nothing. */
 static void read_orders(tn_thrift *t, const tn_thrift_field *f, tn_parquet_footer *p) {
   int type;
   uint32_t count = tn_thrift_list(t, f, &type), at = 0;
@@ -333,7 +348,7 @@ static void read_orders(tn_thrift *t, const tn_thrift_field *f, tn_parquet_foote
       is_types = order.id == 1;
       tn_thrift_skip(t, order.type);
     }
-    if (leaf) leaf->other_order = !is_types;
+    if (leaf) leaf->has_order = is_types;
   }
 }
 

@@ -39,7 +39,9 @@ typedef struct tn_parquet_element {
   char unit;                     /* TIME, TIMESTAMP: m, u, n */
   bool is_utc;                   /* TIME, TIMESTAMP */
   bool old_bounds;               /* leaf: statistics that only the deprecated fields have, whose order is not ours */
-  bool other_order;              /* leaf: bounds are not in the order of its type */
+  bool has_bounds;               /* leaf: statistics in the fields that have an order */
+  bool has_order;                /* leaf: that order is its type's */
+  bool bad_bounds;               /* leaf: some chunk's are no values of its type */
   size_t begin, end;             /* of its bytes in the footer */
 } tn_parquet_element;
 
@@ -51,7 +53,8 @@ typedef struct tn_parquet_chunk {
   int64_t begin, size;           /* begin is within the file, and where an engine begins to read */
   int64_t values;
   size_t type_at;                /* the byte of the footer that has its physical type */
-  size_t statistics_at;          /* the one where its statistics begin, 0: it has none */
+  size_t statistics_at, statistics_end;   /* the bytes that have its statistics; both 0: it has none */
+  bool bad_bounds;               /* in them: an engine must not see them */
   size_t bloom_at, bloom_end;    /* the bytes that say where its Bloom filter is; both 0: it has none */
 } tn_parquet_chunk;
 

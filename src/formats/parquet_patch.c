@@ -63,14 +63,23 @@ static void put_element(tn_str *to, const tn_parquet_element *e, tn_patch patch)
   tn_str_putc(to, 0);
 }
 
-/* In place: a type is one byte, a varint. Statistics become unknown when the number of their first field
- * is raised by fifteen, and with it those of all that follow. */
+/* In place, so nothing moves: statistics become bytes of a field that nobody knows. Less than three bytes have no bounds. */
+static void hide(uint8_t *at, size_t size) {
+  if (size < 3) return;
+  const bool is_short = size - 3 < 128;
+  const uint32_t length = (uint32_t)(is_short ? size - 3 : size - 7);
+  *at++ = 15 << 4 | TN_THRIFT_BINARY;
+  for (int i = 0; !is_short && i < 4; i++) *at++ = (uint8_t)(length >> 7 * i | 128);
+  *at++ = (uint8_t)(is_short ? length : length >> 28);
+  memset(at, 0, (size_t)length + 1);   /* and the struct's end */
+}
+
+/* In place, too: a type is one byte, a varint. */
 static void patch_chunk(const tn_parquet_footer *f, const tn_parquet_chunk *c, tn_patch patch, char *data, size_t moved) {
   const tn_parquet_element *e = &f->elements[c->leaf];
   data[c->type_at + moved] = (char)(patched_physical(e, patch) << 1);
   bool is_float = patch == TN_PATCH_FLOAT || patch == TN_PATCH_DOUBLE;
-  char *first = c->statistics_at ? &data[c->statistics_at + moved] : NULL;
-  if (is_float && first && *first) *first = (char)(*first | 0xF0);
+  if (is_float || c->bad_bounds) hide((uint8_t *)data + c->statistics_at + moved, c->statistics_end - c->statistics_at);
 }
 
 tenon_status tn_parquet_patch(const tn_parquet_footer *f, const uint8_t *patches, tn_str *ret_footer, tenon_error *err) {

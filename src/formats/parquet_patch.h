@@ -18,7 +18,7 @@ typedef enum tn_patch {
   TN_PATCH_DOUBLE            /* are made unknown */
 } tn_patch;
 
-/* The footer with one patch for each of its elements applied. */
+/* The footer with one patch for each of its elements applied, and without bounds that are none. */
 tenon_status tn_parquet_patch(const tn_parquet_footer *, const uint8_t *patches, tn_str *ret_footer, tenon_error *err);
 
 /* A nameless copy of the file at fd with this footer, in which only the chunks of the wanted leaves

@@ -117,11 +117,31 @@ static known look_at(const tn_parquet_footer *f, size_t group, const tn_parquet_
   const tn_parquet_element *e = &f->elements[c->leaf];
   statistics s;
   known k = {0};
-  if (e->old_bounds || e->other_order || c->values != f->groups[group].rows || !read_statistics(f, c, &s)) return k;
+  if (e->old_bounds || !e->has_order || c->bad_bounds || c->values != f->groups[group].rows || !read_statistics(f, c, &s)) return k;
   k.all_null = s.nulls == c->values;
   k.no_null = s.nulls == 0 || e->repetition == TN_REQUIRED;
   k.has_bounds = read_bound(e, format, s.min, &k.min) && read_bound(e, format, s.max, &k.max) && compare(&k.min, &k.max) <= 0;
   return k;
+}
+
+static bool contradict(const tn_parquet_footer *f, const tn_parquet_chunk *c, const char *format) {
+  const tn_parquet_element *e = &f->elements[c->leaf];
+  statistics s;
+  bound min, max;
+  if (!read_statistics(f, c, &s)) return false;
+  bool has_min = read_bound(e, format, s.min, &min), has_max = read_bound(e, format, s.max, &max);
+  if ((s.min.data && !has_min) || (s.max.data && !has_max)) return true;
+  return has_min && has_max && compare(&min, &max) > 0;
+}
+
+/* Leaves and columns have the same order. */
+void tn_parquet_doubt(const tn_parquet_footer *f, const struct ArrowSchema *file, tn_parquet_column *columns) {
+  for (size_t g = 0; g < f->group_count; g++)
+    for (size_t i = 0, column = 0; i < f->leaf_count; i++) {
+      const tn_parquet_chunk *c = &f->chunks[f->groups[g].chunk + i];
+      while (columns[column].end <= c->leaf) column++;
+      if (columns[column].is_plain && contradict(f, c, file->children[column]->format)) columns[column].is_plain = false;
+    }
 }
 
 /* ---- Out of the filter ---- */

@@ -13,4 +13,7 @@
 /* Clears groups[g] for each group in which no row meets the filter, whose values are of the column's type. */
 void tn_parquet_skip(const tn_parquet_footer *, const tn_parquet_types *, int64_t column, const tenon_filter *, bool *groups);
 
+/* Columns with bounds that contradict each other are no longer plain: the engine, too, would believe them. */
+void tn_parquet_doubt(const tn_parquet_footer *, const struct ArrowSchema *file, tn_parquet_column *columns);
+
 #endif

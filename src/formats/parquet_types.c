@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "formats/parquet_patch.h"
+#include "formats/parquet_skip.h"
 
 enum { MAX_SCHEMA = 256 << 20, MAX_DECIMAL = 38 };
 
@@ -308,10 +309,11 @@ static tenon_status name_columns(tn_parquet_types *t, tenon_error *err) {
   return ok ? TENON_OK : tn_no_memory(err);
 }
 
-/* Bounds in deprecated fields order text and decimals otherwise; floats have NaN, which no bounds show. */
+/* Bounds in deprecated fields order text and decimals otherwise, and those without an order say nothing; floats have NaN,
+ * which no bounds show. */
 static bool is_plain(const tn_parquet_element *e, const struct ArrowSchema *s) {
   const char *f = s->format;
-  if (e->child_count || e->repetition == TN_REPEATED || e->old_bounds) return false;
+  if (e->child_count || e->repetition == TN_REPEATED || e->old_bounds || (e->has_bounds && !e->has_order)) return false;
   return strchr("bcCsSiIlLu", f[0]) || f[0] == 'd' || strcmp(f, "tdD") == 0 || strncmp(f, "tsu:", 4) == 0 || strncmp(f, "tsm:", 4) == 0;
 }
 
@@ -324,9 +326,11 @@ static tenon_status convert_columns(const tn_parquet_footer *f, tn_parquet_types
     tenon_status status = convert(&c, e->name, e->repetition != TN_REQUIRED, file->children[i], err);
     if (status) return status;
     t->columns[i].end = c.at;
+    for (uint32_t k = t->columns[i].begin; k < c.at; k++) c.raw = c.raw || f->elements[k].bad_bounds;
     t->columns[i].is_raw = c.raw;
     t->columns[i].is_plain = !c.raw && is_plain(e, file->children[i]);
   }
+  tn_parquet_doubt(f, file, t->columns);
   return TENON_OK;
 }
 
