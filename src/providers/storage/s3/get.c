@@ -18,7 +18,8 @@ static tenon_status prepare(tenon_ctx *ctx, void *self, const char *range, const
   getting *g = self;
   tn_s3_prepared *p = ret_prepared;
   tn_s3_request r = {.method = "GET", .key = &g->key, .max_reply = -1};
-  const char *etag = known->size < 0 ? g->if_match : *known->etag ? known->etag : NULL;
+  bool is_strong = *known->etag && strncmp(known->etag, "W/", 2) != 0;   /* no weak one ever matches */
+  const char *etag = known->size < 0 ? g->if_match : is_strong ? known->etag : NULL;
   tn_s3_header(&r, "range", range);
   if (etag) tn_s3_header(&r, "if-match", etag);
   tenon_status status = tn_s3_prepare(ctx, g->s, &r, p, err);
@@ -28,11 +29,26 @@ static tenon_status prepare(tenon_ctx *ctx, void *self, const char *range, const
 
 static void release(void *prepared) { tn_s3_prepared_release(prepared); }
 
+static tenon_status changed(const char *etag, tenon_error *err) {
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there, then decide",
+                    "the object was changed: %s%s", *etag ? "its etag is " : "its etag is gone", etag);
+}
+
+/* Where a reply leaves the etag out, or it is weak, the time has to be the same as well. */
+static bool is_same(const tenon_object *a, const tenon_object *b) {
+  bool has_both = *a->etag && *b->etag, is_weak = strncmp(a->etag, "W/", 2) == 0 || strncmp(b->etag, "W/", 2) == 0;
+  if (b->size >= 0 && a->size != b->size) return false;
+  if (has_both && !tn_s3_same_etag(a->etag, b->etag)) return false;
+  if (has_both && !is_weak) return true;
+  return a->modified_us == INT64_MIN || b->modified_us == INT64_MIN || a->modified_us == b->modified_us;
+}
+
+/* Not every service minds If-Match: what came says of which version it is. */
 static tenon_status look(void *self, const tenon_http_exchange *x, const tenon_object *known, tenon_object *ret, tenon_error *err) {
-  (void)self;
-  (void)err;
-  if (known->size < 0) tn_s3_describe(x, ret);   /* later ones are of that version, or refused */
-  return TENON_OK;
+  const getting *g = self;
+  tn_s3_describe(x, ret);
+  bool is_wanted = known->size >= 0 ? is_same(known, ret) : !g->if_match || tn_s3_same_etag(g->if_match, ret->etag);
+  return is_wanted ? TENON_OK : changed(ret->etag, err);
 }
 
 static tenon_status refused(void *self, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
@@ -60,9 +76,7 @@ static tenon_status try_empty(tenon_ctx *ctx, tn_s3 *s, const tenon_get *request
   if (request->offset > object.size)
     return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "ask for a range within its size",
                       "the range begins at %" PRId64 ", and the object has %" PRId64 " bytes", request->offset, object.size);
-  if (request->if_match && strcmp(request->if_match, object.etag) != 0)
-    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there, then decide",
-                      "the object was changed: its etag is %s", object.etag);
+  if (request->if_match && !tn_s3_same_etag(request->if_match, object.etag)) return changed(object.etag, err);
   ret->object = object;
   ret->body = (tenon_bytes){.struct_size = sizeof ret->body, .fd = -1, .read = nothing_read, .close = nothing_close};
   return TENON_OK;

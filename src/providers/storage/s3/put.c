@@ -327,7 +327,7 @@ static void free_putting(putting *p) {
 tenon_status tn_s3_put(tenon_ctx *ctx, void *session, const tenon_put *request, tenon_object *ret, tenon_error *err) {
   tn_s3 *s = session;
   tenon_status status = tn_s3_check_key(&request->key, err);
-  if (!status && (request->if_absent || request->if_match)) status = tn_s3_need_conditions(ctx, s, err);
+  if (!status) status = tn_s3_need_conditions(ctx, s, request, err);
   putting *p = status ? NULL : new_putting(ctx, s, request);
   if (!status) status = p ? put_body(p, ret, err) : tn_no_memory(err);
   if (p) free_putting(p);

@@ -59,7 +59,7 @@ typedef struct tn_s3 {
   const char *scheme;
   char host[320];            /* with the port, where it is not the scheme's own */
   char region[64], profile_region[64];
-  atomic_int conditions;     /* tn_s3_conditions */
+  atomic_int keeps_absent, keeps_match;   /* tn_s3_conditions */
 } tn_s3;
 
 extern const tenon_host *tn_s3_host;
@@ -132,10 +132,12 @@ void tn_s3_plain_text(const char *text, size_t size, char *ret, size_t room);
 
 void tn_s3_describe(const tenon_http_exchange *, tenon_object *ret);
 tenon_status tn_s3_stat(tenon_ctx *, void *session, const tenon_key_bytes *, tenon_object *ret, tenon_error *);
+/* With quotes or without them, weak or not; "*" is any. */
+bool tn_s3_same_etag(const char *wanted, const char *etag);
 
 typedef enum tn_s3_conditions { TN_S3_UNTRIED = 0, TN_S3_KEPT, TN_S3_IGNORED } tn_s3_conditions;
-/* UNSUPPORTED if the service takes a condition and does not keep it. */
-tenon_status tn_s3_need_conditions(tenon_ctx *, tn_s3 *, tenon_error *);
+/* UNSUPPORTED if the service takes the request's conditions and does not keep them. */
+tenon_status tn_s3_need_conditions(tenon_ctx *, tn_s3 *, const tenon_put *, tenon_error *);
 
 /* ---- the other operations ---- */
 

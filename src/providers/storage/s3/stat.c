@@ -31,6 +31,21 @@ void tn_s3_describe(const tenon_http_exchange *x, tenon_object *ret) {
   copy_header(x, "content-type", ret->content_type, sizeof ret->content_type);
 }
 
+/* The opaque part: S3 itself takes them without quotes, and a proxy that packs replies makes them weak. */
+static const char *bare_etag(const char *etag, size_t *ret_size) {
+  if (strncmp(etag, "W/", 2) == 0) etag += 2;
+  size_t size = strlen(etag);
+  bool is_quoted = size >= 2 && *etag == '"' && etag[size - 1] == '"';
+  *ret_size = is_quoted ? size - 2 : size;
+  return etag + is_quoted;
+}
+
+bool tn_s3_same_etag(const char *wanted, const char *etag) {
+  size_t a_size, b_size;
+  const char *a = bare_etag(wanted, &a_size), *b = bare_etag(etag, &b_size);
+  return strcmp(wanted, "*") == 0 || (a_size == b_size && memcmp(a, b, a_size) == 0);
+}
+
 /* A refused HEAD has no body to say why: one byte is asked for, whose refusal does. */
 static tenon_status ask_why(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key, const tenon_error *why, tenon_error *err) {
   tn_s3_request r = {.method = "GET", .key = key};
@@ -58,10 +73,11 @@ tenon_status tn_s3_stat(tenon_ctx *ctx, void *session, const tenon_key_bytes *ke
 
 /* ---- Conditions ---- */
 
-static tenon_status put_probe(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key, bool if_absent, tenon_error *err) {
+static tenon_status put_probe(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key, const char *condition, const char *value,
+                              tenon_error *err) {
   tn_s3_request r = {.method = "PUT", .key = key, .data = "", .data_size = 0};
   tn_s3_reply reply;
-  if (if_absent) tn_s3_header(&r, "if-none-match", "*");
+  if (condition) tn_s3_header(&r, condition, value);
   tenon_status status = tn_s3_send(ctx, s, &r, &reply, err);
   if (!status) tn_s3_reply_release(&reply);
   return status;
@@ -73,25 +89,36 @@ static void remove_probe(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key) {
   if (tn_s3_send(ctx, s, &r, &reply, NULL) == TENON_OK) tn_s3_reply_release(&reply);
 }
 
-/* An empty object is put twice, the second time only if it is absent. */
-static tenon_status try_out(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
+/* An empty object is put twice, the second time with a condition that does not hold. */
+static tenon_status try_out(tenon_ctx *ctx, tn_s3 *s, const char *condition, const char *value, atomic_int *ret, tenon_error *err) {
   char name[64];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   int size = snprintf(name, sizeof name, ".tenon-probe-%lld-%ld-%p", (long long)now.tv_sec, now.tv_nsec, (void *)s);
   const tenon_key_bytes key = {name, (size_t)size};
   tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = put_probe(ctx, s, &key, false, err);
+  tenon_status status = put_probe(ctx, s, &key, NULL, NULL, err);
   if (status) return status;
-  status = put_probe(ctx, s, &key, true, &why);
+  status = put_probe(ctx, s, &key, condition, value, &why);
   remove_probe(ctx, s, &key);
-  atomic_store(&s->conditions, status == TENON_CONFLICT ? TN_S3_KEPT : TN_S3_IGNORED);
+  if (status && status != TENON_CONFLICT && why.retryable) return tn_pass_error(&why, err);
+  atomic_store(ret, status == TENON_CONFLICT ? TN_S3_KEPT : TN_S3_IGNORED);
   return TENON_OK;
 }
 
-tenon_status tn_s3_need_conditions(tenon_ctx *ctx, tn_s3 *s, tenon_error *err) {
-  tenon_status status = atomic_load(&s->conditions) == TN_S3_UNTRIED ? try_out(ctx, s, err) : TENON_OK;
-  if (status || atomic_load(&s->conditions) == TN_S3_KEPT) return status;
+static tenon_status need(tenon_ctx *ctx, tn_s3 *s, const char *condition, const char *value, atomic_int *known, tenon_error *err) {
+  tenon_status status = atomic_load(known) == TN_S3_UNTRIED ? try_out(ctx, s, condition, value, known, err) : TENON_OK;
+  if (status || atomic_load(known) == TN_S3_KEPT) return status;
   return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_WRITE, "put without the condition, or use a service that keeps it",
-                    "%s: the service at %s overwrites objects that are there, whatever is asked", s->config->bucket, s->host);
+                    "%s: the service at %s does not keep %s: it overwrites objects that are there, whatever is asked", s->config->bucket,
+                    s->host, condition);
+}
+
+/* A service may keep one of them alone. */
+tenon_status tn_s3_need_conditions(tenon_ctx *ctx, tn_s3 *s, const tenon_put *request, tenon_error *err) {
+  tenon_status status = TENON_OK;
+  if (request->if_absent) status = need(ctx, s, "if-none-match", "*", &s->keeps_absent, err);
+  if (!status && request->if_match)
+    status = need(ctx, s, "if-match", "\"00000000000000000000000000000000\"", &s->keeps_match, err);
+  return status;
 }
