@@ -43,11 +43,29 @@ enum { JOBS = 8 };
 
 typedef struct source {
   tn_cli *cli;
+  tn_cli_version version;
   int fd;
   int64_t began_ms;
   tenon_progress progress;
   tn_cli_progress shown;
 } source;
+
+/* ---- One version of a file ---- */
+
+static bool is_same(const struct stat *a, const struct stat *b) {
+  return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+tenon_status tn_cli_version_check(const tn_cli_version *v, tenon_error *err) {
+  struct stat now;
+  if (!S_ISREG(v->as_opened.st_mode)) return TENON_OK;
+  if (fstat(v->fd, &now) < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "%s", v->name);
+  if (is_same(&now, &v->as_opened)) return TENON_OK;
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_fail(&why, TENON_CONFLICT, TENON_STAGE_DATA, "put it again when nobody writes to it", "%s changed while it was read", v->name);
+  why.retryable = 1;
+  return tn_pass_error(&why, err);
+}
 
 static tenon_status read_source(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
   source *s = self;
@@ -56,6 +74,8 @@ static tenon_status read_source(void *self, void *data, size_t size, size_t *ret
   if (status) return status;
   ssize_t n = read(s->fd, data, size);
   if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading what is to be put");
+  status = tn_cli_version_check(&s->version, err);
+  if (status) return status;
   s->progress.bytes += n;
   s->progress.elapsed_ms = tn_now_ms() - s->began_ms;
   tn_cli_progress_step(&s->shown, &s->progress);
@@ -66,18 +86,19 @@ static tenon_status read_source(void *self, void *data, size_t size, size_t *ret
 /* The descriptor is closed by who opened it. */
 static void close_source(void *self) { (void)self; }
 
-static tenon_status open_source(const char *from, int *ret_fd, int64_t *ret_size, tenon_error *err) {
-  struct stat st;
+/* A file that says it is empty may have something all the same, below /proc. */
+static tenon_status open_source(const char *from, tn_cli_version *ret, int64_t *ret_size, tenon_error *err) {
+  struct stat st = {0};
   bool is_stdin = strcmp(from, "-") == 0;
   int fd = is_stdin ? dup(STDIN_FILENO) : open(from, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", from);
-  if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+  if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
     close(fd);
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "put what is below it with --recursive", "%s is a folder", from);
   }
   off_t at = lseek(fd, 0, SEEK_CUR);
-  *ret_size = S_ISREG(st.st_mode) && at >= 0 ? st.st_size - at : -1;
-  *ret_fd = fd;
+  *ret_size = S_ISREG(st.st_mode) && at >= 0 && at <= st.st_size ? st.st_size - at : -1;
+  *ret = (tn_cli_version){.fd = fd, .name = is_stdin ? "stdin" : from, .as_opened = st};
   return TENON_OK;
 }
 
@@ -96,8 +117,9 @@ static tenon_status full_key(tn_cli *cli, const char *from, tn_cli_object *o, te
   return TENON_OK;
 }
 
-static tenon_status put(tn_cli *cli, const put_arguments *a, const tn_cli_object *o, int fd, int64_t size, tenon_error *err) {
-  source s = {.cli = cli, .fd = fd, .began_ms = tn_now_ms(), .shown = tn_cli_progress_start(cli)};
+static tenon_status put(tn_cli *cli, const put_arguments *a, const tn_cli_object *o, const tn_cli_version *file, int64_t size,
+                        tenon_error *err) {
+  source s = {.cli = cli, .version = *file, .fd = file->fd, .began_ms = tn_now_ms(), .shown = tn_cli_progress_start(cli)};
   s.progress = (tenon_progress){.struct_size = sizeof s.progress, .rows = -1, .rows_estimate = -1,
                                 .bytes_estimate = size > 0 ? size : 0};
   tenon_bytes body = {.struct_size = sizeof body, .fd = -1, .length = size, .self = &s, .read = read_source, .close = close_source};
@@ -134,18 +156,18 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   if (a->recursive) return put_all(cli, a, err);
   const char *from = a->common.operands[0];
   tn_cli_object o;
-  int fd = -1;
+  tn_cli_version file;
   int64_t size = -1;
-  tenon_status status = open_source(from, &fd, &size, err);
+  tenon_status status = open_source(from, &file, &size, err);
   if (status) return status;
   status = tn_cli_object_open(cli, a->common.operands[1], &o, err);
   if (!status) {
     status = full_key(cli, from, &o, err);
     if (!status && a->dry_run) tn_cli_note(cli, "would put %" PRId64 " bytes as %.*s", size, (int)o.key.size, o.key.data);
-    else if (!status) status = put(cli, a, &o, fd, size, err);
+    else if (!status) status = put(cli, a, &o, &file, size, err);
     tn_cli_object_close(&o);
   }
-  close(fd);
+  close(file.fd);
   return status;
 }
 

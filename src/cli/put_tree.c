@@ -30,8 +30,8 @@ typedef struct putting {
 
 typedef struct source {
   const putting *p;
-  int fd;
-  int64_t left;              /* of what it had when it was opened: a file that grows meanwhile is put as it was */
+  tn_cli_version version;
+  int64_t left;              /* of what it had when it was opened */
 } source;
 
 static tenon_status read_source(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
@@ -39,10 +39,12 @@ static tenon_status read_source(void *self, void *data, size_t size, size_t *ret
   tenon_status status = tn_ctx_check(s->p->cli->ctx, err);
   if (status) return status;
   if ((int64_t)size > s->left) size = (size_t)s->left;
-  ssize_t n = size ? read(s->fd, data, size) : 0;
+  ssize_t n = size ? read(s->version.fd, data, size) : 0;
   if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading the file");
-  if (n == 0 && s->left > 0)
-    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_DATA, "put it again", "the file became shorter while it was read");
+  status = tn_cli_version_check(&s->version, err);
+  if (!status && n == 0 && s->left > 0)
+    status = tenon_fail(err, TENON_IO, TENON_STAGE_DATA, "look at the disk", "the file ended before its size");
+  if (status) return status;
   s->left -= n;
   *ret_size = (size_t)n;
   return TENON_OK;
@@ -60,7 +62,7 @@ static bool is_there(const putting *p, const tenon_key_bytes *key, const struct 
 
 static tenon_status put_file(const putting *p, const tenon_key_bytes *key, int fd, tn_cli_done *ret, tenon_error *err) {
   struct stat st;
-  source s = {.p = p, .fd = fd};
+  source s = {.p = p, .version = {.fd = fd, .name = "the file"}};
   tenon_bytes body = {.struct_size = sizeof body, .fd = -1, .self = &s, .read = read_source, .close = close_source};
   const tenon_put request = {.struct_size = sizeof request, .key = *key, .body = &body, .if_absent = p->tree->if_absent};
   tenon_object made = {.struct_size = sizeof made, .size = -1, .modified_us = INT64_MIN};
@@ -70,6 +72,7 @@ static tenon_status put_file(const putting *p, const tenon_key_bytes *key, int f
     ret->is_skipped = true;
     return TENON_OK;
   }
+  s.version.as_opened = st;
   body.length = s.left = ret->bytes = st.st_size;
   return tenon_put_object(p->cli->ctx, p->to->session, &request, &made, err);
 }
