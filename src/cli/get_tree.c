@@ -59,7 +59,12 @@ static bool is_safe(const char *name, size_t size) {
   return true;
 }
 
+static bool is_folder(const tn_cli_task *t) { return !t->size || t->name[t->size - 1] == '/'; }
+
 static tenon_status check_name(const tn_cli_task *t, tenon_error *err) {
+  if (is_folder(t) && t->object.size > 0)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "get it by itself, into a file of another name",
+                      "its key ends with a slash as a folder's, and it has %" PRId64 " bytes", t->object.size);
   if (is_safe(t->name, t->size)) return TENON_OK;
   return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "get it by itself, into a file of another name",
                     "its key is no name of a file below a folder");
@@ -170,8 +175,8 @@ static tenon_status get_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, t
   tenon_status status = check_name(t, err);
   if (!status) status = open_folder_of(g, t, &dir_fd, name, err);
   if (status) return status;
-  if (!*name || (g->tree->resume && is_whole(dir_fd, name, &t->object))) ret->is_skipped = true;
-  else status = get_file(g, t, dir_fd, name, &ret->bytes, err);
+  if (g->tree->resume && *name && is_whole(dir_fd, name, &t->object)) ret->is_skipped = true;
+  else if (*name) status = get_file(g, t, dir_fd, name, &ret->bytes, err);
   close(dir_fd);
   return status;
 }
@@ -179,7 +184,8 @@ static tenon_status get_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, t
 static tenon_status say_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, tenon_error *err) {
   const getting *g = arg;
   tenon_status status = check_name(t, err);
-  if (!status) tn_cli_note(g->cli, "would write %" PRId64 " bytes to %s/%.*s", t->object.size, g->tree->folder, (int)t->size, t->name);
+  if (!status && is_folder(t)) tn_cli_note(g->cli, "would make the folder %s/%.*s", g->tree->folder, (int)t->size, t->name);
+  else if (!status) tn_cli_note(g->cli, "would write %" PRId64 " bytes to %s/%.*s", t->object.size, g->tree->folder, (int)t->size, t->name);
   ret->bytes = 0;
   return status;
 }
@@ -212,12 +218,19 @@ static tn_cli_task task_at(const struct ArrowArray *batch, int64_t row, size_t p
   return t;
 }
 
-/* The folder's own mark has no name. */
-static tenon_status give_batch(tn_cli_crew *crew, const struct ArrowArray *batch, size_t prefix_size, tenon_error *err) {
+/* The folder's own mark has no name, and should have no bytes. */
+static void check_root(const getting *g, tn_cli_crew *crew, const tn_cli_task *t) {
+  tenon_error why = TENON_ERROR_INIT;
+  const tn_cli_task whole = {.name = g->prefix.data, .size = g->prefix.size};
+  if (check_name(t, &why)) tn_cli_crew_fail(crew, &whole, &why);
+}
+
+static tenon_status give_batch(const getting *g, tn_cli_crew *crew, const struct ArrowArray *batch, tenon_error *err) {
   tenon_status status = TENON_OK;
   for (int64_t i = 0; !status && i < batch->length; i++) {
-    const tn_cli_task t = task_at(batch, i, prefix_size);
-    if (t.size) status = tn_cli_crew_give(crew, &t, err);
+    const tn_cli_task t = task_at(batch, i, g->prefix.size);
+    if (!t.size) check_root(g, crew, &t);
+    else status = tn_cli_crew_give(crew, &t, err);
   }
   return status;
 }
@@ -230,7 +243,7 @@ static tenon_status give_all(const getting *g, tn_cli_crew *crew, tenon_error *e
   for (struct ArrowArray batch; !status;) {
     status = tenon_stream_error(&rows, rows.get_next(&rows, &batch), err);
     if (status || !batch.release) break;
-    status = give_batch(crew, &batch, g->prefix.size, err);
+    status = give_batch(g, crew, &batch, err);
     batch.release(&batch);
   }
   rows.release(&rows);

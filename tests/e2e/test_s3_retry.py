@@ -97,7 +97,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def list(self, query):
         after = query.get("continuation-token", query.get("start-after", ""))
         keys = [k for k in self.server.keys if k > after and k.startswith(query["prefix"])]
-        rows = "".join(f"<Contents><Key>{k}</Key><Size>1</Size></Contents>" for k in keys[:1000])
+        sizes = self.server.sizes
+        rows = "".join(f"<Contents><Key>{k}</Key><Size>{sizes.get(k, int(k[-1] != '/'))}</Size></Contents>" for k in keys[:1000])
         more = f"<NextContinuationToken>{keys[999]}</NextContinuationToken>" if len(keys) > 1000 else ""
         self.answer(200, f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{rows}</ListBucketResult>".encode())
 
@@ -109,7 +110,7 @@ def bucket(tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.lock, server.asked, server.parts, server.object, server.aborted = threading.Lock(), [], {}, None, 0
-    server.etag, server.keys, server.plan, server.folder = None, [], lambda what, times: None, tmp_path
+    server.etag, server.keys, server.sizes, server.plan, server.folder = None, [], {}, lambda what, times: None, tmp_path
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
