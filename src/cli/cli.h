@@ -25,6 +25,8 @@ void tn_cli_answer_text(tn_cli *, const char *text);
 
 /* A line for people on stderr; not with --quiet. */
 void tn_cli_note(const tn_cli *, const char *format, ...) TENON_PRINTF(2, 3);
+/* Said with -q, too. */
+void tn_cli_note_failure(const tn_cli *, const char *format, ...) TENON_PRINTF(2, 3);
 
 /* ---- Failures (report.c) ---- */
 

@@ -176,6 +176,7 @@ static void tell_json(tn_cli *cli, const tn_cli_totals *t) {
   tn_document_integer(j, "failed", t->failed);
   tn_document_integer(j, "bytes", t->bytes);
   tn_document_integer(j, "elapsed_ms", t->elapsed_ms);
+  tn_document_integer(j, "failures_left_out", t->failed - told(t));
   tn_document_open(j, "failures", '[');
   for (int64_t i = 0; i < told(t); i++) {
     tn_document_open(j, NULL, '{');
@@ -192,8 +193,8 @@ static void tell_people(tn_cli *cli, const char *did, const tn_cli_totals *t) {
   tn_cli_show_bytes(bytes, sizeof bytes, t->bytes);
   tn_cli_show_time(time, sizeof time, t->elapsed_ms);
   for (int64_t i = 0; i < told(t); i++)
-    tn_cli_note(cli, "  %s: %s", t->failures[i].name ? t->failures[i].name : "?", t->failures[i].error.message);
-  if (t->failed > told(t)) tn_cli_note(cli, "  … and %" PRId64 " more", t->failed - told(t));
+    tn_cli_note_failure(cli, "  %s: %s", t->failures[i].name ? t->failures[i].name : "?", t->failures[i].error.message);
+  if (t->failed > told(t)) tn_cli_note_failure(cli, "  … and %" PRId64 " more", t->failed - told(t));
   tn_cli_note(cli, "%s %" PRId64 " objects, %s, in %s; %" PRId64 " were there already, %" PRId64 " failed", did, t->done, bytes, time,
               t->skipped, t->failed);
 }

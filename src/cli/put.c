@@ -138,6 +138,21 @@ static tenon_status put(tn_cli *cli, const put_arguments *a, const tn_cli_object
   return TENON_OK;
 }
 
+/* What is there decides whether it would be put at all. */
+static tenon_status look(tn_cli *cli, const put_arguments *a, const tn_cli_object *o, int64_t size, tenon_error *err) {
+  tenon_object there = {.struct_size = sizeof there, .size = -1, .modified_us = INT64_MIN};
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = a->if_absent ? tenon_stat_object(cli->ctx, o->session, &o->key, &there, &why) : TENON_NOT_FOUND;
+  if (status && status != TENON_NOT_FOUND) return tn_pass_error(&why, err);
+  if (!status)
+    return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE, "leave --if-absent out, or name another object", "the object is there already");
+  tenon_object would = {.struct_size = sizeof would, .size = size, .modified_us = INT64_MIN};
+  if (cli->common->json) tn_cli_object_json(tn_cli_result(cli), &o->key, &would);
+  else if (size < 0) tn_cli_note(cli, "would put a stream as %.*s", (int)o->key.size, o->key.data);
+  else tn_cli_note(cli, "would put %" PRId64 " bytes as %.*s", size, (int)o->key.size, o->key.data);
+  return TENON_OK;
+}
+
 static tenon_status put_all(tn_cli *cli, const put_arguments *a, tenon_error *err) {
   const tn_cli_tree tree = {.folder = a->common.operands[0], .jobs = a->jobs < 0 ? JOBS : a->jobs, .resume = a->resume,
                             .if_absent = a->if_absent, .dry_run = a->dry_run};
@@ -163,7 +178,7 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   status = tn_cli_object_open(cli, a->common.operands[1], &o, err);
   if (!status) {
     status = full_key(cli, from, &o, err);
-    if (!status && a->dry_run) tn_cli_note(cli, "would put %" PRId64 " bytes as %.*s", size, (int)o.key.size, o.key.data);
+    if (!status && a->dry_run) status = look(cli, a, &o, size, err);
     else if (!status) status = put(cli, a, &o, &file, size, err);
     tn_cli_object_close(&o);
   }

@@ -150,12 +150,23 @@ void tn_cli_report_json(tn_document *j, const tenon_error *err) {
   tn_document_close(j);
 }
 
+static void note(const tn_cli *cli, const char *format, va_list args) {
+  char text[1024];
+  vsnprintf(text, sizeof text, format, args);
+  print_line(TN_DIM, cli->terminal.color_err, "", text, strlen(text));
+}
+
 void tn_cli_note(const tn_cli *cli, const char *format, ...) {
   if (cli->common->quiet) return;
-  char text[1024];
   va_list args;
   va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
+  note(cli, format, args);
   va_end(args);
-  print_line(TN_DIM, cli->terminal.color_err, "", text, strlen(text));
+}
+
+void tn_cli_note_failure(const tn_cli *cli, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  note(cli, format, args);
+  va_end(args);
 }

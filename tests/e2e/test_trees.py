@@ -88,6 +88,18 @@ def test_no_key_leads_out_of_the_folder(bucket):  # noqa: F811
     assert sorted(p.name for p in bucket.folder.iterdir()) == ["out"]
 
 
+def test_bytes_under_a_folders_name_are_not_dropped(bucket):  # noqa: F811
+    bucket.object = b"data"
+    bucket.keys = ["in/", "in/empty/", "in/full/", "in/full/file"]
+    bucket.sizes = {"in/": 3, "in/full/": 4}
+    for more in [], ["--dry-run"]:
+        done = from_bucket(bucket, *more)
+        told = result(done)
+        assert done.returncode != 0 and (told["objects"], told["skipped"], told["failed"]) == (2, 0, 2)
+        assert sorted((f["name"], f["code"]) for f in told["failures"]) == [("full/", "DATA"), ("in/", "DATA")]
+    assert tree_of(bucket.folder / "out") == {"full/file": b"data"} and (bucket.folder / "out/empty").is_dir()
+
+
 def test_no_link_leads_out_of_the_folder(bucket):  # noqa: F811
     bucket.object = b"data"
     bucket.keys = ["in/file", "in/link/x", "in/sub/y"]
@@ -115,9 +127,34 @@ def test_failures_are_counted_and_told(bucket):  # noqa: F811
     bucket.plan = lambda what, times: (403, "AccessDenied") if what == "range 0" and times % 2 else None
     done = from_bucket(bucket)
     told, error = json.loads(done.stdout)["result"], json.loads(done.stdout)["error"]
-    assert (told["objects"], told["failed"], len(told["failures"])) == (30, 30, 20)
+    assert (told["objects"], told["failed"], len(told["failures"]), told["failures_left_out"]) == (30, 30, 20, 10)
     assert error["code"] == "FORBIDDEN" and "30 of 60 objects failed" in error["message"]
     assert len(tree_of(bucket.folder / "out")) == 30
+
+
+def test_failures_are_told_quietly_too(bucket):  # noqa: F811
+    bucket.object = b"data"
+    bucket.keys = [f"in/{i:03}" for i in range(22)]
+    bucket.plan = lambda what, times: (403, "AccessDenied") if what == "range 0" else None
+    done = subprocess.run([TENON, "get", "s3://bucket/in", "out", "-r", "-q", "--set", f"endpoint=http://127.0.0.1:{bucket.server_port}",
+                           "--set", "region=r"], cwd=bucket.folder, capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if line.startswith("  0") and "AccessDenied" in line]
+    assert len(said) == 20 and "and 2 more" in done.stderr and "were there already" not in done.stderr
+
+
+def test_a_dry_run_of_one_object_is_told(bucket):  # noqa: F811
+    words = ["s3://bucket/key", "--dry-run", "--set", f"endpoint=http://127.0.0.1:{bucket.server_port}", "--set", "region=r"]
+
+    def put(*more):
+        return subprocess.run([TENON, "put", *more, *words], cwd=bucket.folder, capture_output=True)
+
+    (bucket.folder / "file").write_bytes(b"data")
+    assert result(put("file", "--json", "--if-absent")) == {"key": "key", "size": 4, "modified": None, "etag": None, "content_type": None}
+    piped = subprocess.run([TENON, "put", "-", *words], input=b"data", capture_output=True)
+    assert piped.returncode == 0 and b"would put a stream as key" in piped.stderr
+    bucket.object = b"there"
+    assert json.loads(put("file", "--json", "--if-absent").stdout)["error"]["code"] == "CONFLICT"
+    assert put("file").returncode == 0 and bucket.object == b"there"
 
 
 def test_cancelling_leaves_whole_files_alone(bucket):  # noqa: F811
