@@ -32,6 +32,19 @@ static void tell_head(tenon_http_exchange *x) {
   if (status) give_up(x, status);
 }
 
+/* RFC 9112, 6.3: with two lengths nobody knows where the body ends, and on the way it may have been cut. */
+static bool check_length(tenon_http_exchange *x) {
+  const char *length = tn_http_header_at(x, "content-length", 0), *other;
+  bool agree = !length || (!strchr(length, ',') && !tn_http_header_at(x, "transfer-encoding", 0));
+  for (size_t i = 0; agree && (other = tn_http_header_at(x, "content-length", i)); i++) agree = strcmp(length, other) == 0;
+  if (!agree) {
+    tenon_fail(&x->error, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service, or a proxy in front of it",
+               "%s: the headers of the reply contradict each other about where it ends (Content-Length)", x->url);
+    give_up(x, TENON_DATA);
+  }
+  return agree;
+}
+
 static bool keep_header(tenon_http_exchange *x, const char *line, size_t size) {
   const char *colon = memchr(line, ':', size);
   if (!colon || x->header_count == TN_HTTP_MAX_HEADERS || memchr(line, 0, size)) return !colon;
@@ -58,7 +71,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *self) {
     long status = 0;
     tn_curl.curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
     x->status = (int32_t)status;
-    if (status >= 200) tell_head(x);   /* 100 and the like are not it; nor is a proxy's CONNECT */
+    if (status >= 200 && check_length(x)) tell_head(x);   /* 100 and the like are not it; nor is a proxy's CONNECT */
     if (x->result) return 0;
   } else if (!keep_header(x, line, size)) {
     tenon_fail(&x->error, TENON_LIMITED, TENON_STAGE_DATA, "ask who runs the service",

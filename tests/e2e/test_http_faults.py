@@ -193,6 +193,10 @@ CASES = {
     "a redirect": (answering(reply(status=b"302 Found", headers=METADATA)), "DATA", "query"),
     "no size": (answering(lambda k: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + k.headers +
                           b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(k.good), k.good)), None, None),
+    "a length, and chunks": (answering(lambda k: b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n" + k.headers +
+                                       b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(k.good), k.good)), "DATA", "data"),
+    "a list of lengths": (answering(lambda k: b"HTTP/1.1 200 OK\r\nContent-Length: %d, 1\r\n" % len(k.good) + k.headers + b"\r\n" + k.good), "DATA", "data"),
+    "two lengths": (answering(lambda k: reply(k.good, headers=k.headers + b"Content-Length: 1\r\n")), "DATA", "data"),
     "surplus": (answering(lambda k: reply(k.good, headers=k.headers) + b"HTTP/1.1 200 OK\r\n" + b"more " * 100), None, None),
     "all is well": (answering(lambda k: reply(k.good, headers=k.headers)), None, None),
 }
