@@ -104,14 +104,15 @@ static void reads_odd_html(void **state) {
 
 static void says_what_is_none(void **state) {
   static const struct { const char *type, *text; } others[] = {
-      {"text/html", "<h1>welcome</h1>"}, {"text/plain", "<title>Index of</title>"}, {"text/htmlx", "<title>Index of</title>"},
+      {"text/html", "<h1>welcome</h1>"}, {"text/html", "<title>Welcome</title><a href='about.html'>us</a> <a href='news/'>news</a>"},
+      {"text/html", "<a href='/'>home</a> <a href='/x/'>here</a> <a href='b'>b</a>"}, {"text/plain", "<title>Index of</title>"}, {"text/htmlx", "<title>Index of</title>"},
       {"application/json", "{\"name\":\"x\"}"}, {"application/json", "[1]"}, {"application/json", "[{\"name\":\"x\"}]"},
       {"application/json", "[{"}, {NULL, ""}};
   (void)state;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     tn_web_page page;
     tenon_error err = TENON_ERROR_INIT;
-    assert_int_equal(tn_web_page_read("http://h/", others[i].type, others[i].text, strlen(others[i].text), &page, &err), TENON_DATA);
+    assert_int_equal(tn_web_page_read("http://h/x/", others[i].type, others[i].text, strlen(others[i].text), &page, &err), TENON_DATA);
   }
 }
 

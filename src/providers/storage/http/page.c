@@ -19,7 +19,7 @@ typedef struct reading {
   tn_str folder;             /* its path, decoded */
   tn_str href, name, tail, title;
   size_t origin;             /* scheme://host:port of the URL has so many bytes */
-  bool has_sign;             /* of an index page: its title, or a link to the folder above */
+  bool has_sign;             /* of an index page: a link to ../ (one to / is on every home page), or a JSON array */
   bool has_entry;            /* the last link's is the last entry */
   tn_web_page page;
 } reading;
@@ -76,11 +76,6 @@ static bool strip_origin(const reading *r, const char **href, size_t *size) {
   return true;
 }
 
-static bool is_above(const reading *r, const char *path, size_t size) {
-  return size < r->folder.size && size > 0 && path[size - 1] == '/' && memcmp(path, tn_str_text(&r->folder), size) == 0 &&
-         !memchr(r->folder.data + size, '/', r->folder.size - size - 1);
-}
-
 /* What a link points to as a name below the folder; false: elsewhere. An encoded slash makes no folder. */
 static bool resolve(reading *r, const char *href, size_t size, const char **ret, size_t *ret_size) {
   if (memchr(href, '?', size) || !strip_origin(r, &href, &size)) return false;
@@ -91,7 +86,6 @@ static bool resolve(reading *r, const char *href, size_t size, const char **ret,
   const char *name = tn_str_text(&r->name);
   size_t left = r->name.size;
   if (left && *name == '/') {
-    if (is_above(r, name, left)) r->has_sign = true;
     if (left <= r->folder.size || memcmp(name, tn_str_text(&r->folder), r->folder.size) != 0) return false;
     name += r->folder.size;
     left -= r->folder.size;
@@ -300,7 +294,7 @@ static tenon_status read_page(reading *r, const char *content_type, const char *
   if (!html && !json) return no_index(r->url, err);
   tenon_status status = html ? read_html(r, text, size, err) : read_json(r, text, size, err);
   if (status) return status;
-  if (!r->page.count && !r->has_sign && !is_title(&r->title)) return no_index(r->url, err);
+  if (!r->has_sign && !is_title(&r->title)) return no_index(r->url, err);
   sort_and_unite(&r->page);
   return TENON_OK;
 }
