@@ -141,11 +141,15 @@ static bool check_value(scan *s) {
 
 tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret,
                                 tenon_error *err) {
-  scan s = {.at = data, .end = data + size};
   size_t bad;
   if (!tn_utf8_valid(data, size, &bad))
     return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "byte %zu of the JSON is not UTF-8",
                       bad + 1);
+  return tn_json_text_check_bytes(data, size, ret, err);
+}
+
+tenon_status tn_json_text_check_bytes(const char *data, size_t size, tn_json_text *ret, tenon_error *err) {
+  scan s = {.at = data, .end = data + size};
   const char *first = skip_blanks(data, s.end);
   bool ok = check_value(&s);
   const char *last = s.at;

@@ -69,6 +69,8 @@ static void reads_what_servers_write(void **state) {
 
 static void reads_caddys_json(void **state) {
   (void)state;
+  static const char odd[] = "[{\"name\":\"a\xFF\\u00e9\",\"type\":\"file\",\"size\":1},{\"name\":\"b\",\"type\":\"file\",\"size\":2}]";
+  expect_page("http://h/", "application/json", odd, sizeof odd - 1, "a\xFF\xC3\xA9:1 b:2");   /* a name is bytes */
   expect_recorded("caddy-json", "https://h/", "d/ f:3@1795281753500000 s:-1@1795281753000000");
 }
 

@@ -230,7 +230,7 @@ static tenon_status take_json(reading *r, tn_json_text o, tenon_error *err) {
 
 static tenon_status read_json(reading *r, const char *text, size_t size, tenon_error *err) {
   tn_json_text root, item;
-  tenon_status status = tn_json_text_check(text, size, &root, err);
+  tenon_status status = tn_json_text_check_bytes(text, size, &root, err);   /* nginx does not look into names */
   if (status) return status;
   tn_json_type type = tn_json_text_type(root);
   r->has_sign = type == TN_JSON_ARRAY || type == TN_JSON_NULL;
