@@ -17,7 +17,7 @@ void tn_s3_keys_release(tn_s3_keys *);   /* zeroed memory is fine */
 /* The profile of ~/.aws/credentials and ~/.aws/config (profile.c). Source: AWS SDKs and Tools Reference Guide, "Shared
  * config and credentials files". */
 tenon_status tn_s3_keys_of_profile(const tn_s3_config *, tn_s3_keys *ret, tenon_error *);
-/* One file's text into what it says of a profile, on top of what is known; *ret_found: the profile is there. */
+/* One file's text into what it says of a profile. What a file above it said stays; *ret_found: the profile is there. */
 tenon_status tn_s3_read_profile(const char *text, size_t size, const char *profile, bool is_config_file, tn_s3_keys *keys,
                                 bool *ret_found, tenon_error *);
 

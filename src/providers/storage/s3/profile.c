@@ -14,8 +14,12 @@ enum { MAX_FILE = 1 << 20, MAX_NAME = 256, MAX_PATH = 4096 };
 typedef struct reading {
   const char *wanted;
   bool is_config_file, is_inside, is_found;
+  bool has_keys, has_region; /* of the file above this one */
+  bool has_value, is_ours;   /* the value before this line: there is one, and it is one of those below */
+  size_t indent;
   int line;
   tn_s3_keys *keys;
+  char *security_token;      /* the older name, which goes before the newer one */
   const char *elsewhere;     /* how the profile gets its keys, if not by having them */
   unsigned seen;             /* which of the names below were in the section */
 } reading;
@@ -50,10 +54,12 @@ static bool names_profile(const reading *r, const char *name, size_t size) {
   return size == n && memcmp(name, r->wanted, n) == 0;
 }
 
+/* What is behind the bracket does not count. */
 static tenon_status take_section(reading *r, const char *text, size_t size, tenon_error *err) {
-  if (size < 3 || text[size - 1] != ']') return bad_line(r, "begins a section that does not end", err);
-  const char *name = text + 1;
-  size -= 2;
+  const char *end = memrchr(text, ']', size), *name = text + 1;
+  if (!end || end == name) return bad_line(r, "begins a section that does not end", err);
+  size = (size_t)(end - name);
+  r->has_value = r->is_ours = false;
   trim(&name, &size);
   r->is_inside = names_profile(r, name, size);
   if (r->is_inside && r->is_found) return bad_line(r, "has the profile a second time", err);
@@ -63,43 +69,68 @@ static tenon_status take_section(reading *r, const char *text, size_t size, teno
 
 /* ---- Values ---- */
 
+static const char program[] = "credential_process";
+
+static void forget(char *secret) {
+  if (secret) tn_wipe(secret, strlen(secret));
+  tn_free(secret);
+}
+
 static tenon_status keep(char **to, const char *value, size_t size, tenon_error *err) {
   char *copy = tn_strndup(value, size);
   if (!copy) return tn_no_memory(err);
-  if (*to) tn_wipe(*to, strlen(*to));
-  tn_free(*to);
+  forget(*to);
   *to = copy;
   return TENON_OK;
 }
 
+static void note_elsewhere(reading *r, const char *name, size_t size) {
+  static const char *const others[] = {"role_arn", "sso_session", "sso_account_id", "web_identity_token_file"};
+  if (is_text(name, size, program) && !r->elsewhere) r->elsewhere = program;
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (is_text(name, size, others[i])) r->elsewhere = others[i];
+}
+
 static tenon_status take_value(reading *r, const char *name, size_t name_size, const char *value, size_t size, tenon_error *err) {
-  static const char *const elsewhere[] = {"role_arn", "credential_process", "sso_session", "sso_account_id", "web_identity_token_file"};
-  const struct { const char *name; char **to; } known[] = {
-      {"aws_access_key_id", &r->keys->access_key_id}, {"aws_secret_access_key", &r->keys->secret_access_key},
-      {"aws_session_token", &r->keys->session_token}, {"region", &r->keys->region}};
-  for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
-    if (is_text(name, name_size, elsewhere[i])) r->elsewhere = elsewhere[i];
+  const struct { const char *name; char **to; bool is_above; } known[] = {
+      {"aws_access_key_id", &r->keys->access_key_id, r->has_keys}, {"aws_secret_access_key", &r->keys->secret_access_key, r->has_keys},
+      {"aws_session_token", &r->keys->session_token, r->has_keys}, {"aws_security_token", &r->security_token, r->has_keys},
+      {"region", &r->keys->region, r->has_region}};
+  note_elsewhere(r, name, name_size);
   for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (!is_text(name, name_size, known[i].name)) continue;
     if (r->seen >> i & 1) return bad_line(r, "has a name a second time", err);
     if (!size) return bad_line(r, "has no value", err);
     r->seen |= 1u << i;
-    return keep(known[i].to, value, size, err);
+    r->is_ours = true;
+    return known[i].is_above ? TENON_OK : keep(known[i].to, value, size, err);
   }
   return TENON_OK;
 }
 
-/* Lines that are indented belong to the value before them, which is none of ours then. */
+static const char *find_delimiter(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (text[i] == '=' || text[i] == ':') return text + i;
+  return NULL;
+}
+
+/* A line that is indented more than the value before it belongs to that one. */
 static tenon_status take_line(reading *r, const char *text, size_t size, tenon_error *err) {
-  bool is_indented = size && strchr(" \t", *text);
+  const char *begin = text;
   trim(&text, &size);
-  if (!size || *text == '#' || *text == ';' || is_indented) return TENON_OK;
+  if (!size || *text == '#' || *text == ';') return TENON_OK;
+  size_t indent = (size_t)(text - begin);
+  if (r->has_value && indent > r->indent)
+    return r->is_ours ? bad_line(r, "goes on with a value that is one line", err) : TENON_OK;
+  r->indent = indent;
   if (*text == '[') return take_section(r, text, size, err);
-  const char *equals = memchr(text, '=', size);
-  if (!equals || equals == text) return bad_line(r, "is no value", err);
+  const char *delimiter = find_delimiter(text, size);
+  if (!delimiter || delimiter == text) return bad_line(r, "is no value", err);
+  r->has_value = true;
+  r->is_ours = false;
   if (!r->is_inside) return TENON_OK;
-  size_t name_size = (size_t)(equals - text), value_size = size - name_size - 1;
-  const char *value = equals + 1;
+  size_t name_size = (size_t)(delimiter - text), value_size = size - name_size - 1;
+  const char *value = delimiter + 1;
   trim(&text, &name_size);
   trim(&value, &value_size);
   return take_value(r, text, name_size, value, value_size, err);
@@ -120,12 +151,22 @@ static tenon_status read_lines(reading *r, const char *text, size_t size, tenon_
   return status;
 }
 
+/* Keys of the file above go before a program, not before a role. */
+static bool is_elsewhere(const reading *r) {
+  return r->elsewhere && (r->has_keys ? r->elsewhere != program : !r->keys->access_key_id);
+}
+
 tenon_status tn_s3_read_profile(const char *text, size_t size, const char *profile, bool is_config_file, tn_s3_keys *keys,
                                 bool *ret_found, tenon_error *err) {
-  reading r = {.wanted = profile, .is_config_file = is_config_file, .keys = keys};
+  reading r = {.wanted = profile, .is_config_file = is_config_file, .keys = keys,
+               .has_keys = keys->access_key_id || keys->secret_access_key, .has_region = keys->region};
   tenon_status status = read_lines(&r, text, size, err);
+  if (r.security_token) {
+    forget(keys->session_token);
+    keys->session_token = r.security_token;
+  }
   if (status) return status;
-  if (r.elsewhere && !keys->access_key_id)
+  if (is_elsewhere(&r))
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_CONFIG,
                       "take keys with `aws configure export-credentials --format env` and use credentials=environment",
                       "the profile %s gets its keys by %s", profile, r.elsewhere);
@@ -177,14 +218,7 @@ tenon_status tn_s3_keys_of_profile(const tn_s3_config *c, tn_s3_keys *ret, tenon
   if (!keys_path || !config_path)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "set credentials_file and config_file",
                       "it is not known where the profiles are");
-  tn_s3_keys below = {.expires_s = INT64_MAX};
   tenon_status status = read_file(keys_path, profile, false, ret, &is_found, err);
-  bool has_keys = ret->access_key_id || ret->secret_access_key;
-  if (!status) status = read_file(config_path, profile, true, has_keys ? &below : ret, &is_found, err);
-  if (!status && !ret->region) {
-    ret->region = below.region;
-    below.region = NULL;
-  }
-  tn_s3_keys_release(&below);
+  if (!status) status = read_file(config_path, profile, true, ret, &is_found, err);
   return status ? status : check_keys(ret, profile, is_found, keys_path, err);
 }
