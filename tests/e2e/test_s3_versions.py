@@ -85,6 +85,13 @@ def test_another_version_than_the_one_asked_for(bucket, changing, etag):  # noqa
     assert error_of(get(bucket, "--if-match", '"nonsense"'))["code"] == "CONFLICT"
 
 
+def test_a_condition_of_a_get_is_none_of_a_write(bucket):  # noqa: F811
+    bucket.object = DATA
+    bucket.plan = lambda what, times: (412, "PreconditionFailed") if what == "range 0" else None
+    error = error_of(get(bucket, "--if-match", '"old"'))
+    assert (error["code"], error["stage"]) == ("CONFLICT", "query")
+
+
 # ---- Put ----
 
 def keep(bucket, *kept):  # noqa: F811

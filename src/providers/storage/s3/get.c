@@ -53,7 +53,11 @@ static tenon_status look(void *self, const tenon_http_exchange *x, const tenon_o
 
 static tenon_status refused(void *self, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
   const getting *g = self;
-  return tn_s3_refused(g->s, x, text, size, err);
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tn_s3_refused(g->s, x, text, size, &why);
+  if (status == TENON_CONFLICT) why.stage = TENON_STAGE_QUERY;   /* nothing was written */
+  tn_pass_error(&why, err);
+  return status;
 }
 
 static void free_getting(void *self) { tn_free(self); }
