@@ -48,7 +48,10 @@ static bool read_request(http_fixture *f, int fd, char *ret) {
 /* Does the next request come by this connection? */
 static bool stays(http_fixture *f, int fd) {
   struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = f->listener, .events = POLLIN}};
-  while (f->yields && !is_stopping(f))
+  pthread_mutex_lock(&f->lock);
+  bool yields = f->yields;
+  pthread_mutex_unlock(&f->lock);
+  while (yields && !is_stopping(f))
     if (poll(p, 2, 20) > 0) return p[0].revents;
   return true;
 }

@@ -105,7 +105,9 @@ static void test_connections_are_used_again(void **state) {
 
 /* A kept connection that closes without an answer may have carried the request to its end. */
 static int requests_of_a_post_without_an_answer(bench *b, bool once) {
+  pthread_mutex_lock(&b->server->lock);
   b->server->yields = true;
+  pthread_mutex_unlock(&b->server->lock);
   http_fixture_reply(b->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   for (int i = 0; i < 2; i++) http_fixture_reply(b->server, "");
   tenon_http_request r = get(b, "/");
@@ -115,7 +117,10 @@ static int requests_of_a_post_without_an_answer(bench *b, bool once) {
   r.data_size = 1;
   r.once = once;
   assert_int_equal(fetch(b, &r, NULL), TENON_UNREACHABLE);
-  return b->server->request_count - 1;
+  pthread_mutex_lock(&b->server->lock);
+  int sent = b->server->request_count - 1;
+  pthread_mutex_unlock(&b->server->lock);
+  return sent;
 }
 
 static void test_what_must_not_happen_twice_is_sent_once(void **state) {
