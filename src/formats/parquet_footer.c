@@ -208,7 +208,7 @@ static void read_chunk(tn_thrift *t, tn_parquet_footer *p, tn_parquet_element *l
       case 9: data = place_of(t, &f, p); break;
       case 11: dictionary = place_of(t, &f, p); break;
       case 12:
-        if (f.type != TN_THRIFT_STRUCT) t->bad = true;
+        if (f.type != TN_THRIFT_STRUCT || c->statistics_at) t->bad = true;
         else read_statistics(t, leaf, c);
         break;
       case 14:

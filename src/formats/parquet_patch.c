@@ -79,7 +79,7 @@ static void patch_chunk(const tn_parquet_footer *f, const tn_parquet_chunk *c, t
   const tn_parquet_element *e = &f->elements[c->leaf];
   data[c->type_at + moved] = (char)(patched_physical(e, patch) << 1);
   bool is_float = patch == TN_PATCH_FLOAT || patch == TN_PATCH_DOUBLE;
-  if (is_float || c->bad_bounds) hide((uint8_t *)data + c->statistics_at + moved, c->statistics_end - c->statistics_at);
+  if (is_float || c->bad_bounds) hide((uint8_t *)&data[c->statistics_at + moved], c->statistics_end - c->statistics_at);
 }
 
 tenon_status tn_parquet_patch(const tn_parquet_footer *f, const uint8_t *patches, tn_str *ret_footer, tenon_error *err) {
