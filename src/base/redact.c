@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/percent.h"
 
 enum {
   SHORTEST = 3,         /* one or two letters stand in every message and betray nothing there */
@@ -15,19 +16,13 @@ enum {
   MAX_SECRET = 8192
 };
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* How many bytes of the text stand for the character, 0: they stand for another one. */
 static size_t stands_for(const char *text, char c) {
   if (*text == c) return 1;
   if (*text == '+' && c == ' ') return 1;
   if (*text == '\\' && text[1] == c) return 2;
-  if (*text != '%' || hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0) return 0;
-  return hex_digit(text[1]) << 4 == (c & 0xF0) && hex_digit(text[2]) == (c & 0x0F) ? 3 : 0;
+  if (*text != '%' || tn_hex_digit(text[1]) < 0 || tn_hex_digit(text[2]) < 0) return 0;
+  return tn_hex_digit(text[1]) << 4 == (c & 0xF0) && tn_hex_digit(text[2]) == (c & 0x0F) ? 3 : 0;
 }
 
 /* How many bytes of the text are the secret (`cut`: or enough of its beginning); 0: they are not. */

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "net/sigv4.h"
+#include "base/percent.h"
 #include "providers/actions_kit.h"
 #include "providers/over_http.h"
 
@@ -170,8 +170,8 @@ static bool add_pair(tn_str *url, char separator, tn_json_text key, tn_json_text
   bool is_text = tn_json_text_type(value) == TN_JSON_STRING;
   bool ok = tn_json_text_unquote(key, &name) &&
             (is_text ? tn_json_text_unquote(value, &text) : tn_str_add(&text, value.data, value.size)) &&
-            tn_str_putc(url, separator) && tn_sigv4_encode(url, tn_str_text(&name), name.size, false) && tn_str_putc(url, '=') &&
-            tn_sigv4_encode(url, tn_str_text(&text), text.size, false);
+            tn_str_putc(url, separator) && tn_percent_encode(url, tn_str_text(&name), name.size, false) && tn_str_putc(url, '=') &&
+            tn_percent_encode(url, tn_str_text(&text), text.size, false);
   tn_str_release(&name);
   tn_str_release(&text);
   return ok;

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "net/sigv4.h"
+#include "base/percent.h"
 #include "providers/actions_kit.h"
 #include "providers/over_http.h"
 
@@ -253,7 +253,7 @@ typedef struct message {
 
 static bool add_bytes(message *m, const char *key, const char *prefix, const char *value, size_t size) {
   return (!m->form.size || tn_str_putc(&m->form, '&')) && tn_str_printf(&m->form, "%s=", key) &&
-         tn_sigv4_encode(&m->form, prefix, strlen(prefix), false) && tn_sigv4_encode(&m->form, value, size, false);
+         tn_percent_encode(&m->form, prefix, strlen(prefix), false) && tn_percent_encode(&m->form, value, size, false);
 }
 
 static bool take_text(message *m, const char *key) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "arrow/build.h"
 #include "base/backoff.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -366,4 +367,16 @@ tenon_status tn_range_open(tenon_ctx *ctx, const tn_range_source *source, int64_
   *ret_object = g->object;
   *ret = (tenon_bytes){.struct_size = sizeof *ret, .fd = -1, .length = g->end - offset, .self = g, .read = body_read, .close = body_close};
   return TENON_OK;
+}
+
+/* ---- Listings ---- */
+
+tenon_status tn_storage_list_schema(struct ArrowSchema *ret, tenon_error *err) {
+  static const struct { const char *name, *format; bool nullable; } columns[] = {
+      {"key", "z", false}, {"kind", "u", false}, {"size", "l", true}, {"modified", "tsu:UTC", true}, {"etag", "u", true}};
+  enum { COLUMNS = sizeof columns / sizeof columns[0] };
+  tenon_status status = tn_schema_struct(ret, COLUMNS, err);
+  for (int i = 0; !status && i < COLUMNS; i++)
+    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format, columns[i].nullable, 0, err);
+  return status;
 }

@@ -40,4 +40,7 @@ typedef struct tn_range_source {
 tenon_status tn_range_open(tenon_ctx *, const tn_range_source *, int64_t offset, int64_t end, const tenon_object *known, int window,
                            tenon_object *ret_object, tenon_bytes *ret, tenon_error *);
 
+/* The columns of `list`, as facets/objects.h has them. */
+tenon_status tn_storage_list_schema(struct ArrowSchema *ret, tenon_error *);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "providers/storage/http/folder.h"
 #include "providers/storage/http/http.h"
+#include "providers/storage/storage.h"
 
 enum { MAX_DEPTH = 32, MAX_FOLDERS = 100000, BATCH_ROWS = 4096 };
 
@@ -164,16 +165,6 @@ static void listing_close(void *self) {
 
 /* ---- Beginning ---- */
 
-static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
-  static const struct { const char *name, *format; bool nullable; } columns[] = {
-      {"key", "z", false}, {"kind", "u", false}, {"size", "l", true}, {"modified", "tsu:UTC", true}, {"etag", "u", true}};
-  enum { COLUMNS = sizeof columns / sizeof columns[0] };
-  tenon_status status = tn_schema_struct(ret, COLUMNS, err);
-  for (int i = 0; !status && i < COLUMNS; i++)
-    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format, columns[i].nullable, 0, err);
-  return status;
-}
-
 static tenon_status begin(listing *l, const tenon_objects_list *request, struct ArrowSchema *ret, tenon_error *err) {
   const char *slash = request->prefix.size ? memrchr(request->prefix.data, '/', request->prefix.size) : NULL;
   const tenon_key_bytes folder = {request->prefix.data, slash ? (size_t)(slash - request->prefix.data) + 1 : 0};
@@ -182,7 +173,7 @@ static tenon_status begin(listing *l, const tenon_objects_list *request, struct 
   if (!tn_str_add(&l->prefix, request->prefix.data, request->prefix.size) ||
       !tn_str_add(&l->after, request->start_after.data, request->start_after.size))
     return tn_no_memory(err);
-  status = make_schema(ret, err);
+  status = tn_storage_list_schema(ret, err);
   return status ? status : tn_builder_new(ret, &l->builder, err);
 }
 

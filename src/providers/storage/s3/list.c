@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "providers/storage/storage.h"
 #include "retry.h"
 
 enum {
@@ -250,16 +251,6 @@ static void listing_close(void *self) {
 
 /* ---- Beginning ---- */
 
-static tenon_status make_schema(struct ArrowSchema *ret, tenon_error *err) {
-  static const struct { const char *name, *format; bool nullable; } columns[] = {
-      {"key", "z", false}, {"kind", "u", false}, {"size", "l", true}, {"modified", "tsu:UTC", true}, {"etag", "u", true}};
-  enum { COLUMNS = sizeof columns / sizeof columns[0] };
-  tenon_status status = tn_schema_struct(ret, COLUMNS, err);
-  for (int i = 0; !status && i < COLUMNS; i++)
-    status = tn_schema_set(ret->children[i], columns[i].name, columns[i].format, columns[i].nullable, 0, err);
-  return status;
-}
-
 static tenon_status take_key(const tenon_key_bytes *from, tn_s3_key *ret, tenon_error *err) {
   ret->size = 0;
   ret->text[0] = 0;
@@ -292,7 +283,7 @@ static tenon_status begin(listing *l, const tenon_objects_list *request, struct 
   int window = lists_in_order(l->s) ? TN_S3_UNDER_WAY : 1;
   if (!status) status = tn_s3_plan_init(&l->plan, &prefix, &start, window, !request->delimiter, err);
   if (!status) status = tn_s3_host->http->new_lane(l->ctx, l->s->http, &l->lane, err);
-  if (!status) status = make_schema(ret, err);
+  if (!status) status = tn_storage_list_schema(ret, err);
   return status ? status : tn_builder_new(ret, &l->builder, err);
 }
 
