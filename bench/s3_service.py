@@ -18,7 +18,7 @@ from compare import BUILD, DATA, Wrong, say
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PART = 8 << 20
-PATTERN_SIZE = 61 << 20  # shares no factor with the size of a part: one that comes twice, or elsewhere, is noticed
+PATTERN_SIZE = 257 * 4096  # shares no factor with the size of a part: one that comes twice, or elsewhere, is noticed
 SMALL, SMALL_SIZE = 5_000, 16 << 10
 LISTED, DELAY_MS = 200_000, 20
 MASK = 2 ** 64 - 1

@@ -6,8 +6,8 @@
  *   s3_fast PATTERN [part=BYTES] [bucket=NAME,KEYS,DELAY_MS]...   prints PORT=N and serves until killed
  *
  * Every key that ends in -SIZE is an object of that size (HEAD, GET with ranges): the bytes of the file
- * PATTERN over and over, from a place that depends on the key. They go out by sendfile, small ones from
- * memory.
+ * PATTERN over and over, from a place that depends on the key. It should fit into a processor's cache:
+ * copying from there is faster than handing on pages of a file.
  *
  * PUT, alone or in parts, is counted, and thrown away by the kernel without being looked at, unless the
  * key begins with checked/: then all bytes are compared with the pattern (in parts of `part` bytes), and
@@ -30,7 +30,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -68,6 +67,7 @@ typedef struct conn {
   char in[HEAD_ROOM + 1];
   size_t start, end;         /* what was received and not used */
   char *page, *check;
+  size_t page_size;
 } conn;
 
 typedef struct request {
@@ -78,7 +78,6 @@ typedef struct request {
 } request;
 
 static const char *pattern;
-static int pattern_fd;
 static int64_t pattern_size, part_size = 8 << 20;
 static bucket buckets[MAX_BUCKETS];
 static size_t bucket_count;
@@ -118,14 +117,11 @@ static int64_t phase_of(const char *key) {
 static bool send_pattern(conn *c, int64_t at, int64_t size) {
   count(&counts.bytes_out, (uint64_t)size);
   while (size > 0) {
-    off_t from = at % pattern_size;
+    int64_t from = at % pattern_size;
     int64_t n = pattern_size - from < size ? pattern_size - from : size;
-    ssize_t sent = n <= SMALL ? (send_all(c, pattern + from, (size_t)n, 0) ? n : -1)
-                              : sendfile(c->fd, pattern_fd, &from, (size_t)n);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
-    at += sent;
-    size -= sent;
+    if (!send_all(c, pattern + from, (size_t)n, 0)) return false;
+    at += n;
+    size -= n;
   }
   return true;
 }
@@ -470,46 +466,61 @@ static size_t start_of(const bucket *b, const request *r, const char *prefix) {
   return after > at ? after : at;
 }
 
-/* One row; answers the key to go on at. */
-static size_t write_row(const bucket *b, size_t i, const char *prefix, const char *delimiter, FILE *to) {
-  const char *key = b->keys[i], *cut = *delimiter ? strstr(key + strlen(prefix), delimiter) : NULL;
-  char rolled[MAX_KEY + 1];
-  if (!cut) {
-    const char *dash = strrchr(key, '-');
-    fprintf(to, "<Contents><Key>%s</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-            "<ETag>&quot;%zx&quot;</ETag><Size>%lld</Size><StorageClass>STANDARD</StorageClass></Contents>", key, i,
-            dash ? strtoll(dash + 1, NULL, 10) : 0);
-    return i + 1;
-  }
-  snprintf(rolled, sizeof rolled, "%.*s", (int)(cut - key + 1), key);
-  fprintf(to, "<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>", rolled);
-  return behind_all(b, rolled);
+static bool put_text(conn *c, const char *text) {
+  size_t size = strlen(text);
+  if (c->page_size + size > PAGE_ROOM) return false;
+  memcpy(c->page + c->page_size, text, size);
+  c->page_size += size;
+  return true;
 }
 
-static bool write_page(conn *c, const bucket *b, const request *r, size_t *ret_size) {
-  char prefix[MAX_KEY + 1] = "", delimiter[4] = "", max[16] = "", after[MAX_KEY + 1] = "";
+static bool put_number(conn *c, unsigned long long n, unsigned base) {
+  char text[24], *p = text + sizeof text;
+  *--p = 0;
+  do *--p = "0123456789abcdef"[n % base];
+  while (n /= base);
+  return put_text(c, p);
+}
+
+static bool put_object(conn *c, const char *key, size_t number) {
+  const char *dash = strrchr(key, '-');
+  return put_text(c, "<Contents><Key>") && put_text(c, key) &&
+         put_text(c, "</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;") && put_number(c, number, 16) &&
+         put_text(c, "&quot;</ETag><Size>") && put_number(c, dash ? strtoull(dash + 1, NULL, 10) : 0, 10) &&
+         put_text(c, "</Size><StorageClass>STANDARD</StorageClass></Contents>");
+}
+
+/* One row; *at becomes the key to go on at. */
+static bool put_row(conn *c, const bucket *b, const char *prefix, const char *delimiter, size_t *at) {
+  const char *key = b->keys[*at], *cut = *delimiter ? strstr(key + strlen(prefix), delimiter) : NULL;
+  char rolled[MAX_KEY + 1];
+  if (!cut) return put_object(c, key, (*at)++);
+  snprintf(rolled, sizeof rolled, "%.*s", (int)(cut - key + 1), key);
+  *at = behind_all(b, rolled);
+  return put_text(c, "<CommonPrefixes><Prefix>") && put_text(c, rolled) && put_text(c, "</Prefix></CommonPrefixes>");
+}
+
+static bool put_page(conn *c, const bucket *b, const request *r) {
+  char prefix[MAX_KEY + 1] = "", delimiter[4] = "", max[16] = "";
   parameter(r, "prefix", prefix, sizeof prefix);
   parameter(r, "delimiter", delimiter, sizeof delimiter);
-  parameter(r, "start-after", after, sizeof after);
   long rows = 0, limit = parameter(r, "max-keys", max, sizeof max) ? strtol(max, NULL, 10) : PAGE;
-  size_t i = start_of(b, r, prefix), end = *prefix ? behind_all(b, prefix) : b->count;
+  size_t at = start_of(b, r, prefix), end = *prefix ? behind_all(b, prefix) : b->count;
   if (limit < 0 || limit > PAGE) limit = PAGE;
   if (!c->page && !(c->page = malloc(PAGE_ROOM))) return false;
-  FILE *to = fmemopen(c->page, PAGE_ROOM, "w");
-  if (!to) return false;
-  fprintf(to, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-          "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>%s</Name><Prefix>%s</Prefix>"
-          "<MaxKeys>%ld</MaxKeys><EncodingType>url</EncodingType>", b->name, prefix, limit);
-  for (; i < end && rows < limit; rows++) i = write_row(b, i, prefix, delimiter, to);
-  fprintf(to, "<KeyCount>%ld</KeyCount><IsTruncated>%s</IsTruncated>", rows, i < end ? "true" : "false");
-  if (i < end) fprintf(to, "<NextContinuationToken>%zu</NextContinuationToken>", i);
-  fputs("</ListBucketResult>", to);
-  *ret_size = (size_t)ftell(to);
-  return fclose(to) == 0;
+  c->page_size = 0;
+  bool fits = put_text(c, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                       "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><EncodingType>url</EncodingType><Name>") &&
+              put_text(c, b->name) && put_text(c, "</Name><Prefix>") && put_text(c, prefix) && put_text(c, "</Prefix><MaxKeys>") &&
+              put_number(c, (unsigned long long)limit, 10) && put_text(c, "</MaxKeys>");
+  for (; fits && at < end && rows < limit; rows++) fits = put_row(c, b, prefix, delimiter, &at);
+  fits = fits && put_text(c, "<KeyCount>") && put_number(c, (unsigned long long)rows, 10) && put_text(c, "</KeyCount><IsTruncated>") &&
+         put_text(c, at < end ? "true</IsTruncated><NextContinuationToken>" : "false</IsTruncated>");
+  if (fits && at < end) fits = put_number(c, at, 10) && put_text(c, "</NextContinuationToken>");
+  return fits && put_text(c, "</ListBucketResult>");
 }
 
 static bool on_list(conn *c, const request *r) {
-  size_t size;
   const bucket *b = NULL;
   for (size_t i = 0; i < bucket_count; i++)
     if (strcmp(buckets[i].name, r->bucket) == 0) b = &buckets[i];
@@ -517,7 +528,7 @@ static bool on_list(conn *c, const request *r) {
   const struct timespec delay = {b->delay_ms / 1000, b->delay_ms % 1000 * 1000000};
   if (b->delay_ms) nanosleep(&delay, NULL);
   count(&counts.lists, 1);
-  return write_page(c, b, r, &size) && answer(c, "200 OK", "Content-Type: application/xml\r\n", c->page, size);
+  return put_page(c, b, r) && answer(c, "200 OK", "Content-Type: application/xml\r\n", c->page, c->page_size);
 }
 
 static bool on_counts(conn *c) {
@@ -585,13 +596,13 @@ static int listen_on_loopback(void) {
 
 /* ---- Beginning ---- */
 
-static char *map_file(const char *path, int *ret_fd, int64_t *ret_size) {
+static char *map_file(const char *path, int64_t *ret_size) {
   struct stat st;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &st)) die(path);
   char *data = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED) die(path);
-  *ret_fd = fd;
+  close(fd);
   *ret_size = st.st_size;
   return data;
 }
@@ -611,7 +622,6 @@ static void add_bucket(char *text) {
   bucket *b = &buckets[bucket_count++];
   char *rest, *name = strtok_r(text, ",", &rest), *path = strtok_r(NULL, ",", &rest);
   char *delay = strtok_r(NULL, ",", &rest);
-  int fd;
   int64_t size;
   if (bucket_count > MAX_BUCKETS || !name || !path || !delay) {
     fputs("bucket=NAME,FILE,DELAY_MS, 8 at most\n", stderr);
@@ -619,8 +629,7 @@ static void add_bucket(char *text) {
   }
   snprintf(b->name, sizeof b->name, "%s", name);
   b->delay_ms = strtol(delay, NULL, 10);
-  char *data = map_file(path, &fd, &size), *end;
-  close(fd);
+  char *data = map_file(path, &size), *end;
   for (; (end = memchr(data, '\n', (size_t)size)); data = end + 1) {
     *end = 0;
     size -= end + 1 - data;
@@ -634,7 +643,7 @@ int main(int argc, char **argv) {
     fputs("usage: s3_fast PATTERN [part=BYTES] [bucket=NAME,KEYS,DELAY_MS]...\n", stderr);
     return 2;
   }
-  pattern = map_file(argv[1], &pattern_fd, &pattern_size);
+  pattern = map_file(argv[1], &pattern_size);
   if (pattern_size < 1 << 20 || pattern_size % 4096) die("the pattern: a file of some MiB, whole pages");
   for (int i = 2; i < argc; i++) {
     if (strncmp(argv[i], "part=", 5) == 0) part_size = strtoll(argv[i] + 5, NULL, 10);
