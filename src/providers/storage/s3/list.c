@@ -14,8 +14,8 @@
 
 enum {
   AT_ONCE = 2,               /* requests, and then none for … */
-  APART_MS = 2,              /* … so long: replies that come together are read one after the other, while nobody answers */
-  READ_SIZE = 16 << 10       /* a page is read as it comes, and many come at once */
+  APART_MS = 2,              /* … so long: pages that come together wait in memory until they are read */
+  READ_SIZE = 16 << 10
 };
 
 typedef struct listing listing;
@@ -26,9 +26,9 @@ typedef struct asking {
   tn_s3_work work;
   tn_s3_prepared prepared;
   tenon_http_exchange *exchange;   /* NULL: it is not under way */
-  tn_s3_page *page;          /* that is coming */
-  tn_str refusal;
-  bool is_used, has_answer;
+  tn_str reply;
+  bool is_used;
+  int64_t answered;          /* as which of all; 0: not yet */
   tn_s3_retry retry;
   tenon_status status;
   tenon_error error;
@@ -42,6 +42,7 @@ struct listing {
   char delimiter[2];
   asking askings[TN_S3_UNDER_WAY];
   int active;
+  int64_t answers;
   int64_t turn_us;           /* when the first of the last AT_ONCE was asked */
   int asked;                 /* since then */
   tn_builder *builder;
@@ -58,19 +59,17 @@ static void forget_exchange(asking *a) {
 }
 
 static tenon_status on_body(void *arg, const void *data, size_t size, tenon_error *err) {
-  asking *a = arg;
-  if (tn_s3_host->http->status(a->exchange) == 200) return tn_s3_page_push(a->page, data, size, err);
-  return tn_str_add(&a->refusal, data, size) ? TENON_OK : tn_no_memory(err);
+  return tn_str_add(&((asking *)arg)->reply, data, size) ? TENON_OK : tn_no_memory(err);
 }
 
 static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const tenon_error *err) {
   asking *a = arg;
-  a->has_answer = true;
+  a->answered = ++a->l->answers;
   a->status = status;
   a->error = *err;
   if (status || tn_s3_host->http->status(x) == 200) return;
   a->error = (tenon_error)TENON_ERROR_INIT;
-  a->status = tn_s3_refused(a->l->s, x, tn_str_text(&a->refusal), a->refusal.size, &a->error);
+  a->status = tn_s3_refused(a->l->s, x, tn_str_text(&a->reply), a->reply.size, &a->error);
 }
 
 static void add_range(const listing *l, const tn_s3_range *r, tn_s3_request *request) {
@@ -94,12 +93,8 @@ static tenon_status ask(asking *a, tenon_error *err) {
   tn_s3_query(&request, "encoding-type", "url");
   if (a->work.range) add_range(l, a->work.range, &request);
   else add_probe(&a->work, &request);
-  a->has_answer = false;
-  tn_str_clear(&a->refusal);
-  tn_s3_page_free(a->page);
-  a->page = NULL;
-  tenon_status status = tn_s3_page_new(l->s, &a->page, err);
-  if (!status) status = tn_s3_prepare(l->ctx, l->s, &request, &a->prepared, err);
+  a->answered = 0;
+  tenon_status status = tn_s3_prepare(l->ctx, l->s, &request, &a->prepared, err);
   if (status) return status;
   a->prepared.http.read_size = READ_SIZE;
   status = tn_s3_host->http->begin(l->lane, &a->prepared.http, &events, &a->exchange, err);
@@ -112,20 +107,20 @@ static tenon_status ask(asking *a, tenon_error *err) {
 
 /* A folder that cannot be listed is only no help. */
 static void take_probe(asking *a) {
-  bool is_good = !a->status && tn_s3_page_finish(a->page, NULL) == TENON_OK;
-  tn_s3_plan_take_probe(&a->l->plan, &a->work, is_good ? a->page : NULL);
-  tn_s3_page_free(a->page);
-  a->page = NULL;
+  tn_s3_page *page = NULL;
+  if (!a->status) tn_s3_page_read(a->l->s, a->reply.data, a->reply.size, &page, NULL);
+  tn_s3_plan_take_probe(&a->l->plan, &a->work, page);
+  tn_s3_page_free(page);
 }
 
 static tenon_status take_page(asking *a, tenon_error *err) {
   listing *l = a->l;
+  tn_s3_page *page;
   tenon_error why = TENON_ERROR_INIT;
-  tenon_status status = tn_s3_page_finish(a->page, err);
+  tenon_status status = tn_s3_page_read(l->s, a->reply.data, a->reply.size, &page, err);
   if (status) return status;
-  status = tn_s3_plan_take(&l->plan, a->work.range, a->page, &why);
-  tn_s3_page_free(a->page);
-  a->page = NULL;
+  status = tn_s3_plan_take(&l->plan, a->work.range, page, &why);
+  tn_s3_page_free(page);
   if (!status) return TENON_OK;
   tn_error_prefix(&why, "%s: ", l->s->config->bucket);
   return tn_pass_error(&why, err);
@@ -138,13 +133,15 @@ static tenon_status put_off(asking *a, tenon_error *err) {
 }
 
 static tenon_status take_answer(asking *a, tenon_error *err) {
+  tenon_status status = TENON_OK;
   forget_exchange(a);
-  a->has_answer = false;
-  if (a->work.range && a->status) return put_off(a, err);
-  a->is_used = false;
-  if (a->work.range) return take_page(a, err);
-  take_probe(a);
-  return TENON_OK;
+  a->answered = 0;
+  a->is_used = a->work.range && a->status;
+  if (a->is_used) status = put_off(a, err);
+  else if (a->work.range) status = take_page(a, err);
+  else take_probe(a);
+  tn_str_release(&a->reply);
+  return status;
 }
 
 /* ---- Driving ---- */
@@ -187,16 +184,25 @@ static tenon_status ask_again(listing *l, int64_t *ret_due_ms, tenon_error *err)
   return status;
 }
 
+static asking *first_answered(listing *l) {
+  asking *first = NULL;
+  for (int i = 0; i < TN_S3_UNDER_WAY; i++) {
+    asking *a = &l->askings[i];
+    if (a->answered && (!first || a->answered < first->answered)) first = a;
+  }
+  return first;
+}
+
+/* One answer at a time: reading it takes long, and what it lets ask for goes out before the next one is read. */
 static tenon_status drive(listing *l, bool waits, tenon_error *err) {
   int64_t due_ms = 0;
   tenon_status status = ask_for_more(l, err);
   if (!status) status = ask_again(l, &due_ms, err);
   if (!has_turn(l)) due_ms = tn_s3_sooner(due_ms, l->turn_us / 1000 + APART_MS + 1);
-  if (!status && waits) status = tn_s3_run_until(l->ctx, l->lane, (size_t)l->active, due_ms, err);
+  if (!status && waits && !first_answered(l)) status = tn_s3_run_until(l->ctx, l->lane, (size_t)l->active, due_ms, err);
   else if (!status && l->active) status = tn_s3_host->http->run(l->lane, 0, NULL, err);
-  for (int i = 0; i < TN_S3_UNDER_WAY && !status; i++)
-    if (l->askings[i].exchange && l->askings[i].has_answer) status = take_answer(&l->askings[i], err);
-  return status;
+  asking *a = first_answered(l);
+  return status || !a ? status : take_answer(a, err);
 }
 
 /* ---- Rows ---- */
@@ -240,8 +246,7 @@ static void listing_close(void *self) {
   listing *l = self;
   for (int i = 0; i < TN_S3_UNDER_WAY; i++) {
     forget_exchange(&l->askings[i]);
-    tn_s3_page_free(l->askings[i].page);
-    tn_str_release(&l->askings[i].refusal);
+    tn_str_release(&l->askings[i].reply);
   }
   tn_s3_plan_release(&l->plan);
   if (l->lane) tn_s3_host->http->free_lane(l->lane);
@@ -276,7 +281,7 @@ static tenon_status begin(listing *l, const tenon_objects_list *request, struct 
   l->delimiter[0] = request->delimiter;
   for (int i = 0; i < TN_S3_UNDER_WAY; i++) {
     l->askings[i].l = l;
-    tn_str_init(&l->askings[i].refusal, TN_S3_MAX_ERROR);
+    tn_str_init(&l->askings[i].reply, TN_S3_MAX_PAGE);
   }
   tenon_status status = take_key(&request->prefix, &prefix, err);
   if (!status) status = take_key(&request->start_after, &start, err);

@@ -3,7 +3,6 @@
 #ifndef TN_PROVIDERS_S3_LIST_H
 #define TN_PROVIDERS_S3_LIST_H
 
-#include "net/xml.h"
 #include "s3.h"
 
 enum { TN_S3_MAX_PAGE = 16 << 20, TN_S3_MAX_TOKEN = 4096 };
@@ -31,21 +30,18 @@ typedef struct tn_s3_entry {
 } tn_s3_entry;
 
 typedef struct tn_s3_page {
-  tn_s3 *s;
+  const tn_s3 *s;
   tn_s3_entry *items;
   size_t count, room;
   tn_s3_entry now;           /* under construction */
   tn_str texts;              /* begins with a NUL */
-  tn_xml *xml;
   bool is_encoded, is_truncated;
   char *token;               /* how it goes on; "" if that was not said */
 } tn_s3_page;
 
-tenon_status tn_s3_page_new(tn_s3 *, tn_s3_page **ret, tenon_error *);
+/* Out of a whole reply. */
+tenon_status tn_s3_page_read(const tn_s3 *, const char *data, size_t size, tn_s3_page **ret, tenon_error *);
 void tn_s3_page_free(tn_s3_page *);   /* NULL is fine */
-/* Its document, piece by piece; finish once, at its end. */
-tenon_status tn_s3_page_push(tn_s3_page *, const void *data, size_t size, tenon_error *);
-tenon_status tn_s3_page_finish(tn_s3_page *, tenon_error *);
 
 const char *tn_s3_key_at(const tn_s3_page *, size_t i);
 /* Are the keys in bytewise order, as objects and prefixes come each for themselves? Merging needs that. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "net/xml.h"
 
 enum { MAX_TEXTS = 8 << 20, MAX_ENTRIES = 10000 };
 
@@ -132,13 +133,19 @@ static tenon_status merge(tn_s3_page *p, tenon_error *err) {
 
 /* ---- Its life ---- */
 
-tenon_status tn_s3_page_new(tn_s3 *s, tn_s3_page **ret, tenon_error *err) {
+static tenon_status read_document(tn_s3_page *p, const char *data, size_t size, tenon_error *err) {
+  const tn_xml_events events = {.arg = p, .start = on_start, .end = on_end};
+  tenon_status status = tn_xml_read(&events, data, size, err);
+  if (!status) status = decode_keys(p, err);
+  return status ? status : merge(p, err);
+}
+
+tenon_status tn_s3_page_read(const tn_s3 *s, const char *data, size_t size, tn_s3_page **ret, tenon_error *err) {
   tn_s3_page *p = tn_alloc(sizeof *p);
   if (!p) return tn_no_memory(err);
   p->s = s;
   tn_str_init(&p->texts, MAX_TEXTS);
-  const tn_xml_events events = {.arg = p, .start = on_start, .end = on_end};
-  tenon_status status = tn_xml_new(&events, TN_S3_MAX_PAGE, &p->xml, err);
+  tenon_status status = read_document(p, data, size, err);
   if (status) tn_s3_page_free(p);
   else *ret = p;
   return status;
@@ -146,24 +153,10 @@ tenon_status tn_s3_page_new(tn_s3 *s, tn_s3_page **ret, tenon_error *err) {
 
 void tn_s3_page_free(tn_s3_page *p) {
   if (!p) return;
-  tn_xml_free(p->xml);
   tn_str_release(&p->texts);
   tn_free(p->token);
   tn_free(p->items);
   tn_free(p);
-}
-
-tenon_status tn_s3_page_push(tn_s3_page *p, const void *data, size_t size, tenon_error *err) {
-  return tn_xml_push(p->xml, data, size, err);
-}
-
-tenon_status tn_s3_page_finish(tn_s3_page *p, tenon_error *err) {
-  tenon_status status = tn_xml_finish(p->xml, err);
-  tn_xml_free(p->xml);
-  p->xml = NULL;
-  if (!status) status = decode_keys(p, err);
-  if (!status) status = merge(p, err);
-  return status;
 }
 
 const char *tn_s3_key_at(const tn_s3_page *p, size_t i) { return p->texts.data + p->items[i].at; }
