@@ -2,13 +2,12 @@
 #include "base/backoff.h"
 
 #include <stdatomic.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static int64_t jitter(int64_t up_to) {
   static atomic_uint_fast64_t seed;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  uint64_t x = atomic_fetch_add(&seed, UINT64_C(0x9E3779B97F4A7C15)) + (uint64_t)now.tv_nsec;
+  uint64_t x = atomic_fetch_add(&seed, UINT64_C(0x9E3779B97F4A7C15)) + (uint64_t)tn_wall_ns();
   x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
   x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
   return (int64_t)((x ^ (x >> 31)) % (uint64_t)(up_to + 1));

@@ -51,14 +51,6 @@ struct tenon_ctx {
 
 /* ---- The clock ---- */
 
-int64_t tn_now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-int64_t tn_now_ms(void) { return tn_now_us() / 1000; }
-
 static int64_t limit_of(const tenon_ctx *ctx) {
   int64_t stall = atomic_load(&ctx->stall_ms);
   return stall < ctx->deadline_ms ? stall : ctx->deadline_ms;

@@ -11,13 +11,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "tenon/provider.h"
 
 struct tn_egress;
 struct tn_tokens;
-
-int64_t tn_now_ms(void);
-int64_t tn_now_us(void);
 
 typedef void (*tn_log_fn)(void *arg, tenon_level, const char *line);
 void tn_ctx_set_logger(tenon_ctx *, tn_log_fn, void *arg);   /* children inherit it when they are made */

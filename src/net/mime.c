@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "net/mail_address.h"
 #include "net/mime_body.h"
@@ -37,12 +37,6 @@ static bool make_unique(char text[33]) {
 }
 
 /* ---- The head ---- */
-
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void put_date(tn_str *out, int64_t ms) {
   static const char *const weekdays[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
@@ -88,7 +82,7 @@ static void put_text_header(writer *w, const char *name, const char *value, bool
 
 static void put_head(writer *w) {
   const tenon_mail *m = w->mail;
-  put_date(w->out, m->date_ms ? m->date_ms : now_ms());
+  put_date(w->out, m->date_ms ? m->date_ms : tn_wall_ns() / 1000000);
   put_mailboxes(w, "From", w->from, 1);
   put_mailboxes(w, "Reply-To", m->reply_to.items, m->reply_to.count);
   put_mailboxes(w, "To", m->to.items, m->to.count);

@@ -10,7 +10,6 @@
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/base64.h"
@@ -290,15 +289,9 @@ static tenon_status wait_for_return(consent *c, tenon_error *err) {
 
 /* ---- The grant ---- */
 
-static int64_t wall_clock_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static tenon_status keep(const consent *c, tn_tokens *tokens, const tn_token_reply *reply, tenon_error *err) {
   tn_grant g;
-  const tn_grant_ask ask = {.source = c->source, .now_ms = wall_clock_ms()};
+  const tn_grant_ask ask = {.source = c->source, .now_ms = tn_wall_ns() / 1000000};
   if (!reply->refresh_token)
     return tenon_fail(err, TENON_UNSUPPORTED, TENON_STAGE_AUTH,
                       "ask for one: often scope offline_access, or ?access_type=offline&prompt=consent behind authorize_url",

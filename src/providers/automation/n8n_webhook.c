@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/percent.h"
@@ -260,22 +260,16 @@ static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const
   else if (f->status >= 300) f->result = refused(f->session, x, &f->body, &f->error);
 }
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Until the answer is whole; or, where nobody waits for it, until there is one or n8n has had its time to refuse. */
 static tenon_status drive(tenon_http_lane *lane, firing *f, tenon_error *err) {
   const config *c = f->session->config;
   int64_t left = c->waits ? -1 : c->accept_timeout_ms;
   size_t active = 1;
   tenon_status status = TENON_OK;
-  int64_t until = now_ms() + c->accept_timeout_ms;
+  int64_t until = tn_now_ms() + c->accept_timeout_ms;
   while (!status && !f->is_over && left != 0 && !(f->status && f->status < 300 && !c->waits)) {
     status = the_host->http->run(lane, (int)left, &active, err);
-    int64_t now = now_ms();
+    int64_t now = tn_now_ms();
     if (!c->waits) left = now < until ? until - now : 0;
   }
   return status;

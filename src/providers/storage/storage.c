@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "arrow/build.h"
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -59,12 +59,6 @@ static part *part_at(getting *g, int i) { return &g->parts[(g->first + i) % MAX_
 /* ---- Events ---- */
 
 static bool is_first(const part *p) { return p->g->count > 0 && p == &p->g->parts[p->g->first]; }
-
-static int64_t now_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static bool is_good(int32_t status) { return status == 200 || status == 206; }
 
@@ -260,9 +254,9 @@ static void let_others_come(getting *g) {
 static tenon_status await_first(getting *g, tenon_error *err) {
   tenon_status status = TENON_OK;
   while (!status && !first_has_news(g)) {
-    int64_t began = now_us();
+    int64_t began = tn_now_us();
     status = g->http->run(g->lane, others_rest(g) ? TURN_MS : -1, NULL, err);
-    g->waited_us += now_us() - began;
+    g->waited_us += tn_now_us() - began;
     if (g->waited_us >= 1000 * TURN_MS) let_others_come(g);
   }
   return status;

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "rest_api.h"
 
@@ -276,14 +276,8 @@ static tenon_status put_body(message *m, tenon_error *err) {
 
 /* ---- Its turn ---- */
 
-static int64_t now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static tenon_status wait_for_turn(tenon_ctx *ctx, tn_rest *s, tenon_error *err) {
-  int64_t now = now_us();
+  int64_t now = tn_now_us();
   pthread_mutex_lock(&s->lock);
   int64_t at = s->next_us > now ? s->next_us : now;
   s->next_us = at + s->gap_us;
@@ -301,7 +295,7 @@ static tenon_status wait_for_turn(tenon_ctx *ctx, tn_rest *s, tenon_error *err) 
 /* Whoever asks next waits as long as the system wants. */
 static void hold_back(tn_rest *s, const tenon_error *err) {
   if (err->retry_after_ms <= 0 || err->retry_after_ms > LONGEST_WAIT_MS) return;
-  int64_t at = now_us() + (int64_t)err->retry_after_ms * 1000;
+  int64_t at = tn_now_us() + (int64_t)err->retry_after_ms * 1000;
   pthread_mutex_lock(&s->lock);
   if (s->next_us < at) s->next_us = at;
   pthread_mutex_unlock(&s->lock);

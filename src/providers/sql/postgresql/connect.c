@@ -15,19 +15,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum { MAX_ADDRESSES = 8, MAX_FILE = 1 << 20, TRACE_ROOM = 16 * 1024, MAX_NAME = 128 };
 
 /* A file that is not there, and cannot be: libpq then does without. */
 static const char no_file[] = "/dev/null/none";
-
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
 
 /* ---- Certificates and keys as files ---- */
 
@@ -249,7 +244,7 @@ static void advance(tn_pg_dial *d, tenon_stage to) {
 /* Waits as libpq asks; `until` is the time for this address, the context's own comes on top. */
 static tenon_status wait_socket(tn_pg_dial *d, PostgresPollingStatusType want, int64_t until,
                                 tenon_error *err) {
-  int64_t left = until - now_ms();
+  int64_t left = until - tn_now_ms();
   struct pollfd fd = {.fd = tn_pq.PQsocket(d->conn),
                       .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
   tenon_error own = TENON_ERROR_INIT;
@@ -343,7 +338,7 @@ static tenon_status try_address(tn_pg_dial *d, const tenon_address *address, int
   d->sslmode = d->config->sslmode ? d->config->sslmode : near ? "prefer" : "verify-full";
   d->stage = TENON_STAGE_TCP;
   tn_pg_step_begin(d, d->stage);
-  int64_t until = now_ms() + budget_ms;
+  int64_t until = tn_now_ms() + budget_ms;
   tenon_error own = TENON_ERROR_INIT;
   tenon_status status = try_connection(d, until, ret, &own);
   if (status && refuses_options(d, &own)) {

@@ -5,20 +5,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum { TLS_REQUEST = 80877103, TLS_SET_SERVER_NAME = 55, MAX_DRAIN = 1 << 20 };
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 static bool wait_for(const tn_pg_side *s, short events) {
   for (;;) {
-    int64_t left = s->until_ms - now_ms();
+    int64_t left = s->until_ms - tn_now_ms();
     struct pollfd fd = {.fd = s->fd, .events = events};
     if (left <= 0) return false;
     if (s->ctx) return tn_pg_host->wait(s->ctx, &fd, 1, (int)left, NULL) == TENON_OK && fd.revents;
@@ -30,7 +25,7 @@ static bool wait_for(const tn_pg_side *s, short events) {
 
 bool tn_pg_side_open(tn_pg_side *s, tenon_ctx *ctx, const struct sockaddr *to, socklen_t size,
                      int budget_ms) {
-  *s = (tn_pg_side){.ctx = ctx, .until_ms = now_ms() + budget_ms};
+  *s = (tn_pg_side){.ctx = ctx, .until_ms = tn_now_ms() + budget_ms};
   s->fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s->fd < 0) return false;
   if (connect(s->fd, to, size) == 0) return true;

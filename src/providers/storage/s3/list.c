@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "plan.h"
 #include "providers/storage/storage.h"
 #include "retry.h"
@@ -153,7 +154,7 @@ static asking *find_unused(listing *l) {
 }
 
 static bool has_turn(listing *l) {
-  int64_t now = tn_s3_now_us();
+  int64_t now = tn_now_us();
   if (now - l->turn_us >= APART_MS * 1000) {
     l->turn_us = now;
     l->asked = 0;

@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retry.h"
 
-#include <time.h>
-
 #include "base/backoff.h"
+#include "base/clock.h"
 
 enum { MAX_TRIES = 5, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 60000 };
-
-int64_t tn_s3_now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static int64_t now_ms(void) { return tn_s3_now_us() / 1000; }
 
 bool tn_s3_retry_later(tenon_ctx *ctx, tn_s3_retry *r, const tenon_error *why, tenon_error *err) {
   int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, ++r->tries, why->retry_after_ms);
   bool may = why->retryable && r->tries < MAX_TRIES && delay <= LONGEST_DELAY_MS && delay < tn_s3_host->remaining_ms(ctx);
-  if (may) r->due_ms = now_ms() + delay;
+  if (may) r->due_ms = tn_now_ms() + delay;
   else tn_pass_error(why, err);
   return may;
 }
 
 bool tn_s3_retry_is_due(tn_s3_retry *r) {
-  bool is_due = r->due_ms && now_ms() >= r->due_ms;
+  bool is_due = r->due_ms && tn_now_ms() >= r->due_ms;
   if (is_due) r->due_ms = 0;
   return is_due;
 }
@@ -32,7 +23,7 @@ bool tn_s3_retry_is_due(tn_s3_retry *r) {
 int64_t tn_s3_sooner(int64_t a_ms, int64_t b_ms) { return !a_ms || (b_ms && b_ms < a_ms) ? b_ms : a_ms; }
 
 static int left_until(int64_t until_ms) {
-  int64_t left = until_ms - now_ms();
+  int64_t left = until_ms - tn_now_ms();
   return !until_ms ? -1 : left < 0 ? 0 : (int)left;
 }
 

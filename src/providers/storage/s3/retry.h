@@ -6,7 +6,6 @@
 
 #include "s3.h"
 
-int64_t tn_s3_now_us(void);   /* of a clock that only goes forward */
 
 /* Start with zeroes for each request. */
 typedef struct tn_s3_retry {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "s3.h"
 
 static void copy_header(const tenon_http_exchange *x, const char *name, char *ret, size_t room) {
@@ -92,9 +93,7 @@ static void remove_probe(tenon_ctx *ctx, tn_s3 *s, const tenon_key_bytes *key) {
 /* An empty object is put twice, the second time with a condition that does not hold. */
 static tenon_status try_out(tenon_ctx *ctx, tn_s3 *s, const char *condition, const char *value, atomic_int *ret, tenon_error *err) {
   char name[64];
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  int size = snprintf(name, sizeof name, ".tenon-probe-%lld-%ld-%p", (long long)now.tv_sec, now.tv_nsec, (void *)s);
+  int size = snprintf(name, sizeof name, ".tenon-probe-%" PRId64 "-%p", tn_wall_ns(), (void *)s);
   const tenon_key_bytes key = {name, (size_t)size};
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = put_probe(ctx, s, &key, NULL, NULL, err);

@@ -10,26 +10,20 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "faiss.h"
 
 /* ---- The lock ---- */
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 tenon_status tn_faiss_lock(tenon_ctx *ctx, tn_faiss *s, tenon_error *err) {
-  int64_t end = now_ms() + s->config->lock_timeout_ms;
+  int64_t end = tn_now_ms() + s->config->lock_timeout_ms;
   for (int delay = 1;; delay = delay < 64 ? delay * 2 : 64) {
     if (flock(s->root_fd, LOCK_EX | LOCK_NB) == 0) return TENON_OK;
     if (errno != EWOULDBLOCK && errno != EINTR)
       return tn_faiss_fail_file(errno, s->config->path, TENON_STAGE_WRITE, err);
-    if (now_ms() >= end)
+    if (tn_now_ms() >= end)
       return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_WRITE,
                         "try again when the other program is done, or wait longer with "
                         "lock_timeout",
@@ -399,10 +393,7 @@ static tenon_status write_manifest(const next_version *n, tenon_error *err) {
 /* Never the same again, also not after the collection was dropped and made anew. */
 static uint64_t fresh_stamp(void) {
   static atomic_uint_fast64_t count;
-  struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  return ((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec) * 16 +
-         (atomic_fetch_add(&count, 1) & 15);
+  return (uint64_t)tn_wall_ns() * 16 + (atomic_fetch_add(&count, 1) & 15);
 }
 
 static int64_t count_kept(const tn_faiss_version *old, const uint8_t *dropped) {
