@@ -42,15 +42,26 @@ tenon_status tn_oauth_bearer(tenon_ctx *ctx, const tenon_host *host, const tenon
   return ok ? TENON_OK : tn_no_memory(err);
 }
 
+static const char *token_of(const char *bearer) {
+  size_t size = sizeof bearer_word - 1;
+  return strncmp(bearer, bearer_word, size) == 0 ? bearer + size : NULL;
+}
+
 bool tn_oauth_again(tenon_ctx *ctx, const tenon_host *host, const tenon_token_source *source, const char *bearer,
                     tenon_error *why) {
   tenon_error more = TENON_ERROR_INIT;
-  if (strncmp(bearer, bearer_word, sizeof bearer_word - 1) != 0) return false;
-  if (host->token_refused(ctx, source, bearer + sizeof bearer_word - 1, &more) == TENON_OK) {
+  const char *token = token_of(bearer);
+  if (!token) return false;
+  if (host->token_refused(ctx, source, token, &more) == TENON_OK) {
     *why = (tenon_error)TENON_ERROR_INIT;
     return true;
   }
   /* what the system said stays; what to do is another matter now */
   snprintf(why->remedy, sizeof why->remedy, "%s", more.remedy);
   return false;
+}
+
+void tn_oauth_redact(const char *bearer, tenon_error *err) {
+  const char *token = token_of(bearer);
+  tn_error_redact(err, &token, 1);
 }

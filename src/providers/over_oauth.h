@@ -53,4 +53,7 @@ tenon_status tn_oauth_bearer(tenon_ctx *, const tenon_host *, const tenon_token_
  * *why says nothing any more. */
 bool tn_oauth_again(tenon_ctx *, const tenon_host *, const tenon_token_source *, const char *bearer, tenon_error *why);
 
+/* A token is no secret of the connector's, which others would hide: a system may quote what it refuses. */
+void tn_oauth_redact(const char *bearer, tenon_error *);
+
 #endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens with a real OpenID provider, which rotates refresh tokens and kills a grant whose old token is used again."""
+import base64
 import http.cookiejar
 import json
 import os
@@ -261,7 +262,7 @@ def test_a_token_that_the_api_refuses(grants, provider):
 
 # ---- Through a kind ------------------------------------------------------------------------------------------------------------
 
-ENDPOINTS = {"who": {"path": "/test/api", "records": "/items"}}
+ENDPOINTS = {"who": {"path": "/test/api", "records": "/items"}, "quote": {"path": "/test/quote"}}
 
 
 @pytest.fixture
@@ -302,6 +303,15 @@ def test_an_api_by_a_grant(api, grants, provider):
     provider.get("/test/forget?" + urllib.parse.urlencode({"token": grants.kept("person@example.com")["access_token"]}), b"")
     assert api.run("test", "api")["ok"]
     assert len(provider.log()) == before + 2
+
+
+def test_a_token_that_the_api_quotes(api, grants, provider):
+    api.write(auth="oauth_refresh", client_id="conn-basic", grant="person@example.com")
+    grants.put(provider.refresh_token("conn-basic"), name="person@example.com", client="conn-basic")
+    error = api.run("call", "api", "quote")["error"]
+    token = grants.kept("person@example.com")["access_token"]
+    assert error["code"] == "FORBIDDEN" and "may not" in error["message"], error
+    assert token not in json.dumps(error) and base64.b64encode(token.encode()).decode()[:20] not in json.dumps(error)
 
 
 def test_what_a_wrong_secret_says(api, provider):

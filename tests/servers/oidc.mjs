@@ -7,6 +7,7 @@
 // POST /test/next?status=503&times=2[&hang=1][&after=1]   how it answers next: with a status, or never; after: only when the
 //                                   request was carried out
 // GET /test/api                     for who shows a token: {"items": [{"who": …, "scope": …}]}
+// GET /test/quote                   says which token was shown, and refuses it
 // POST /test/forget?token=TOKEN     an access token is no good any more; its grant is
 import { pathToFileURL } from 'node:url';
 const { Provider } = await import(pathToFileURL(`${process.env.TENON_NODE_MODULES}/oidc-provider/lib/index.js`));
@@ -52,6 +53,12 @@ provider.use(async (ctx, go) => {
     const token = bearer && (await provider.AccessToken.find(bearer) || await provider.ClientCredentials.find(bearer));
     ctx.status = token ? 200 : 401;
     ctx.body = token ? { items: [{ who: token.accountId || token.clientId, scope: token.scope }] } : { message: 'no token, or one that is over' };
+    return;
+  }
+  if (ctx.path === '/test/quote') {
+    const shown = ctx.get('authorization');
+    ctx.status = 403;
+    ctx.body = { message: `may not: ${shown} (${Buffer.from(shown.slice(7)).toString('base64')})` };
     return;
   }
   if (ctx.path === '/test/forget') {

@@ -514,6 +514,7 @@ static tenon_status attempt(tenon_ctx *ctx, tn_rest *s, making *what, tenon_erro
     message_init(&m, ctx, s, what->endpoint, what->scope);
     tenon_status status = what->make(&m, what, &why);
     bool again = status && is_first && has_another_token(&m, &why);
+    if (status && s->has_oauth) tn_oauth_redact(tn_str_text(&m.authorization), &why);
     what->sent = m.sent;
     message_release(&m);
     if (again) continue;
