@@ -5,7 +5,9 @@
  * fewer than they were asked for. Cursors that come twice are errors, and so is having more pages
  * than are allowed: nothing is left out in silence.
  */
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/backoff.h"
 #include "base/error.h"
@@ -14,7 +16,11 @@
 enum { MAX_ATTEMPTS = 3, FIRST_DELAY_MS = 200, LONGEST_DELAY_MS = 30000 };
 
 void tn_rest_pages_init(tn_rest_pages *p, tn_rest *s, const tn_rest_endpoint *e) {
-  *p = (tn_rest_pages){.session = s, .endpoint = e, .number = e->paging.start};
+  *p = (tn_rest_pages){.session = s,
+                       .endpoint = e,
+                       .number = e->paging.start,
+                       .promised_pages = -1,
+                       .promised_rows = -1};
   tn_str_init(&p->cursor, TN_REST_MAX_URL);
   tn_str_init(&p->variable, 2 * TN_REST_MAX_URL);
 }
@@ -80,38 +86,84 @@ static tenon_status contradiction(const tn_rest_pages *p, const char *path, cons
 
 /* ---- Which is next ---- */
 
-static bool is_true(tn_json_text v) {
-  return tn_json_text_true(v) || tn_json_text_is(v, "true", 4);
-}
+typedef enum { SAYS_NOTHING, SAYS_YES, SAYS_NO, SAYS_ELSE } answer;
 
-static bool says_no(const tn_rest_pages *p, const char *path) {
+/* true, "True" and 1 are yes; a member that is not there, or null, says nothing. */
+static answer answer_of(const tn_rest_pages *p, const char *path) {
+  char room[sizeof "false"];
   tn_json_text v;
-  return path && (!tn_json_text_find(p->reply.root, path, &v) || !is_true(v));
+  if (!path || !tn_json_text_find(p->reply.root, path, &v)) return SAYS_NOTHING;
+  tn_json_type type = tn_json_text_type(v);
+  if (type == TN_JSON_NULL) return SAYS_NOTHING;
+  size_t quote = type == TN_JSON_STRING, size = v.size - 2 * quote;
+  if (size >= sizeof room) return SAYS_ELSE;
+  snprintf(room, sizeof room, "%.*s", (int)size, v.data + quote);
+  if (strcasecmp(room, "true") == 0 || strcmp(room, "1") == 0) return SAYS_YES;
+  return strcasecmp(room, "false") == 0 || strcmp(room, "0") == 0 ? SAYS_NO : SAYS_ELSE;
 }
 
-/* Are as many there as the service says that there are? A number below zero, or none, says nothing. */
-static tenon_status reach(tn_rest_pages *p, const char *path, int64_t seen, bool exact,
-                          tenon_error *err) {
+/* 5, 5.0, 5e0 and "5": what is exactly a whole number. */
+static bool whole_number(tn_json_text v, int64_t *ret) {
+  const double exact = 9007199254740992.0; /* 2^53 */
+  double number;
+  if (tn_json_text_type(v) == TN_JSON_STRING) {
+    const tn_json_text digits = {v.data + 1, v.size - 2};
+    size_t sign = digits.size && *digits.data == '-', rest = digits.size - sign;
+    return rest && strspn(digits.data + sign, "0123456789") == rest &&
+           tn_json_text_integer(digits, ret);
+  }
+  if (tn_json_text_integer(v, ret)) return true;
+  if (!tn_json_text_number(v, &number) || number > exact || number < -exact) return false;
+  *ret = (int64_t)number;
+  return (double)*ret <= number && (double)*ret >= number;
+}
+
+/* How many the service says that there are. It holds until another page says otherwise; null and a
+ * number below zero say nothing. */
+static tenon_status take_promise(const tn_rest_pages *p, const char *path, int64_t *promise,
+                                 tenon_error *err) {
   tn_json_text v;
   int64_t n;
-  if (!path || !tn_json_text_find(p->reply.root, path, &v) || !tn_json_text_integer(v, &n) || n < 0)
+  if (!path || !tn_json_text_find(p->reply.root, path, &v) ||
+      tn_json_text_type(v) == TN_JSON_NULL)
     return TENON_OK;
-  if (seen > n && exact) return contradiction(p, path, "more records came than there are", err);
-  if (seen < n && !p->record_count)
-    return contradiction(p, path, "no records, although there are more", err);
-  p->ended = p->ended || seen >= n;
+  if (!whole_number(v, &n)) return contradiction(p, path, "there is no whole number", err);
+  if (n >= 0) *promise = n;
   return TENON_OK;
 }
 
-static tenon_status count_pages(tn_rest_pages *p, tenon_error *err) {
+static tenon_status take_promises(tn_rest_pages *p, tenon_error *err) {
   const tn_rest_pagination *g = &p->endpoint->paging;
-  bool by_offset = g->style == TN_REST_BY_OFFSET;
-  tenon_status status = TENON_OK;
-  p->number += by_offset ? (int64_t)p->record_count : 1;
-  p->ended = !p->record_count;
-  if (!by_offset) status = reach(p, g->pages, p->number - (g->start > 0), false, err);
-  if (!status) status = reach(p, g->total, by_offset ? p->number : p->rows, true, err);
-  return status || p->ended ? status : check_new(p, err);
+  bool by_page = g->style == TN_REST_BY_PAGE;
+  tenon_status status =
+      by_page ? take_promise(p, g->pages, &p->promised_pages, err) : TENON_OK;
+  return status ? status : take_promise(p, g->total, &p->promised_rows, err);
+}
+
+static int64_t pages_seen(const tn_rest_pages *p) {
+  return p->number - (p->endpoint->paging.start > 0);
+}
+
+static int64_t rows_seen(const tn_rest_pages *p) {
+  return p->endpoint->paging.style == TN_REST_BY_OFFSET ? p->number : p->rows;
+}
+
+static tenon_status check_promises(const tn_rest_pages *p, tenon_error *err) {
+  const tn_rest_pagination *g = &p->endpoint->paging;
+  const char *broken = p->promised_pages > pages_seen(p)  ? g->pages
+                       : p->promised_rows > rows_seen(p) ? g->total
+                                                         : NULL;
+  const char *why = p->record_count ? "this is the last, although there are more"
+                                    : "no records, although there are more";
+  return broken ? contradiction(p, broken, why, err) : TENON_OK;
+}
+
+static tenon_status count_pages(tn_rest_pages *p, tenon_error *err) {
+  if (p->promised_rows >= 0 && rows_seen(p) > p->promised_rows)
+    return contradiction(p, p->endpoint->paging.total, "more records came than there are", err);
+  p->ended = !p->record_count || (p->promised_pages >= 0 && pages_seen(p) >= p->promised_pages) ||
+             (p->promised_rows >= 0 && rows_seen(p) >= p->promised_rows);
+  return p->ended ? TENON_OK : check_new(p, err);
 }
 
 static bool last_record(const tn_rest_pages *p, tn_json_text *ret) {
@@ -180,15 +232,28 @@ static tenon_status choose_by_style(tn_rest_pages *p, tenon_error *err) {
   }
 }
 
-static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
-  const char *has_more = p->endpoint->paging.has_more;
-  p->ended = says_no(p, has_more);
+static tenon_status choose_unless_last(tn_rest_pages *p, tenon_error *err) {
+  const char *path = p->endpoint->paging.has_more;
+  answer more = answer_of(p, path);
+  p->ended = more == SAYS_NO;
   if (p->ended) return TENON_OK;
   tenon_status status = choose_by_style(p, err);
-  if (!status && p->ended && has_more && p->endpoint->paging.style)
-    return contradiction(p, has_more, "nothing leads to the next page, although there are more",
-                         err);
-  return status;
+  if (status || !path) return status;
+  if (more == SAYS_ELSE) return contradiction(p, path, "there is neither true nor false", err);
+  if (more == SAYS_YES && p->ended)
+    return contradiction(p, path, "nothing leads to the next page, although there are more", err);
+  if (more == SAYS_NOTHING && !p->ended)
+    return contradiction(p, path, "there is nothing that says whether there are more", err);
+  return TENON_OK;
+}
+
+static tenon_status choose_next(tn_rest_pages *p, tenon_error *err) {
+  tn_rest_paging style = p->endpoint->paging.style;
+  if (style == TN_REST_BY_PAGE) p->number++;
+  if (style == TN_REST_BY_OFFSET) p->number += (int64_t)p->record_count;
+  tenon_status status = take_promises(p, err);
+  if (!status) status = choose_unless_last(p, err);
+  return status || !p->ended ? status : check_promises(p, err);
 }
 
 /* ---- Reading one ---- */

@@ -143,6 +143,7 @@ typedef struct tn_rest_pages {
   size_t record_count;
   int64_t number;                  /* of page, or offset */
   int64_t count, rows;             /* pages and records that were read */
+  int64_t promised_pages, promised_rows; /* how many there are, as was said last; -1: nothing */
   tn_str cursor;                   /* the next page's: JSON, or a URL; empty for the first */
   tn_str variable;                 /* {"page": 2} */
   uint64_t *seen;                  /* hashes of cursors */
