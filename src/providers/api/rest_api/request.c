@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "rest_api.h"
 
@@ -277,28 +276,13 @@ static tenon_status put_body(message *m, tenon_error *err) {
 /* ---- Its turn ---- */
 
 static tenon_status wait_for_turn(tenon_ctx *ctx, tn_rest *s, tenon_error *err) {
-  int64_t now = tn_now_us();
-  pthread_mutex_lock(&s->lock);
-  int64_t at = s->next_us > now ? s->next_us : now;
-  s->next_us = at + s->gap_us;
-  pthread_mutex_unlock(&s->lock);
-  int64_t ms = (at - now + 999) / 1000;
-  if (ms > 0 && ms >= tn_rest_host->remaining_ms(ctx)) {
-    return tenon_fail(err, TENON_LIMITED, TENON_STAGE_QUERY, "give more time, or ask less often",
-                      "the next request may be sent in %lld ms, which is later than the deadline",
-                      (long long)ms);
-  }
-  return ms > 0 ? tn_rest_host->wait(ctx, NULL, 0, (int)(ms > INT32_MAX ? INT32_MAX : ms), err)
-                : tn_rest_host->check(ctx, err);
+  return tn_rest_limit_wait(ctx, s->limit, s->gap_us, err);
 }
 
 /* Whoever asks next waits as long as the system wants. */
 static void hold_back(tn_rest *s, const tenon_error *err) {
-  if (err->retry_after_ms <= 0 || err->retry_after_ms > LONGEST_WAIT_MS) return;
-  int64_t at = tn_now_us() + (int64_t)err->retry_after_ms * 1000;
-  pthread_mutex_lock(&s->lock);
-  if (s->next_us < at) s->next_us = at;
-  pthread_mutex_unlock(&s->lock);
+  if (err->retry_after_ms > 0 && err->retry_after_ms <= LONGEST_WAIT_MS)
+    tn_rest_limit_hold(s->limit, err->retry_after_ms);
 }
 
 /* ---- The reply ---- */

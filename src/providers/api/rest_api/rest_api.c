@@ -78,7 +78,7 @@ static void close_session(void *session) {
   tn_rest *s = session;
   tn_rest_host->http->free_client(s->http);
   tn_arena_release(&s->arena);
-  pthread_mutex_destroy(&s->lock);
+  tn_rest_limit_leave(s->limit);
   tn_free(s);
 }
 
@@ -94,11 +94,11 @@ static tenon_status make_session(tenon_ctx *ctx, const tn_rest_config *c, tn_res
   if (!s) return tn_no_memory(err);
   s->config = c;
   tn_arena_init(&s->arena, 64 << 20);
-  pthread_mutex_init(&s->lock, NULL);
   take_limits(s);
   s->http_options = tn_http_options_of(&c->reach);
   take_oauth(s);
   tenon_status status = tn_http_base_parse("base_url", c->base_url, &s->base, err);
+  if (!status) status = tn_rest_limit_join(s, &s->limit, err);
   if (!status) status = tn_rest_declare(s, err);
   if (!status) status = tn_rest_host->http->new_client(ctx, &s->http_options, &s->http, err);
   if (status) close_session(s);

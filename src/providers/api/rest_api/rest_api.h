@@ -4,7 +4,8 @@
  *   template.c   texts with variables
  *   endpoint.c   the declarations, read once when a session is opened
  *   describe.c   what an endpoint says of itself as an action: its JSON Schema
- *   request.c    one request and its reply: authentication, rate limit, errors
+ *   limit.c      when a request may be sent
+ *   request.c    one request and its reply: authentication, errors
  *   page.c       one page after another
  *   column.c     values of records into typed columns
  *   actions.c, tables.c   the facets
@@ -86,6 +87,8 @@ typedef struct tn_rest_endpoint {
   tn_rest_pagination paging;
 } tn_rest_endpoint;
 
+typedef struct tn_rest_limit tn_rest_limit;
+
 typedef struct tn_rest {
   const tn_rest_config *config;
   tenon_http *http;
@@ -97,9 +100,8 @@ typedef struct tn_rest {
   size_t endpoint_count;
   tn_json_text fixed;              /* the connector's variables, an object */
   tn_http_base base;
-  pthread_mutex_t lock;            /* of the next two */
-  int64_t next_us;                 /* no request is sent before */
-  int64_t gap_us;
+  tn_rest_limit *limit;            /* with all sessions of the process to this service */
+  int64_t gap_us;                  /* between requests */
 } tn_rest;
 
 /* endpoint.c, describe.c */
@@ -108,6 +110,14 @@ tenon_status tn_rest_find(const tn_rest *, const char *name, const tn_rest_endpo
 tenon_status tn_rest_describe(tn_rest *, tn_rest_endpoint *, tenon_error *err);
 /* The name of a type as columns are declared with; false: there is none. */
 bool tn_rest_type(const char *name, tn_rest_column *ret);
+
+/* ---- Turns ---- */
+
+tenon_status tn_rest_limit_join(const tn_rest *, tn_rest_limit **ret, tenon_error *err);
+void tn_rest_limit_leave(tn_rest_limit *);   /* NULL is fine */
+/* LIMITED, with how long it would take and without a turn taken, if that is later than the deadline. */
+tenon_status tn_rest_limit_wait(tenon_ctx *, tn_rest_limit *, int64_t gap_us, tenon_error *err);
+void tn_rest_limit_hold(tn_rest_limit *, int64_t ms);
 
 /* ---- Requests ---- */
 
