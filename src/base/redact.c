@@ -67,19 +67,43 @@ static void hide_everywhere(char *text, const char *secret, size_t size, bool cu
   hide_base64(text, secret, size, cut);
 }
 
-/* Behind the line that all PEM files begin with, which messages speak of. */
-static const char *own_part(const char *secret) {
+typedef struct part {
+  const char *text;
+  size_t size;
+} part;
+
+enum { PARTS = 3 };
+
+/* Who logs in there, the password alone, and the path and query: host and port stand in messages with good reason. */
+static size_t split_url(const char *authority, part ret[PARTS]) {
+  size_t size = strcspn(authority, "/?#"), at = size, n = 0;
+  while (at > 0 && authority[at] != '@') at--;
+  const char *colon = memchr(authority, ':', at), *path = authority + size;
+  if (at) ret[n++] = (part){authority, at};
+  if (colon) ret[n++] = (part){colon + 1, (size_t)(authority + at - colon) - 1};
+  if (*path) ret[n++] = (part){path + 1, strnlen(path + 1, MAX_SECRET)};
+  return n;
+}
+
+/* What of it is secret. Not the line that all PEM files begin with, which messages speak of. */
+static size_t split(const char *secret, part ret[PARTS]) {
   const char *line = strncmp(secret, "-----", 5) == 0 ? strchr(secret, '\n') : NULL;
-  return line ? line + 1 : secret;
+  const char *authority = strncmp(secret, "http", 4) == 0 ? strstr(secret, "://") : NULL;
+  if (authority) return split_url(authority + 3, ret);
+  if (line) secret = line + 1;
+  ret[0] = (part){secret, strnlen(secret, MAX_SECRET)};
+  return 1;
 }
 
 static void redact(tenon_error *err, const char *const *secrets, size_t count, bool cut) {
   for (size_t i = 0; i < count; i++) {
-    const char *secret = secrets[i] ? own_part(secrets[i]) : "";
-    size_t size = strnlen(secret, MAX_SECRET);
-    if (size < SHORTEST) continue;
-    hide_everywhere(err->message, secret, size, cut);
-    hide_everywhere(err->remedy, secret, size, cut);
+    part parts[PARTS];
+    size_t n = secrets[i] ? split(secrets[i], parts) : 0;
+    for (size_t k = 0; k < n; k++) {
+      if (parts[k].size < SHORTEST || parts[k].size > MAX_SECRET) continue;
+      hide_everywhere(err->message, parts[k].text, parts[k].size, cut);
+      hide_everywhere(err->remedy, parts[k].text, parts[k].size, cut);
+    }
   }
 }
 

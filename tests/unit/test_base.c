@@ -93,6 +93,18 @@ static void what_is_no_secret_stays(void **state) {
   assert_string_equal(err.remedy, said);
 }
 
+/* Of a proxy's URL the login is secret, and not http:// nor the host, which stand in every other message. */
+static void of_a_url_only_some_is_secret(void **state) {
+  const char *const secrets[] = {"http://ada:l0velace@proxy.example:3128", "https://10.0.0.1:9198", "https://hooks.example/services/T0/B0xyz"};
+  tenon_error err = TENON_ERROR_INIT;
+  (void)state;
+  tenon_fail(&err, TENON_UNREACHABLE, TENON_STAGE_TCP, "write it as http://host:port",
+             "http://10.0.0.1:8000/v1 by proxy.example:3128 as ada:l0velace, l0velace or YWRhOmwwdmVsYWNl, then /services/T0/B0xyz");
+  tn_error_redact(&err, secrets, 3);
+  assert_string_equal(err.message, "http://10.0.0.1:8000/v1 by proxy.example:3128 as ***, *** or ***, then /***");
+  assert_string_equal(err.remedy, "write it as http://host:port");
+}
+
 static void secrets_are_redacted_in_every_form(void **state) {
   (void)state;
   tenon_error err = TENON_ERROR_INIT;
@@ -170,6 +182,7 @@ int main(void) {
       cmocka_unit_test(messages_are_one_clean_line),
       cmocka_unit_test(errno_has_a_code),
       cmocka_unit_test(secrets_are_redacted_in_every_form),
+      cmocka_unit_test(of_a_url_only_some_is_secret),
       cmocka_unit_test(secrets_are_redacted_however_they_come_back),
       cmocka_unit_test(what_is_no_secret_stays),
       cmocka_unit_test(strings_stop_at_their_maximum),
