@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "core/params.h"
 
 enum { MAX_TARGET = 8192 };
 
@@ -164,6 +165,14 @@ static const char *url_separator(const char *behind_scheme) {
   return found;
 }
 
+static tenon_status parse_behind_url(tn_target *t, const char *url, const char *colon, tenon_error *err) {
+  bool is_query = memchr(url, '?', (size_t)(colon - url)) != NULL;
+  tenon_status status = parse_table(t, colon + 1, is_query ? NULL : err);
+  if (!status || !is_query) return status;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "percent-encode what belongs to a value: : is %3A, / is %2F",
+                    "target: a colon in the URL's query is the one before a table's name, which does not follow");
+}
+
 static tenon_status parse_url(tn_target *t, const char *text, size_t scheme, tenon_error *err) {
   const char *colon = url_separator(text + scheme + 3);
   if (colon && is_cut_login(text + scheme + 3))
@@ -177,7 +186,7 @@ static tenon_status parse_url(tn_target *t, const char *text, size_t scheme, ten
   for (char *c = name; *c; c++) *c = (char)tolower((unsigned char)*c);
   t->scheme = name;
   t->form = TN_TARGET_URL;
-  return colon ? parse_table(t, colon + 1, err) : TENON_OK;
+  return colon ? parse_behind_url(t, text, colon, err) : TENON_OK;
 }
 
 /* ---- Names and paths ---- */
@@ -196,7 +205,7 @@ static tenon_status parse_plain(tn_target *t, const char *text, tenon_error *err
 }
 
 static tenon_status parse(tn_target *t, const char *text, tenon_error *err) {
-  if (!*text)
+  if (!text || !*text)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give a URL, a path, or a name from tenon.yaml", "target: it is empty");
   if (strlen(text) > MAX_TARGET)
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "target: longer than %d bytes", MAX_TARGET);
@@ -251,16 +260,27 @@ static void redact_pairs(const char *text, tn_str *out) {
   }
 }
 
+/* Where nobody logs in by name, who wrote a user before the host wrote a key there. */
+static bool has_users(const tn_registry *registry, const char *text, size_t scheme) {
+  char kind[64];
+  const tenon_provider *p;
+  if (!registry || scheme >= sizeof kind) return true;
+  for (size_t i = 0; i < scheme; i++) kind[i] = (char)tolower((unsigned char)text[i]);
+  kind[scheme] = 0;
+  return tn_registry_find(registry, kind, &p, NULL) == TENON_OK && (tn_param_find(p, "user") || tn_param_find(p, "username"));
+}
+
 /* user:password@, whatever the password has in it, and host:port whose port is none, since somebody
  * may have left out the host. Rather too much is hidden than too little. */
-static size_t redact_authority(const char *text, tn_str *out) {
+static size_t redact_authority(const char *text, bool has_users, tn_str *out) {
   size_t plain = strcspn(text, "/?"), end = last_at(text, strcspn(text, "?")), colon = strcspn(text, ":");
   bool is_odd = has_odd_port(text, plain);
   if (!end && is_odd) end = last_at(text, strlen(text));
   if (!end && !is_odd) return 0;
+  bool hides_user = end && !has_users;
   if (!end) end = plain;
-  if (colon >= end) return 0;
-  tn_str_add(out, text, colon + 1);
+  if (colon >= end && !hides_user) return 0;
+  if (!hides_user) tn_str_add(out, text, colon + 1);
   tn_str_puts(out, "***");
   return end;
 }
@@ -276,13 +296,14 @@ static size_t redact_before_at(const char *text, tn_str *out) {
   return end;
 }
 
-char *tn_target_redacted(const char *text) {
+char *tn_target_redacted(const char *text, const tn_registry *registry) {
   tn_str out;
   tn_str_init(&out, 4 * MAX_TARGET);
   size_t scheme = scheme_length(text);
+  bool users = scheme && has_users(registry, text, scheme);
   if (scheme) tn_str_add(&out, text, scheme + 3);
   if (scheme) text += scheme + 3;
-  text += scheme ? redact_authority(text, &out) : redact_before_at(text, &out);
+  text += scheme ? redact_authority(text, users, &out) : redact_before_at(text, &out);
   redact_pairs(text, &out);
   return tn_str_move(&out);
 }

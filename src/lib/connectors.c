@@ -133,7 +133,7 @@ static tenon_status new_connector(const tenon *t, const tn_target *target,
   tn_config *config;
   tenon_status status = tn_config_new(provider, settings, &config, err);
   if (status) return status;
-  char *shown = tn_target_redacted(target->base);
+  char *shown = tn_target_redacted(target->base, t->registry);
   status = tn_connector_new(shown ? shown : provider->kind, config, ret, err);
   if (!status) tn_connector_restrict(*ret, t->egress);
   if (!status) tn_connector_set_tokens(*ret, t->tokens);

@@ -10,8 +10,7 @@
 /* ---- Targets ---- */
 
 tenon_status tenon_target_shown(tenon *t, const char *target, char **ret_text, tenon_error *err) {
-  (void)t;
-  char *text = tn_target_redacted(target);
+  char *text = tn_target_redacted(target, t->registry);
   if (!text) return tn_no_memory(err);
   *ret_text = text;
   return TENON_OK;

@@ -50,7 +50,7 @@ static void odd_targets_are_refused(void **state) {
 }
 
 static void redact(const char *input, char *text, size_t room) {
-  char *shown = tn_target_redacted(input);
+  char *shown = tn_target_redacted(input, NULL);
   snprintf(text, room, "%s", shown);
   tn_free(shown);
 }
