@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "net/http_parts.h"
+#include "net/tls.h"
 
 enum { MAX_REDIRECTS = 5, LONGEST_WAIT_MS = 1000, MAX_REST = 1 << 20, CONNECTIONS = 64 };
 
@@ -94,6 +95,7 @@ static tenon_status perform(tenon_http_lane *lane, tenon_error *err) {
   if (code)
     return tenon_fail(err, TENON_INTERNAL, TENON_STAGE_NONE, "report this as a fault of Tenon",
                       "libcurl: multi error %d", (int)code);
+  for (tenon_http_exchange *x = lane->active; x; x = x->next) tn_http_note_connected(x);
   collect_ended(lane);
   return TENON_OK;
 }
@@ -338,17 +340,29 @@ static void free_client(tenon_http *client) {
   tn_free(client);
 }
 
+static tenon_status check_tls(const tenon_http_options *o, tenon_error *err) {
+  const tenon_tls_options tls = {.struct_size = sizeof tls, .ca = o->ca, .ca_size = o->ca_size, .certificate = o->certificate,
+                                 .certificate_size = o->certificate_size, .key = o->key, .key_size = o->key_size};
+  bool is_set = o->ca_size || o->certificate_size || o->key_size;
+  if (o->key_size && !o->certificate_size)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give the client certificate that the key belongs to as well",
+                      "there is a key, and no certificate");
+  return is_set ? tn_tls_check(&tls, err) : TENON_OK;
+}
+
 static tenon_status new_client(tenon_ctx *ctx, const tenon_http_options *o, tenon_http **ret,
                                tenon_error *err) {
   static const tenon_http_options none = {.struct_size = sizeof none};
   (void)ctx;
   if (!o) o = &none;
   tenon_status status = tn_curl_open(err);
+  if (!status) status = check_tls(o, err);
   if (status) return status;
   tenon_http *client = tn_alloc(sizeof *client);
   if (!client) return tn_no_memory(err);
   pthread_mutex_init(&client->lock, NULL);
   client->insecure = o->insecure;
+  if (o->proxy && *o->proxy) tn_http_place(o->proxy, client->proxy_place, sizeof client->proxy_place);
   client->proxy = o->proxy && *o->proxy ? tn_strdup(o->proxy) : NULL;
   if (!copy_bytes(o->ca, o->ca_size, &client->ca, &client->ca_size) ||
       !copy_bytes(o->certificate, o->certificate_size, &client->certificate, &client->certificate_size) ||

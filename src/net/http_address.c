@@ -65,6 +65,17 @@ static bool is_http(const place *p) {
   return strcmp(p->scheme, "http") == 0 || strcmp(p->scheme, "https") == 0;
 }
 
+static bool read_proxy(const char *text, place *ret) {
+  return read_place(text, CURLU_NON_SUPPORT_SCHEME | CURLU_DEFAULT_SCHEME, ret);
+}
+
+bool tn_http_place(const char *url, char *ret, size_t room) {
+  place p;
+  if (!read_proxy(url, &p)) return false;
+  snprintf(ret, room, strchr(p.host, ':') ? "[%s]:%u" : "%s:%u", p.host, (unsigned)p.port);
+  return true;
+}
+
 bool tn_http_same_origin(const char *url, const char *other) {
   place a, b;
   return read_place(url, 0, &a) && read_place(other, 0, &b) && strcmp(a.scheme, b.scheme) == 0 &&
@@ -182,11 +193,14 @@ static tenon_status resolve_proxy(tenon_ctx *ctx, tenon_http *client, struct cur
                                   tenon_error *err) {
   place p;
   tn_http_name name;
-  if (!read_place(client->proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_DEFAULT_SCHEME, &p))
+  tenon_error why = TENON_ERROR_INIT;
+  if (!read_proxy(client->proxy, &p))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write it as http://host:port",
                       "the proxy's URL is not one");
-  tenon_status status = look_up(ctx, client, &p, &name, err);
-  return status ? status : spell(&name, ret, err);
+  tenon_status status = look_up(ctx, client, &p, &name, &why);
+  if (!status) return spell(&name, ret, err);
+  tn_error_prefix(&why, "the proxy: ");
+  return tn_pass_error(&why, err);
 }
 
 tenon_status tn_http_resolve(tenon_ctx *ctx, tenon_http *client, const char *url,

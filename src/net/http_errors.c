@@ -15,13 +15,45 @@ enum { LONGEST_RETRY_AFTER_S = 3600 };
 
 /* ---- The connection ---- */
 
+static bool by_proxy(const tenon_http_exchange *x) { return *x->lane->client->proxy_place; }
+static bool is_https(const tenon_http_exchange *x) { return strncmp(x->url, "https:", 6) == 0; }
+
+/* libcurl only tells of a connection when TLS has been agreed on, too. */
+static bool is_connected(int fd) {
+  struct sockaddr_storage peer;
+  socklen_t size = sizeof peer;
+  return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
+void tn_http_note_connected(tenon_http_exchange *x) {
+  if (!x->is_connected && !x->has_head && x->fd >= 0) x->is_connected = is_connected(x->fd);
+}
+
 static tenon_status not_connected(const tenon_http_exchange *x, tenon_error *err) {
   long errnum = 0;
+  const char *proxy = x->lane->client->proxy_place;
   tn_curl.curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &errnum);
-  tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP,
-             errnum == ECONNREFUSED ? "check that the service runs and listens there, and that host and port are right"
-                                    : "check host and port, and the network and firewalls on the way",
-             "%s: cannot connect: %s", x->url, errnum ? strerror((int)errnum) : x->said);
+  const char *why = errnum ? strerror((int)errnum) : x->said;
+  const char *remedy = by_proxy(x)             ? "check that the proxy runs there, and the parameter proxy"
+                       : errnum == ECONNREFUSED ? "check that the service runs and listens there, and that host and port are right"
+                                                : "check host and port, and the network and firewalls on the way";
+  tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, remedy, by_proxy(x) ? "%s: cannot connect to the proxy %s: %s" : "%s: cannot connect%s: %s",
+             x->url, proxy, why);
+  if (err) err->retryable = 1;
+  return TENON_UNREACHABLE;
+}
+
+/* What a proxy answers to CONNECT is no reply of the service's. */
+static tenon_status refused_by_proxy(const tenon_http_exchange *x, int32_t status, tenon_error *err) {
+  const char *proxy = x->lane->client->proxy_place;
+  if (status == 407)
+    return tenon_fail(err, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH, "check the proxy's user and password: http://user:password@host:port",
+                      "%s: the proxy %s wants a login: status 407", x->url, proxy);
+  if (status < 500)
+    return tenon_fail(err, TENON_FORBIDDEN, TENON_STAGE_PERMISSION, "ask who runs the proxy to let this host through",
+                      "%s: the proxy %s does not let it through: status %d", x->url, proxy, (int)status);
+  tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_TCP, "check host and port; the proxy cannot reach them",
+             "%s: the proxy %s cannot connect: status %d", x->url, proxy, (int)status);
   if (err) err->retryable = 1;
   return TENON_UNREACHABLE;
 }
@@ -56,22 +88,49 @@ static tenon_status tls_failed(const tenon_http_exchange *x, tenon_error *err) {
 }
 
 static tenon_status connection_lost(const tenon_http_exchange *x, tenon_error *err) {
+  bool wants_certificate = is_https(x) && !x->has_head && !x->lane->client->certificate;   /* TLS 1.3 only says so afterwards */
   tenon_fail(err, TENON_UNREACHABLE, TENON_STAGE_QUERY,
-             "try again; if it stays, look at the service's log and at proxies on the way",
+             wants_certificate ? "try again; a service that asks for a client certificate breaks off like this: then give certificate and key"
+                               : "try again; if it stays, look at the service's log and at proxies on the way",
              "%s: the connection was lost: %s", x->url, *x->said ? x->said : "it was closed in the middle");
   if (err) err->retryable = 1;
   return TENON_UNREACHABLE;
 }
 
+static tenon_status no_tls(const tenon_http_exchange *x, tenon_error *err) {
+  return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TLS, "check that the service speaks TLS on this port",
+                    "%s does not answer to TLS", x->url);
+}
+
+static int32_t status_of_connect(const tenon_http_exchange *x) {
+  long status = 0;
+  if (by_proxy(x) && !x->has_head) tn_curl.curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return (int32_t)status;
+}
+
 static tenon_status no_answer(const tenon_http_exchange *x, tenon_error *err) {
-  tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TCP, "check host and port; a firewall may drop what is sent there",
-             "%s does not answer", x->url);
+  bool is_through = !by_proxy(x) || status_of_connect(x) == 200;
+  if (is_https(x) && x->is_connected && is_through) return no_tls(x, err);
+  if (!is_through)
+    tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TCP, "check the parameter proxy; a firewall may drop what is sent there",
+               "%s: the proxy %s does not answer", x->url, x->lane->client->proxy_place);
+  else
+    tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TCP, "check host and port; a firewall may drop what is sent there",
+               "%s does not answer", x->url);
   if (err) err->retryable = 1;
   return TENON_TIMEOUT;
 }
 
+/* What libcurl keeps of a reply has limits of its own: a line of the head, and what comes out of a compressed piece. */
+static tenon_status too_much(const tenon_http_exchange *x, tenon_error *err) {
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, x->has_head ? "ask for less at once" : "check that this is the service you mean",
+                    x->has_head ? "%s: the reply becomes too large when it is unpacked" : "%s: the head of the reply has a line that is too long",
+                    x->url);
+}
+
 tenon_status tn_http_failed(const tenon_http_exchange *x, CURLcode code, tenon_error *err) {
   if (err && err->code) return err->code;   /* said inside a callback */
+  if (status_of_connect(x) >= 300) return refused_by_proxy(x, status_of_connect(x), err);
   switch (code) {
     case CURLE_COULDNT_CONNECT: return not_connected(x, err);
     case CURLE_OPERATION_TIMEDOUT: return no_answer(x, err);
@@ -80,7 +139,7 @@ tenon_status tn_http_failed(const tenon_http_exchange *x, CURLcode code, tenon_e
     case CURLE_SSL_INVALIDCERTSTATUS: case CURLE_SSL_CLIENTCERT: return tls_failed(x, err);
     case CURLE_GOT_NOTHING: case CURLE_RECV_ERROR: case CURLE_SEND_ERROR: case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2: case CURLE_HTTP2_STREAM: case CURLE_SEND_FAIL_REWIND: return connection_lost(x, err);
-    case CURLE_OUT_OF_MEMORY: return tn_no_memory(err);
+    case CURLE_OUT_OF_MEMORY: return too_much(x, err);
     case CURLE_BAD_CONTENT_ENCODING:
       return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "ask who runs the service", "%s: %s", x->url, x->said);
     case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_WEIRD_SERVER_REPLY:
@@ -94,13 +153,6 @@ tenon_status tn_http_failed(const tenon_http_exchange *x, CURLcode code, tenon_e
 
 /* ---- The context ended it ---- */
 
-/* libcurl only tells of a connection when TLS has been agreed on, too. */
-static bool is_connected(int fd) {
-  struct sockaddr_storage peer;
-  socklen_t size = sizeof peer;
-  return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
-}
-
 tenon_status tn_http_waited_in_vain(const tenon_http_exchange *x, const tenon_error *why, tenon_error *err) {
   curl_off_t secured = 0;
   if (why->code != TENON_TIMEOUT || !x) {
@@ -108,11 +160,8 @@ tenon_status tn_http_waited_in_vain(const tenon_http_exchange *x, const tenon_er
     return why->code;
   }
   tn_curl.curl_easy_getinfo(x->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
-  bool is_tls = strncmp(x->url, "https:", 6) == 0;
   if (x->fd >= 0 && !is_connected(x->fd)) return no_answer(x, err);
-  if (is_tls && x->fd >= 0 && secured == 0)
-    return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TLS, "check that the service speaks TLS on this port",
-                      "%s does not answer to TLS", x->url);
+  if (is_https(x) && x->fd >= 0 && secured == 0) return no_answer(x, err);
   return tenon_fail(err, TENON_TIMEOUT, x->has_head ? TENON_STAGE_DATA : TENON_STAGE_QUERY,
                     "give more time, or look at what keeps the service busy",
                     x->has_head ? "%s: the reply does not come to its end in time" : "%s: no reply in time", x->url);

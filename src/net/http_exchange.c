@@ -348,7 +348,7 @@ static void clear(tenon_http_exchange *x) {
   x->upload = NULL;
   x->status = 0;
   x->fd = -1;
-  x->has_head = x->has_ended = x->is_paused = false;
+  x->is_connected = x->has_head = x->has_ended = x->is_paused = false;
   x->received = x->sent = 0;
   x->result = TENON_OK;
   tn_error_init(&x->error);

@@ -33,6 +33,7 @@ struct tenon_http {
   tn_http_name names[TN_HTTP_NAMES];
   bool insecure;
   char *proxy;
+  char proxy_place[272];         /* host:port, for messages; "" without one */
   void *ca, *certificate, *key;
   size_t ca_size, certificate_size, key_size;
 };
@@ -68,6 +69,7 @@ struct tenon_http_exchange {
   int header_count;
   int32_t status;
   int fd;                        /* the socket opened last, -1: none was for it; libcurl's */
+  bool is_connected;             /* TCP is; of its own socket */
   bool has_head, has_ended, is_paused, body_closed;
   int64_t received, max_reply;
   int64_t sent;                  /* of the upload */
@@ -91,6 +93,8 @@ const char *tn_http_header_at(const tenon_http_exchange *, const char *name, siz
 
 /* ---- http_address.c ---- */
 
+/* host:port of a URL without a user; false: it is none. */
+bool tn_http_place(const char *url, char *ret, size_t room);
 /* Looks the URL's host up, unless it is remembered, and has every address checked. *ret is what
  * CURLOPT_RESOLVE takes, NULL for none. */
 tenon_status tn_http_resolve(tenon_ctx *, tenon_http *, const char *url, struct curl_slist **ret,
@@ -104,6 +108,8 @@ char *tn_http_redirected(const char *url, const char *location);
 
 /* ---- http_errors.c ---- */
 
+/* Before libcurl closes it. */
+void tn_http_note_connected(tenon_http_exchange *);
 tenon_status tn_http_failed(const tenon_http_exchange *, CURLcode, tenon_error *);
 /* The context ended it: at which layer it was then. */
 tenon_status tn_http_waited_in_vain(const tenon_http_exchange *, const tenon_error *why, tenon_error *);

@@ -74,7 +74,7 @@ static tenon_status no_handshake(SSL *ssl, const char *host, tenon_error *err) {
 
 static tenon_status bad_option(const char *what, const char *remedy, tenon_error *err) {
   tn_tls.ERR_clear_error();
-  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_TLS, remedy, "%s", what);
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s", what);
 }
 
 /* ---- What is trusted, and what is shown ---- */
@@ -135,17 +135,37 @@ static tenon_status apply(SSL_CTX *c, const tenon_tls_options *o, tenon_error *e
   tn_tls.SSL_CTX_set_verify(c, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
   tn_tls.SSL_CTX_set_default_passwd_cb(c, no_password);
   if (o->ca_size && !each_certificate(c, o->ca, o->ca_size, trust))
-    return bad_option("ca has no certificate that can be read", "give the CA's certificate in PEM",
-                      err);
+    return bad_option("ca has no certificate that can be read",
+                      "give the CA's certificate in PEM; what is in a file is written $FILE:path", err);
   if (!o->ca_size) tn_tls.SSL_CTX_set_default_verify_paths(c);
   if (!o->certificate_size) return TENON_OK;
   if (!each_certificate(c, o->certificate, o->certificate_size, show))
-    return bad_option("certificate has no certificate that can be read", "give it in PEM", err);
+    return bad_option("certificate has no certificate that can be read",
+                      "give it in PEM; what is in a file is written $FILE:path", err);
   if (!use_key(c, o))
-    return bad_option(
-        "the client certificate's key cannot be read, or is that of another",
-        "give the key that belongs to the client certificate, in PEM, without a password", err);
+    return bad_option("the client certificate's key cannot be read, or is that of another",
+                      "give the key that belongs to the client certificate, in PEM, without a "
+                      "password; what is in a file is written $FILE:path",
+                      err);
   return TENON_OK;
+}
+
+static tenon_status make_context(const tenon_tls_options *o, SSL_CTX **ret, tenon_error *err) {
+  tenon_status status = tn_tls_open(err);
+  if (status) return status;
+  SSL_CTX *c = tn_tls.SSL_CTX_new(tn_tls.TLS_client_method());
+  if (!c) return tn_no_memory(err);
+  status = apply(c, o, err);
+  if (status) tn_tls.SSL_CTX_free(c);
+  else *ret = c;
+  return status;
+}
+
+tenon_status tn_tls_check(const tenon_tls_options *o, tenon_error *err) {
+  SSL_CTX *c;
+  tenon_status status = make_context(o, &c, err);
+  if (!status) tn_tls.SSL_CTX_free(c);
+  return status;
 }
 
 /* ---- The handshake ---- */
@@ -205,14 +225,11 @@ static tenon_status shake_hands(tenon_ctx *ctx, SSL *ssl, int fd, const char *ho
 
 tenon_status tn_tls_connect(tenon_ctx *ctx, int fd, const char *host, const tenon_tls_options *o,
                             int timeout_ms, SSL **ret, tenon_error *err) {
-  tenon_status status = tn_tls_open(err);
+  SSL_CTX *c;
+  tenon_status status = make_context(o, &c, err);
   if (status) return status;
-  SSL_CTX *c = tn_tls.SSL_CTX_new(tn_tls.TLS_client_method());
-  if (!c) return tn_no_memory(err);
-  status = apply(c, o, err);
-  SSL *ssl = status ? NULL : tn_tls.SSL_new(c);
+  SSL *ssl = tn_tls.SSL_new(c);
   tn_tls.SSL_CTX_free(c); /* the connection has its own reference */
-  if (status) return status;
   if (!ssl || !expect_host(ssl, host) || !attach(ssl, fd)) status = tn_no_memory(err);
   if (!status) status = shake_hands(ctx, ssl, fd, host, timeout_ms, err);
   if (!status)

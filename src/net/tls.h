@@ -5,6 +5,8 @@
 
 #include "net/tls_library.h"
 
+/* CONFIG: a certificate or key among them cannot be used. */
+tenon_status tn_tls_check(const tenon_tls_options *, tenon_error *err);
 /* Shakes hands on fd, which stays the caller's. tenon/socket.h says the rest. */
 tenon_status tn_tls_connect(tenon_ctx *, int fd, const char *host, const tenon_tls_options *,
                             int timeout_ms, SSL **ret, tenon_error *err);
