@@ -243,14 +243,20 @@ static bool may_follow(const tenon_http_request *r) {
   return r->follow && (!r->method || !strcmp(r->method, "GET") || !strcmp(r->method, "HEAD"));
 }
 
+/* From https nobody is led to http, nor anywhere with a login. */
+static tenon_status no_way(const tenon_http_exchange *x, const char *location, tenon_error *err) {
+  if (!location)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "ask who runs the service", "%s redirects, and does not say where", x->url);
+  return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "use the URL that the service has now, with https if it is there",
+                    "%s redirects to %.*s, where nobody may go", x->url, (int)strcspn(location, "?#"), location);
+}
+
 /* Goes on at the Location. *request is changed; kept holds what is left of its headers. */
 static tenon_status redirect(reply_body *b, tenon_http_request *request, tenon_http_header *kept,
                              size_t room, tenon_error *err) {
   const char *location = tn_http_header(b->exchange, "location");
   char *url = location ? tn_http_redirected(request->url, location) : NULL;
-  if (!url)
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "use the URL that the service has now",
-                      "%s redirects to where nobody may go", b->exchange->url);
+  if (!url) return no_way(b->exchange, location, err);
   if (!tn_http_same_origin(request->url, url)) {
     request->header_count = keep_harmless(request, kept, room);
     request->headers = kept;

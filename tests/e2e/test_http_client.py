@@ -76,6 +76,12 @@ def test_a_file_s_name_is_no_certificate(ask, settings, what):
     assert (error["code"], error["stage"]) == ("CONFIG", "config") and what in error["message"] and "$FILE:" in error["remedy"]
 
 
+@pytest.mark.parametrize("header, what", [(b"", "does not say where"), (b"Location: file:///etc/passwd?x\r\n", "redirects to file:///etc/passwd, where")])
+def test_redirects_that_lead_nowhere(ask, service, header, what):
+    error = ask(f"http://127.0.0.1:{service(reply(status=b'302 Found', headers=header)).port}")
+    assert error["code"] == "DATA" and what in error["message"], error
+
+
 def test_a_head_without_end(ask, service):
     error = ask(f"http://127.0.0.1:{service(b'HTTP/1.1 200 OK' + bytes([13, 10]) + b'X: ' + b'y' * (4 << 20)).port}")
     assert error["code"] == "LIMITED" and "a line that is too long" in error["message"]
