@@ -235,6 +235,7 @@ static int refuse_nothing(void) {
 }
 
 int main(int argc, char **argv) {
+  tn_cli_occupy_descriptors();
   signal(SIGPIPE, SIG_IGN);
   const char *first = argc > 1 ? argv[1] : NULL;
   if (!first) return refuse_nothing();

@@ -2,6 +2,7 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +34,12 @@ tn_cli_terminal tn_cli_terminal_look(void) {
   t.can_redraw = t.err_is_terminal && !dumb;
   t.width = width_of(t.out_is_terminal ? STDOUT_FILENO : STDERR_FILENO);
   return t;
+}
+
+void tn_cli_occupy_descriptors(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+      _exit(127);
 }
 
 bool tn_cli_reader_is_gone(void) {

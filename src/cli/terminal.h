@@ -16,6 +16,10 @@ typedef struct tn_cli_terminal {
 
 tn_cli_terminal tn_cli_terminal_look(void);
 
+/* Before anything else is opened: a standard descriptor that was closed becomes one whose use fails, or
+ * whatever is opened next (a socket) would get its number, and what is printed. */
+void tn_cli_occupy_descriptors(void);
+
 /* Has the reader of stdout gone away (`tenon read … | head`)? */
 bool tn_cli_reader_is_gone(void);
 
