@@ -74,8 +74,8 @@ typedef struct tenon_options {
 /* options may be NULL. Nothing is opened yet, no library, no connection, and no file but the one of connectors. */
 TENON_API tenon_status tenon_new(const tenon_options *options, tenon **ret, tenon_error *err);
 
-/* Frees it; sessions are to be closed and streams released before. Waits, for 5 s at most, where a refresh token is on its
- * way: its answer has to be kept. NULL is fine. */
+/* Frees it; sessions are to be closed and streams released before. Waits, for 30 s at most and what storing takes, where a
+ * refresh token is on its way: its answer has to be kept, or the grant is lost. A warning to the log says so. NULL is fine. */
 TENON_API void tenon_free(tenon *t);
 
 /* The context of all work of this handle whose caller gave none; parent for your own, so that one

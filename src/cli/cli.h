@@ -41,6 +41,8 @@ void tn_cli_report_json(tn_document *, const tenon_error *err);
 
 /* From now on Ctrl-C (or SIGTERM) cancels ctx, and a second one ends the process. Before any thread. */
 void tn_cli_interrupt_watch(tenon_ctx *ctx, bool say_so);
+/* The work has ended, and what is left is not cancelled: the first signal changes nothing. */
+void tn_cli_interrupt_forget(void);
 /* The signal that cancelled, 0: none yet. */
 int tn_cli_interrupted(void);
 

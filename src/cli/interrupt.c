@@ -15,10 +15,11 @@ static atomic_int first_signal;
 static sigset_t watched;
 
 typedef struct watch {
-  tenon_ctx *ctx;
+  pthread_mutex_t lock;
+  tenon_ctx *ctx; /* NULL: its work has ended */
   bool say_so;
 } watch;
-static watch the_watch;
+static watch the_watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int tn_cli_interrupted(void) { return atomic_load(&first_signal); }
 
@@ -32,7 +33,7 @@ static void end_by(int number) {
 }
 
 static void *wait_for_signals(void *arg) {
-  const watch *w = arg;
+  watch *w = arg;
   for (int number;;) {
     if (sigwait(&watched, &number)) continue;
     if (atomic_load(&first_signal)) end_by(number);
@@ -41,7 +42,9 @@ static void *wait_for_signals(void *arg) {
     if (w->say_so &&
         write(STDERR_FILENO, text, sizeof text - 1) < 0) { /* nobody is there to read it */
     }
-    tenon_ctx_cancel(w->ctx);
+    pthread_mutex_lock(&w->lock);
+    if (w->ctx) tenon_ctx_cancel(w->ctx);
+    pthread_mutex_unlock(&w->lock);
   }
   return NULL;
 }
@@ -52,8 +55,15 @@ static void watch_for(int number) {
   if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&watched, number);
 }
 
+void tn_cli_interrupt_forget(void) {
+  pthread_mutex_lock(&the_watch.lock);
+  the_watch.ctx = NULL;
+  pthread_mutex_unlock(&the_watch.lock);
+}
+
 void tn_cli_interrupt_watch(tenon_ctx *ctx, bool say_so) {
-  the_watch = (watch){.ctx = ctx, .say_so = say_so};
+  the_watch.ctx = ctx;
+  the_watch.say_so = say_so;
   sigemptyset(&watched);
   watch_for(SIGINT);
   watch_for(SIGTERM);

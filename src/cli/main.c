@@ -90,6 +90,7 @@ static tenon_status finish_output(tenon_error *err) {
 }
 
 static void release(tn_cli *cli, void *arguments) {
+  tn_cli_interrupt_forget();
   tenon_ctx_free(cli->ctx);
   tenon_free(cli->tenon);
   tn_document_release(&cli->json);

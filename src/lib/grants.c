@@ -34,6 +34,7 @@ tenon_status tn_lib_start_tokens(tenon *t, const tenon_options *options, tenon_e
 }
 
 void tn_lib_stop_tokens(tenon *t) {
+  tn_tokens_end(t->tokens, t->ctx);
   tn_tokens_free(t->tokens);
   tn_token_files_free(&t->grants);
 }

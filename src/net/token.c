@@ -15,7 +15,7 @@
 #include "net/token_parts.h"
 
 enum {
-  MAX_PLACES = 1024, MAX_SOURCE = 4 << 20, LAST_WAIT_MS = 5000, REPLACED_MS = 60000, LEAST_LEFT_MS = 2000, ATTEMPTS = 3
+  MAX_PLACES = 1024, MAX_SOURCE = 4 << 20, LAST_WAIT_MS = 35000, SILENT_WAIT_MS = 500, REPLACED_MS = 60000, LEAST_LEFT_MS = 2000, ATTEMPTS = 3
 };
 
 #define MOST_VALID_MS INT64_C(31622400000)   /* no token lives longer than a year */
@@ -53,17 +53,41 @@ static void call_all_back(tn_tokens *tokens, bool even_at_stake) {
     if (p->flight && (even_at_stake || !p->flight->at_stake)) tenon_ctx_cancel(p->flight->ctx);
 }
 
-void tn_tokens_free(tn_tokens *tokens) {
-  if (!tokens) return;
-  int64_t until = tn_now_ms() + LAST_WAIT_MS;
+/* Called with the lock held. */
+static void wait_until_landed(tn_tokens *tokens, int64_t most_ms) {
+  int64_t until = tn_now_ms() + most_ms;
   const struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+  while (tokens->flight_count > 0 && pthread_cond_timedwait(&tokens->landed, &tokens->lock, &at) != ETIMEDOUT) continue;
+}
+
+/* Called with the lock held; let go meanwhile: a logger is the program's. */
+static void say_what_for(tn_tokens *tokens, tenon_ctx *speaker) {
+  char grant[TENON_GRANT_NAME + 1] = "";
+  for (tn_token_place *p = tokens->places; p && !*grant; p = p->next)
+    if (p->flight && p->flight->at_stake) snprintf(grant, sizeof grant, "%s", p->source.grant);
+  if (!*grant) return;
+  pthread_mutex_unlock(&tokens->lock);
+  tn_ctx_log(speaker, TENON_LOG_WARN,
+             "waiting, at most 30 s, for the answer to a refresh of the grant %s: if it is not kept, the grant is lost", grant);
+  pthread_mutex_lock(&tokens->lock);
+}
+
+void tn_tokens_end(tn_tokens *tokens, tenon_ctx *speaker) {
+  if (!tokens) return;
   pthread_mutex_lock(&tokens->lock);
   call_all_back(tokens, false);
-  while (tokens->flight_count > 0 && pthread_cond_timedwait(&tokens->landed, &tokens->lock, &at) != ETIMEDOUT) continue;
+  wait_until_landed(tokens, SILENT_WAIT_MS);
+  say_what_for(tokens, speaker);
+  wait_until_landed(tokens, LAST_WAIT_MS);
   call_all_back(tokens, true);
   while (tokens->flight_count > 0) pthread_cond_wait(&tokens->landed, &tokens->lock);
   tn_token_join_ended(tokens);
   pthread_mutex_unlock(&tokens->lock);
+}
+
+void tn_tokens_free(tn_tokens *tokens) {
+  if (!tokens) return;
+  tn_tokens_end(tokens, NULL);
   while (tokens->places) {
     tn_token_place *p = tokens->places;
     tokens->places = p->next;

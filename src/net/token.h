@@ -9,8 +9,10 @@ typedef struct tn_tokens tn_tokens;   /* any thread */
 
 /* store NULL: there are no grants, only client credentials. It is copied; what it stands for is borrowed. */
 tenon_status tn_tokens_new(const tenon_token_store *store, tn_tokens **ret, tenon_error *err);
-/* Waits for requests under way: those that have sent a refresh token for at most 5 s. NULL is fine. */
-void tn_tokens_free(tn_tokens *);
+/* Calls requests under way back, but those that have sent a refresh token: for these it waits until they end (30 s at most,
+ * and storing what came), and says so by speaker's logger (NULL: in silence). Nobody asks any more. NULL is fine. */
+void tn_tokens_end(tn_tokens *, tenon_ctx *speaker);
+void tn_tokens_free(tn_tokens *);   /* ends them, too */
 
 /* Keeps a grant under a name, in place of an older one. */
 tenon_status tn_tokens_put(tenon_ctx *, tn_tokens *, const char *name, const char *token_url, const char *client_id,

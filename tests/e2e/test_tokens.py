@@ -2,6 +2,7 @@
 """Tokens with a real OpenID provider, which rotates refresh tokens and kills a grant whose old token is used again."""
 import base64
 import http.cookiejar
+import http.server
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 import types
 import urllib.error
@@ -258,6 +260,81 @@ def test_a_token_that_the_api_refuses(grants, provider):
     ends = grants.ask(threads=8)
     assert ends.error is None and ends.uses == 8
     assert len(provider.log()) == before + 1
+
+
+class SlowTokens(http.server.BaseHTTPRequestHandler):
+    """A token endpoint that rotates, and takes its time to say so."""
+    seconds, asked = 6, []
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+        self.asked.append(form["refresh_token"])
+        time.sleep(self.seconds)
+        body = b'{"access_token": "a2", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r2"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def slow(tenon, tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowTokens)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    SlowTokens.asked.clear()
+    url = f"http://127.0.0.1:{server.server_port}/token"
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    program = str(pathlib.Path(tenon.path).resolve())
+    subprocess.run([program, "grant", "mail", "--token-url", url, "--client-id", "conn"], input=b"r1\n", env=env, check=True)
+    (tmp_path / "tenon.yaml").write_text(f"connectors:\n  api: {{kind: rest_api, base_url: 'http://127.0.0.1:1', auth: oauth_refresh, "
+                                         f"token_url: '{url}', client_id: conn, grant: mail, endpoints: {{a: {{path: /}}}}}}\n")
+
+    def start(*words):
+        signals = (signal.SIGTERM, signal.SIG_DFL)
+        process = subprocess.Popen([program, "call", "api", "a", *words], env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(*signals))
+        while not SlowTokens.asked:
+            time.sleep(0.01)
+        return process
+    yield types.SimpleNamespace(start=start, kept=lambda: json.loads((tmp_path / "tenon/grants/mail.grant").read_text()))
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("how", ["signal", "deadline"])
+def test_a_process_that_is_told_to_end_keeps_the_grant(slow, how):
+    """Longer than five seconds, which was all that it waited once."""
+    process = slow.start(*(["--timeout", "300ms"] if how == "deadline" else []))
+    if how == "signal":
+        process.send_signal(signal.SIGTERM)
+    text = ""
+    while "waiting, at most 30 s" not in text:
+        line = process.stderr.readline()
+        assert line, text
+        text += line
+    assert "the grant mail" in text
+    if how == "deadline":
+        process.send_signal(signal.SIGTERM)   # the first one, and there is nothing to cancel
+    process.communicate(timeout=30)
+    assert process.returncode == {"signal": 143, "deadline": 8}[how]
+    assert slow.kept()["refresh_token"] == "r2"
+    assert SlowTokens.asked == ["r1"]
+
+
+def test_a_second_signal_ends_the_wait(slow):
+    process = slow.start()
+    process.send_signal(signal.SIGTERM)
+    while "waiting, at most" not in process.stderr.readline():
+        assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM and time.monotonic() - began < 3
+    assert slow.kept()["pending_ms"] > 0
 
 
 # ---- Through a kind ------------------------------------------------------------------------------------------------------------
