@@ -39,7 +39,8 @@ extern const char *const tn_cli_special_choices[];
 /* Options of every command that has a target. The arguments begin with a tn_cli_common, as all do. */
 #define TN_CLI_TARGET_OPTIONS \
   {TN_SETTINGS(tn_cli_common, settings), .name = "set", .value = "KEY=VALUE", \
-   .help = "a parameter of the target, over what its URL or tenon.yaml says; again for more"}
+   .help = "a parameter of the target, over what its URL or tenon.yaml says; again for more. A " \
+           "secret as $ENV:NAME or $FILE:PATH: the machine's other users can see what stands here"}
 
 /* A size that bounds buffers and the engine. */
 #define TN_CLI_MEMORY_OPTION \
