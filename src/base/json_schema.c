@@ -8,6 +8,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/percent.h"
+
+enum {
+  MAX_DEPTH = 512,     /* schemas that are held beside a value one inside the other, by reference too */
+  MAX_TARGETS = 256,   /* places of a schema that are referred to */
+  MAX_IN_PLACE = 10000 /* schemas that hold for one and the same value */
+};
 
 /* ---- Where something is wrong ---- */
 
@@ -18,10 +25,22 @@ typedef struct place {
   size_t index;
 } place;
 
+/* What one walk, or the check of one schema, keeps count of. */
+typedef struct tally {
+  int depth;
+  size_t refs_left, passed_over; /* keywords that are not known, so that the value may not meet the schema */
+  bool is_endless;
+  size_t target_count;
+  tn_json_text targets[MAX_TARGETS];
+} tally;
+
 typedef struct judge {
   tenon_error *err; /* NULL: only whether, not why */
   tenon_status code;
   const char *what;
+  tn_json_text root;
+  bool is_lenient; /* what is not known is passed over */
+  tally *count;
 } judge;
 
 static void put_name(tn_str *out, tn_json_text key) {
@@ -164,6 +183,10 @@ static bool check_additional(const judge *j, tn_json_text rule, const subject *s
   tn_json_text declared = {NULL, 0}, name, value;
   tn_json_text_get(s->schema, "properties", 10, &declared);
   if (tn_json_text_type(s->value) != TN_JSON_OBJECT) return true;
+  if (tn_json_text_get(s->schema, "patternProperties", 17, &value)) {
+    j->count->passed_over++;
+    return true;
+  }
   for (const char *c = NULL; tn_json_text_next(s->value, &c, &name, &value);) {
     const place below = {s->at, name, 0};
     if (has_member(declared, name)) continue;
@@ -173,35 +196,63 @@ static bool check_additional(const judge *j, tn_json_text rule, const subject *s
   return true;
 }
 
-static bool check_items(const judge *j, tn_json_text rule, const subject *s) {
-  tn_json_text value;
+/* A schema for each of the first elements. */
+static bool check_prefix(const judge *j, tn_json_text rule, const subject *s) {
+  tn_json_text schema, value;
+  const char *d = NULL;
   size_t i = 0;
   if (tn_json_text_type(s->value) != TN_JSON_ARRAY) return true;
-  for (const char *c = NULL; tn_json_text_next(s->value, &c, NULL, &value); i++) {
+  for (const char *c = NULL;
+       tn_json_text_next(rule, &c, NULL, &schema) && tn_json_text_next(s->value, &d, NULL, &value);
+       i++) {
     const place below = {s->at, {NULL, 0}, i};
-    if (!meets(j, rule, value, &below)) return false;
+    if (!meets(j, schema, value, &below)) return false;
   }
   return true;
 }
 
-static size_t count_met(tn_json_text rule, const subject *s) {
-  const judge quiet = {.err = NULL};
+/* A list of them is how drafts before 2020-12 write prefixItems. */
+static bool check_items(const judge *j, tn_json_text rule, const subject *s) {
+  tn_json_text value, prefix = {NULL, 0};
+  size_t i = 0;
+  if (tn_json_text_type(rule) == TN_JSON_ARRAY) return check_prefix(j, rule, s);
+  if (tn_json_text_type(s->value) != TN_JSON_ARRAY) return true;
+  size_t skipped =
+      tn_json_text_get(s->schema, "prefixItems", 11, &prefix) ? tn_json_text_count(prefix) : 0;
+  for (const char *c = NULL; tn_json_text_next(s->value, &c, NULL, &value); i++) {
+    const place below = {s->at, {NULL, 0}, i};
+    if (i >= skipped && !meets(j, rule, value, &below)) return false;
+  }
+  return true;
+}
+
+/* How many are met; *ret_sure: of these, how many with nothing passed over. */
+static size_t count_met(const judge *j, tn_json_text rule, const subject *s, size_t *ret_sure) {
+  judge quiet = *j;
   tn_json_text schema;
-  size_t n = 0;
-  for (const char *c = NULL; tn_json_text_next(rule, &c, NULL, &schema);)
-    n += meets(&quiet, schema, s->value, s->at);
+  size_t n = 0, sure = 0;
+  quiet.err = NULL;
+  for (const char *c = NULL; tn_json_text_next(rule, &c, NULL, &schema);) {
+    size_t before = j->count->passed_over;
+    if (!meets(&quiet, schema, s->value, s->at)) continue;
+    n++;
+    sure += j->count->passed_over == before;
+  }
+  *ret_sure = sure;
   return n;
 }
 
 static bool check_any(const judge *j, tn_json_text rule, const subject *s) {
-  return count_met(rule, s) > 0 ||
+  size_t sure;
+  return count_met(j, rule, s, &sure) > 0 ||
          fail(j, s->at, "it meets none of the %zu schemas of anyOf", tn_json_text_count(rule));
 }
 
 static bool check_one(const judge *j, tn_json_text rule, const subject *s) {
-  size_t n = count_met(rule, s);
-  return n == 1 || fail(j, s->at, "it meets %zu of the %zu schemas of oneOf, not exactly one", n,
-                        tn_json_text_count(rule));
+  size_t sure, n = count_met(j, rule, s, &sure);
+  return (n > 0 && sure <= 1) ||
+         fail(j, s->at, "it meets %zu of the %zu schemas of oneOf, not exactly one",
+              n ? sure : 0, tn_json_text_count(rule));
 }
 
 static bool check_all(const judge *j, tn_json_text rule, const subject *s) {
@@ -209,6 +260,41 @@ static bool check_all(const judge *j, tn_json_text rule, const subject *s) {
   for (const char *c = NULL; tn_json_text_next(rule, &c, NULL, &schema);)
     if (!meets(j, schema, s->value, s->at)) return false;
   return true;
+}
+
+/* ---- References ---- */
+
+typedef enum reference { ELSEWHERE, NOWHERE, FOUND } reference;
+
+/* "#" and "#/a/JSON/pointer" are of this schema; addresses and anchors are not followed. */
+static reference refer(tn_json_text root, tn_json_text rule, tn_json_text *ret) {
+  tn_str ref, path;
+  reference found = ELSEWHERE;
+  tn_str_init(&ref, 4000);
+  tn_str_init(&path, 4000);
+  if (tn_json_text_unquote(rule, &ref) && ref.size && ref.data[0] == '#' &&
+      (ref.size == 1 || ref.data[1] == '/'))
+    found = tn_percent_decode(&path, ref.data + 1, ref.size - 1) &&
+                    tn_json_text_find(root, tn_str_text(&path), ret)
+                ? FOUND
+                : NOWHERE;
+  tn_str_release(&ref);
+  tn_str_release(&path);
+  return found;
+}
+
+static bool check_ref(const judge *j, tn_json_text rule, const subject *s) {
+  tn_json_text target;
+  if (refer(j->root, rule, &target) != FOUND) {
+    j->count->passed_over++;
+    return true;
+  }
+  if (!j->count->refs_left) {
+    j->count->is_endless = true;
+    return false;
+  }
+  j->count->refs_left--;
+  return meets(j, target, s->value, s->at);
 }
 
 /* ---- Sizes ---- */
@@ -308,76 +394,102 @@ typedef enum shape {
   COUNT,
   NUMBER,
   SCHEMA,
+  ITEMS, /* a schema; for the lenient a list of them too */
   SCHEMAS,
-  MEMBERS
+  MEMBERS,
+  REFERENCE
 } shape;
 
 typedef struct keyword {
   const char *name;
   shape shape;
-  check_fn check; /* NULL: it describes and has no effect */
+  check_fn check;  /* NULL: it describes and has no effect */
+  bool is_lenient; /* the strict do not know it */
 } keyword;
 
 static const keyword keywords[] = {
-    {"type", TYPES, check_type},
-    {"enum", VALUES, check_enum},
-    {"const", ANYTHING, check_const},
-    {"required", NAMES, check_required},
-    {"properties", MEMBERS, check_properties},
-    {"additionalProperties", SCHEMA, check_additional},
-    {"items", SCHEMA, check_items},
-    {"anyOf", SCHEMAS, check_any},
-    {"oneOf", SCHEMAS, check_one},
-    {"allOf", SCHEMAS, check_all},
-    {"minLength", COUNT, check_min_length},
-    {"maxLength", COUNT, check_max_length},
-    {"minItems", COUNT, check_min_items},
-    {"maxItems", COUNT, check_max_items},
-    {"minProperties", COUNT, check_min_members},
-    {"maxProperties", COUNT, check_max_members},
-    {"minimum", NUMBER, check_minimum},
-    {"maximum", NUMBER, check_maximum},
-    {"exclusiveMinimum", NUMBER, check_above},
-    {"exclusiveMaximum", NUMBER, check_below},
-    {"title", ANYTHING, NULL},
-    {"description", ANYTHING, NULL},
-    {"default", ANYTHING, NULL},
-    {"examples", ANYTHING, NULL},
-    {"format", ANYTHING, NULL},
-    {"deprecated", ANYTHING, NULL},
-    {"readOnly", ANYTHING, NULL},
-    {"writeOnly", ANYTHING, NULL},
-    {"$schema", ANYTHING, NULL},
-    {"$comment", ANYTHING, NULL},
-    {"contentMediaType", ANYTHING, NULL},
+    {"type", TYPES, check_type, false},
+    {"enum", VALUES, check_enum, false},
+    {"const", ANYTHING, check_const, false},
+    {"required", NAMES, check_required, false},
+    {"properties", MEMBERS, check_properties, false},
+    {"additionalProperties", SCHEMA, check_additional, false},
+    {"items", ITEMS, check_items, false},
+    {"anyOf", SCHEMAS, check_any, false},
+    {"oneOf", SCHEMAS, check_one, false},
+    {"allOf", SCHEMAS, check_all, false},
+    {"minLength", COUNT, check_min_length, false},
+    {"maxLength", COUNT, check_max_length, false},
+    {"minItems", COUNT, check_min_items, false},
+    {"maxItems", COUNT, check_max_items, false},
+    {"minProperties", COUNT, check_min_members, false},
+    {"maxProperties", COUNT, check_max_members, false},
+    {"minimum", NUMBER, check_minimum, false},
+    {"maximum", NUMBER, check_maximum, false},
+    {"exclusiveMinimum", NUMBER, check_above, false},
+    {"exclusiveMaximum", NUMBER, check_below, false},
+    {"title", ANYTHING, NULL, false},
+    {"description", ANYTHING, NULL, false},
+    {"default", ANYTHING, NULL, false},
+    {"examples", ANYTHING, NULL, false},
+    {"format", ANYTHING, NULL, false},
+    {"deprecated", ANYTHING, NULL, false},
+    {"readOnly", ANYTHING, NULL, false},
+    {"writeOnly", ANYTHING, NULL, false},
+    {"$schema", ANYTHING, NULL, false},
+    {"$comment", ANYTHING, NULL, false},
+    {"contentMediaType", ANYTHING, NULL, false},
+    {"$ref", REFERENCE, check_ref, true},
+    {"prefixItems", SCHEMAS, check_prefix, true},
+    {"$defs", MEMBERS, NULL, true},
+    {"definitions", MEMBERS, NULL, true},
+    {"$id", ANYTHING, NULL, true},
+    {"$anchor", ANYTHING, NULL, true},
+    {"$vocabulary", ANYTHING, NULL, true},
+    {"contentEncoding", ANYTHING, NULL, true},
 };
 
 enum { KEYWORDS = sizeof keywords / sizeof *keywords };
 
 static const keyword *find_keyword(tn_json_text name) {
-  static const keyword vendor = {"x-", ANYTHING, NULL};
+  static const keyword vendor = {"x-", ANYTHING, NULL, false};
   for (size_t i = 0; i < KEYWORDS; i++)
     if (tn_json_text_is(name, keywords[i].name, strlen(keywords[i].name))) return &keywords[i];
   return name.size > 3 && memcmp(name.data + 1, "x-", 2) == 0 ? &vendor : NULL;
 }
 
-static bool meets(const judge *j, tn_json_text schema, tn_json_text value, const place *at) {
+static bool meets_all(const judge *j, tn_json_text schema, tn_json_text value, const place *at) {
   const subject s = {schema, value, at};
   tn_json_text name, rule;
-  if (tn_json_text_type(schema) == TN_JSON_BOOL)
-    return *schema.data == 't' || fail(j, at, "nothing is allowed here");
   for (const char *c = NULL; tn_json_text_next(schema, &c, &name, &rule);) {
     const keyword *k = find_keyword(name);
-    if (k && k->check && !k->check(j, rule, &s)) return false;
+    if (!k) j->count->passed_over++;
+    else if (k->check && !k->check(j, rule, &s)) return false;
   }
   return true;
+}
+
+static bool meets(const judge *j, tn_json_text schema, tn_json_text value, const place *at) {
+  if (tn_json_text_type(schema) == TN_JSON_BOOL)
+    return *schema.data == 't' || fail(j, at, "nothing is allowed here");
+  if (j->count->depth == MAX_DEPTH) j->count->is_endless = true;
+  if (j->count->is_endless) return false;
+  j->count->depth++;
+  bool ok = meets_all(j, schema, value, at);
+  j->count->depth--;
+  return ok;
 }
 
 tenon_status tn_json_schema_validate(tn_json_text schema, tn_json_text value, tenon_status code,
                                      const char *what, tenon_error *err) {
   tenon_error unheard = TENON_ERROR_INIT;
-  const judge j = {.err = err ? err : &unheard, .code = code, .what = what};
-  return meets(&j, schema, value, NULL) ? TENON_OK : code;
+  tally count = {.refs_left = 4096 + 16 * value.size};
+  const judge j = {
+      .err = err ? err : &unheard, .code = code, .what = what, .root = schema, .count = &count};
+  bool ok = meets(&j, schema, value, NULL);
+  if (!count.is_endless) return ok ? TENON_OK : code;
+  fail(&j, NULL, "the references of its schema lead too far to be followed");
+  return code;
 }
 
 /* ---- Is it a schema? ---- */
@@ -421,6 +533,20 @@ static bool each_sound(const judge *j, tn_json_text of, const place *at) {
   return true;
 }
 
+/* What is referred to may stand where no schema is looked for, so it is kept to be looked at. */
+static bool add_target(const judge *j, tn_json_text rule, const place *at) {
+  tn_json_text target;
+  reference found = is_string(rule) ? refer(j->root, rule, &target) : NOWHERE;
+  if (found == ELSEWHERE) return true;
+  if (found == NOWHERE) return fail(j, at, "it refers to nothing in the schema");
+  for (size_t i = 0; i < j->count->target_count; i++)
+    if (j->count->targets[i].data == target.data) return true;
+  if (j->count->target_count == MAX_TARGETS)
+    return fail(j, at, "more than %d places are referred to", MAX_TARGETS);
+  j->count->targets[j->count->target_count++] = target;
+  return true;
+}
+
 static bool has_shape(const judge *j, shape wanted, tn_json_text v, const place *at) {
   switch (wanted) {
     case TYPES:
@@ -432,6 +558,10 @@ static bool has_shape(const judge *j, shape wanted, tn_json_text v, const place 
     case NAMES: return all_are(v, is_string) || fail(j, at, "a list of names is expected");
     case COUNT: return is_count(v) || fail(j, at, "a number of 0 or more is expected");
     case NUMBER: return is_finite(v) || fail(j, at, "a number is expected");
+    case REFERENCE: return add_target(j, v, at);
+    case ITEMS:
+      if (!j->is_lenient || tn_json_text_type(v) != TN_JSON_ARRAY) return sound(j, v, at);
+      return each_sound(j, v, at);
     case SCHEMA: return sound(j, v, at);
     case SCHEMAS:
       if (tn_json_text_type(v) != TN_JSON_ARRAY || !tn_json_text_count(v))
@@ -453,7 +583,8 @@ static bool sound(const judge *j, tn_json_text schema, const place *at) {
   for (const char *c = NULL; tn_json_text_next(schema, &c, &name, &rule);) {
     const place below = {at, name, 0};
     const keyword *k = find_keyword(name);
-    if (!k)
+    if (j->is_lenient && !k) continue;
+    if (!k || (k->is_lenient && !j->is_lenient))
       return fail(
           j, &below,
           "this keyword is not one that is checked, so the schema would mean more than is done");
@@ -462,15 +593,58 @@ static bool sound(const judge *j, tn_json_text schema, const place *at) {
   return true;
 }
 
-tenon_status tn_json_schema_check(const char *text, size_t size, tn_json_text *ret,
-                                  tenon_error *err) {
-  tenon_error unheard = TENON_ERROR_INIT;
-  const judge j = {.err = err ? err : &unheard, .code = TENON_CONFIG, .what = "the schema"};
+/* Do the schemas that hold for one value come to an end? A circle of references has to lead through one. */
+static bool comes_to_end(const judge *j, tn_json_text schema, int depth, size_t *left) {
+  tn_json_text name, rule, one;
+  if (depth > MAX_DEPTH / 8 || !*left) return false;
+  --*left;
+  for (const char *c = NULL, *d; tn_json_text_next(schema, &c, &name, &rule);) {
+    const keyword *k = find_keyword(name);
+    if (k && k->shape == REFERENCE && refer(j->root, rule, &one) == FOUND &&
+        !comes_to_end(j, one, depth + 1, left))
+      return false;
+    if (!k || k->shape != SCHEMAS || k->check == check_prefix) continue;
+    for (d = NULL; tn_json_text_next(rule, &d, NULL, &one);)
+      if (!comes_to_end(j, one, depth + 1, left)) return false;
+  }
+  return true;
+}
+
+static bool all_sound(const judge *j) {
+  for (size_t i = 0; i < j->count->target_count; i++) {
+    size_t left = MAX_IN_PLACE;
+    if (!sound(j, j->count->targets[i], NULL)) return false;
+    if (!comes_to_end(j, j->count->targets[i], 0, &left))
+      return fail(j, NULL, "its references lead in a circle");
+  }
+  return true;
+}
+
+static tenon_status check(const char *text, size_t size, bool is_lenient, tn_json_text *ret,
+                          tenon_error *err) {
+  tenon_error unheard = TENON_ERROR_INIT, why = TENON_ERROR_INIT;
   tn_json_text schema;
-  tenon_error why = TENON_ERROR_INIT;
+  tally count = {.target_count = 1};
   if (tn_json_text_check(text, size, &schema, &why))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, NULL, "the schema: %s", why.message);
-  if (!sound(&j, schema, NULL)) return TENON_CONFIG;
+  count.targets[0] = schema;
+  const judge j = {.err = err ? err : &unheard,
+                   .code = TENON_CONFIG,
+                   .what = "the schema",
+                   .root = schema,
+                   .is_lenient = is_lenient,
+                   .count = &count};
+  if (!all_sound(&j)) return TENON_CONFIG;
   *ret = schema;
   return TENON_OK;
+}
+
+tenon_status tn_json_schema_check(const char *text, size_t size, tn_json_text *ret,
+                                  tenon_error *err) {
+  return check(text, size, false, ret, err);
+}
+
+tenon_status tn_json_schema_check_known(const char *text, size_t size, tn_json_text *ret,
+                                        tenon_error *err) {
+  return check(text, size, true, ret, err);
 }

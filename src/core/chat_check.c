@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_schema.h"
 
 enum { MAX_MESSAGES = 10000, MAX_PARTS = 1000, MAX_TOOLS = 128, MAX_STOP = 16, MAX_TOOL_NAME = 64 };
 enum { MAX_BYTES = 64 << 20 };
@@ -152,6 +152,15 @@ static tenon_status check_tools(const tenon_chat *c, size_t *bytes, tenon_error 
   return TENON_OK;
 }
 
+/* Whether the answer keeps to it is seen here too, so what is known of it has to make sense. */
+static tenon_status check_answer_schema(const char *text, size_t *bytes, tenon_error *err) {
+  tn_json_text schema;
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = check_object(text, "the schema of the answer", bytes, err);
+  if (status || !tn_json_schema_check_known(text, strlen(text), &schema, &why)) return status;
+  return refuse(err, "correct the schema: docs/models.md says what is checked", why.message);
+}
+
 static tenon_status check_settings(const tenon_chat *c, size_t *bytes, tenon_error *err) {
   if (c->stop_count > MAX_STOP) return refuse(err, "give fewer", "more than 16 texts to stop at");
   for (size_t i = 0; i < c->stop_count; i++) {
@@ -164,7 +173,7 @@ static tenon_status check_settings(const tenon_chat *c, size_t *bytes, tenon_err
   if (c->has_temperature && !(c->temperature >= 0 && c->temperature <= 100))
     return refuse(err, "give 0 or a little more: 0.7",
                   "the temperature is not a number that is 0 or more");
-  return c->schema ? check_object(c->schema, "the schema of the answer", bytes, err) : TENON_OK;
+  return c->schema ? check_answer_schema(c->schema, bytes, err) : TENON_OK;
 }
 
 tenon_status tn_chat_check(const tenon_chat *c, tenon_error *err) {

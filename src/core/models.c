@@ -94,7 +94,7 @@ static tenon_status off_schema(tenon_error *err, const char *remedy, const char 
                     "the answer does not keep to its schema: %s", why);
 }
 
-/* A schema with more in it than is known here is the system's alone to keep. */
+/* The schema was looked at before anything was sent; what is not known of it is the system's alone to keep. */
 static tenon_status check_schema(const answer *a, const tenon_event *done, tenon_error *err) {
   static const char *const again = "ask again, or make the schema plainer";
   tn_json_text schema, text;
@@ -104,7 +104,8 @@ static tenon_status check_schema(const answer *a, const tenon_event *done, tenon
     return off_schema(err, "allow more tokens, or ask for less", "it was cut");
   if (tn_json_text_check(tn_str_text(&a->text), a->text.size, &text, &why))
     return off_schema(err, again, why.message);
-  if (tn_json_schema_check(a->schema, strlen(a->schema), &schema, NULL)) return TENON_OK;
+  if (tn_json_schema_check_known(a->schema, strlen(a->schema), &schema, &why))
+    return off_schema(err, again, why.message);
   if (!tn_json_schema_validate(schema, text, TENON_DATA, "", &why)) return TENON_OK;
   return off_schema(err, again, why.message);
 }

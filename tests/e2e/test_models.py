@@ -330,6 +330,21 @@ def test_a_schema_is_strict_where_it_is_closed(service, folder):
         assert service.requests[-1][2]["response_format"]["json_schema"]["strict"] is strict
 
 
+def test_what_can_be_checked_of_a_schema_is_checked(service, folder):
+    wrong = [{"type": "array", "pattern": "x"}, {"type": "array", "$defs": {}, "$id": "x"},
+             {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"a": {"type": "string"}}}}}]
+    for schema in wrong:
+        (folder / "other.json").write_text(json.dumps(schema))
+        last = events_of(ask(service, folder, "openai", ["--schema", "other.json", "hello"], model="openai-schema"))[1]
+        assert "does not keep to its schema" in last["error"]["message"], schema
+    (folder / "other.json").write_text(json.dumps({"$ref": "#/$defs/A", "$defs": {"A": SCHEMA}, "not": {"pattern": "x"}}))
+    assert events_of(ask(service, folder, "openai", ["--schema", "other.json", "hello"], model="openai-schema"))[1]["ok"]
+    service.requests.clear()
+    (folder / "other.json").write_text('{"type": "bogus"}')
+    last = events_of(ask(service, folder, "openai", ["--schema", "other.json", "hello"], model="openai-schema"))[1]
+    assert last["error"]["code"] == "CONFIG" and "/type: it is no type" in last["error"]["message"] and not service.requests
+
+
 # --- Tests of connections ---------------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,9 @@ def value(r, depth=0):
     return {name: value(r, depth + 1) for name in r.sample(NAMES, r.randrange(4))}
 
 
-def schema(r, depth=0):
+def schema(r, depth=0, refs=()):
+    if refs and r.random() < 0.25:
+        return {"$ref": r.choice(refs)}
     if r.random() < 0.05:
         return r.random() < 0.7
     s = {}
@@ -49,14 +51,30 @@ def schema(r, depth=0):
         s["required"] = r.sample(NAMES, r.randrange(1, 3))
     if depth < 3:
         if r.random() < 0.35:
-            s["properties"] = {name: schema(r, depth + 1) for name in r.sample(NAMES, r.randrange(1, 4))}
+            s["properties"] = {name: schema(r, depth + 1, refs) for name in r.sample(NAMES, r.randrange(1, 4))}
         if r.random() < 0.15:
-            s["additionalProperties"] = schema(r, depth + 1)
+            s["additionalProperties"] = schema(r, depth + 1, refs)
         if r.random() < 0.25:
-            s["items"] = schema(r, depth + 1)
+            s["items"] = schema(r, depth + 1, refs)
         for key in ("anyOf", "oneOf", "allOf"):
             if r.random() < 0.1:
-                s[key] = [schema(r, depth + 1) for _ in range(r.randrange(1, 4))]
+                s[key] = [schema(r, depth + 1, refs) for _ in range(r.randrange(1, 4))]
+    return s
+
+
+def of(s):
+    return s if isinstance(s, dict) else {}
+
+
+def known_schema(r):
+    """References to schemas that refer to none, or to the whole from within a value; tuples; what is not known."""
+    refs = ["#/$defs/" + name for name in ("a", "b~1c", "%C3%A9")]
+    s = {"title": "x", "$id": "y", **of(schema(r, 0, refs))} if r.random() < 0.9 else {"type": "object"}
+    s["$defs"] = {name: schema(r, 1) for name in ("a", "b/c", "é")}
+    if r.random() < 0.3:
+        s.setdefault("properties", {})["b"] = {"$ref": "#"}
+    if r.random() < 0.3:
+        s["prefixItems"] = [schema(r, 2, refs), schema(r, 2, refs)]
     return s
 
 
@@ -64,11 +82,12 @@ def test_values_meet_the_same_schemas():
     r = random.Random(20261121)
     cases, expected = [], []
     while len(cases) < COUNT:
-        s = schema(r)
+        is_known = r.random() < 0.4
+        s = known_schema(r) if is_known else schema(r)
         check = jsonschema.Draft202012Validator(s)
         for _ in range(4):
             v = value(r)
-            cases.append(json.dumps(s, ensure_ascii=r.random() < 0.5) + "\t" + json.dumps(v, ensure_ascii=r.random() < 0.5))
+            cases.append("known: " * is_known + json.dumps(s, ensure_ascii=r.random() < 0.5) + "\t" + json.dumps(v, ensure_ascii=r.random() < 0.5))
             expected.append(check.is_valid(v))
     program = pathlib.Path(os.environ.get("TENON", "build/plain/tenon")).parent / "test_json_schema"
     done = subprocess.run([program, "--judge"], input="\n".join(cases) + "\n", capture_output=True, text=True, timeout=60)

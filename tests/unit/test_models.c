@@ -347,6 +347,7 @@ static void what_no_system_would_take_is_refused_before(void **state) {
        NULL,
        0},
       {"schema of the answer", TENON_USER, {.text = "x"}, {0}, "1", NULL, 0},
+      {"at /type: it is no type", TENON_USER, {.text = "x"}, {0}, "{\"type\":\"bogus\"}", NULL, 0},
       {"stop at is empty", TENON_USER, {.text = "x"}, {0}, NULL, "", 0},
       {"temperature", TENON_USER, {.text = "x"}, {0}, NULL, NULL, -1},
       {"temperature", TENON_USER, {.text = "x"}, {0}, NULL, NULL, (double)NAN},
