@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail through a network and servers that misbehave: a typed error in time, an honest outcome, nothing sent twice."""
+import base64
 import concurrent.futures
+import http.server
 import json
 import signal
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -207,6 +210,42 @@ def test_a_server_that_repeats_the_login_as_it_was_sent(tenon, auth, secret):
             done = tenon.run("test", server.url("u@"), "--set", f"auth={auth}", "--set", f"{secret}=canary-secret-{'x' * 40}", "--json")
             assert done.returncode and len(seen[-1]) > 20
             assert seen[-1][:12] not in done.stdout + done.stderr and b"***" in done.stdout
+
+
+@pytest.mark.parametrize("challenge", [False, True])
+@pytest.mark.parametrize("code", [535, 421])
+def test_a_server_that_repeats_the_token_that_it_decoded(tenon, tmp_path, code, challenge):
+    """Whole and cut; one that is set, and one from the keeper, which is no secret of the connector's."""
+    token = "canary-of-an-access-token-" + "x" * 30
+
+    def refuse(c, line):
+        said = base64.b64decode(line.split(b" ")[-1] if line.split(b" ")[2:] else b"").replace(b"\1", b" ")
+        if challenge:
+            c.send(b"334 " + said + b"\r\n")
+            c.line()
+        return b"%d no: %s and %s\r\n" % (code, said, token[:20].encode())
+
+    class Tokens(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_POST(self):
+            body = json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+    tokens = http.server.HTTPServer(("127.0.0.1", 0), Tokens)
+    threading.Thread(target=tokens.serve_forever, args=(0.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{tokens.server_port}/"
+    for more in (["auth=xoauth2", f"token={token}"], ["auth=oauth_client_credentials", f"token_url={url}", "client_id=c", "client_secret=s3cr3t"]):
+        with Scripted(offers=[*smtp_server.OFFERS, "AUTH PLAIN LOGIN XOAUTH2"], answers={"AUTH": refuse}) as server:
+            done = tenon.run("test", server.url("u@"), *(w for m in more for w in ("--set", m)), "--json")
+            error = json.loads(done.stdout)["error"]
+            assert token[:10].encode() not in done.stdout + done.stderr and "***" in error["message"], error
+            assert "Bearer" in error["message"]   # it did repeat it
+    tokens.shutdown()
+    tokens.server_close()
 
 
 @pytest.mark.parametrize("verb, reply", [("AUTH", b"535 5.7.8 %s is wrong\r\n"), ("MAIL", b"550 5.7.1 %s\r\n"), (".", b"250 2.0.0 ok %s\r\n")])

@@ -62,23 +62,25 @@ static void forget(tn_str *told) {
 }
 
 /* Stars in place of what was sent, and of its beginning where that alone is repeated. */
-static void cover(tn_smtp_reply *r, const tn_str *told) {
+static void cover(tn_smtp_reply *r, const char *told, size_t size) {
   enum { SHORTEST = 8 };
-  size_t least = told->size < SHORTEST ? told->size : SHORTEST;
+  size_t least = size < SHORTEST ? size : SHORTEST;
   for (size_t at = 0; least && at < r->text.size;) {
     size_t n = 0, most = r->text.size - at;
-    while (n < told->size && n < most && r->text.data[at + n] == told->data[n]) n++;
+    while (n < size && n < most && r->text.data[at + n] == told[n]) n++;
     if (n >= least) memset(r->text.data + at, '*', n);
     at += n >= least ? n : 1;
   }
 }
 
-static tenon_status send_and_read(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
+/* A token is covered as it is, too: it is no secret of the connector's where it comes from the keeper. */
+static tenon_status send_and_read(tenon_ctx *ctx, tn_smtp *s, const char *token, tenon_error *err) {
   tenon_status status = tn_smtp_flush(ctx, s, err);
   if (s->out.data) tn_wipe(s->out.data, s->out.capacity);
   if (!status) status = tn_smtp_read_any(ctx, s, s->config->timeout_ms, err);
   if (status) return status;
-  cover(&s->reply, &s->told);
+  cover(&s->reply, s->told.data, s->told.size);
+  if (token) cover(&s->reply, token, strlen(token));
   return s->reply.code == 421 ? tn_smtp_goodbye(s, err) : TENON_OK;
 }
 
@@ -92,17 +94,17 @@ static tenon_status plain(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
   if (text.data) tn_wipe(text.data, text.capacity);
   tn_str_release(&text);
   if (!ok) return missing("a username and password of at most 8 KiB", "PLAIN", err);
-  return send_and_read(ctx, s, err);
+  return send_and_read(ctx, s, NULL, err);
 }
 
 static tenon_status login(tenon_ctx *ctx, tn_smtp *s, tenon_error *err) {
   tenon_status status = tn_smtp_ask(ctx, s, "AUTH LOGIN", err);
   if (status || s->reply.code != 334) return status;
   put_base64(s, "", s->config->username, strlen(s->config->username));
-  status = send_and_read(ctx, s, err);
+  status = send_and_read(ctx, s, NULL, err);
   if (status || s->reply.code != 334) return status;
   put_base64(s, "", s->config->password, strlen(s->config->password));
-  return send_and_read(ctx, s, err);
+  return send_and_read(ctx, s, NULL, err);
 }
 
 /* A refusal comes as a challenge first, with the reason in JSON; an empty answer brings the code. */
@@ -114,10 +116,10 @@ static tenon_status show_token(tenon_ctx *ctx, tn_smtp *s, const char *token, te
   if (text.data) tn_wipe(text.data, text.capacity);
   tn_str_release(&text);
   if (!ok) return missing("a token of at most 64 KiB", "XOAUTH2", err);
-  tenon_status status = send_and_read(ctx, s, err);
+  tenon_status status = send_and_read(ctx, s, token, err);
   if (status || s->reply.code != 334) return status;
   tn_smtp_put(s, "%s", "");
-  return send_and_read(ctx, s, err);
+  return send_and_read(ctx, s, token, err);
 }
 
 static bool is_another_token_worth_it(tenon_ctx *ctx, const tn_smtp *s,
