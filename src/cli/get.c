@@ -129,6 +129,27 @@ static tenon_status check(const tn_cli *cli, const get_arguments *a, tenon_error
 
 /* ---- Over several runs ---- */
 
+/* What the note calls the object: nothing that is secret, and nothing that changes with each signature. The etag says whether
+ * it is the same one. */
+static const char *identity_of(tn_cli *cli, const char *target, const tenon_key_bytes *key) {
+  char *shown;
+  const char *scheme = strstr(target, "://");
+  bool is_url = scheme && scheme == target + strcspn(target, ":/?@");
+  if (tenon_target_shown(cli->tenon, target, &shown, NULL)) return NULL;
+  const char *place = is_url ? shown + (scheme + 3 - target) : shown, *end = place + strcspn(place, "?#");
+  const char *at = is_url ? memrchr(place, '@', strcspn(place, "/?#")) : NULL;
+  tn_str name;
+  tn_str_init(&name, TN_CLI_MAX_TEXT);
+  if (is_url) tn_str_printf(&name, "%.*s", (int)(place - shown), shown);
+  if (is_url) tn_str_add(&name, at ? at + 1 : place, (size_t)(end - (at ? at + 1 : place)));
+  if (is_url) tn_str_printf(&name, " %.*s", (int)key->size, key->data);
+  else tn_str_puts(&name, shown);
+  const char *kept = name.failed ? NULL : tn_arena_strdup(&cli->arena, tn_str_text(&name));
+  tn_str_release(&name);
+  tenon_text_free(shown);
+  return kept;
+}
+
 /* Behind what is there, of the same version; if that is gone, anew. */
 static tenon_status go_on(tn_cli *cli, const get_arguments *a, const tn_cli_object *o, tn_cli_partial *part, tenon_got *ret,
                           tenon_error *err) {
@@ -169,7 +190,8 @@ static tenon_status get_over_runs(tn_cli *cli, const get_arguments *a, const tn_
   tenon_got got = {.struct_size = sizeof got};
   tenon_progress p = {.struct_size = sizeof p, .rows = -1, .rows_estimate = -1};
   tn_cli_partial part;
-  tenon_status status = tn_cli_partial_open(a->common.operands[0], to, &part, err);
+  const char *identity = identity_of(cli, a->common.operands[0], &o->key);
+  tenon_status status = identity ? tn_cli_partial_open(identity, to, &part, err) : tn_no_memory(err);
   if (status) return status;
   status = go_on(cli, a, o, &part, &got, err);
   if (!status) status = fill(cli, &part, &got, &p, err);

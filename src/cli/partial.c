@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
-enum { MAX_NOTE = 64 << 10, KEEP_EVERY_MS = 2000 };
+enum { MAX_NOTE = 64 << 10, KEEP_EVERY_MS = 2000, NOTE_MODE = 0600 };
 
 static const int64_t keep_every = INT64_C(64) << 20;
 
@@ -44,7 +44,8 @@ static tenon_status write_note(const tn_cli_partial *p, tenon_error *err) {
   tn_json_close(&w);
   tenon_status status = text.failed ? tn_no_memory(err) : tn_new_file_init(&file, p->file.dir_fd, p->note_name, err);
   if (!status) {
-    status = tn_write_all(file.fd, text.data, text.size, err);
+    if (fchmod(file.fd, NOTE_MODE) < 0) status = tn_fail_errno(err, errno, TENON_STAGE_WRITE, NULL, "%s", p->note_name);
+    if (!status) status = tn_write_all(file.fd, text.data, text.size, err);
     if (!status) status = tn_new_file_commit(&file, false, err);
     else tn_new_file_release(&file);
   }
@@ -69,7 +70,7 @@ static void read_note(tn_cli_partial *p) {
   char text[MAX_NOTE];
   tn_json *note = NULL;
   int fd = openat(p->file.dir_fd, p->note_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  ssize_t size = fd >= 0 ? read(fd, text, sizeof text) : -1;
+  ssize_t size = fd >= 0 && fchmod(fd, NOTE_MODE) == 0 ? read(fd, text, sizeof text) : -1;   /* the next one gets its mode */
   if (fd >= 0) close(fd);
   if (size <= 0 || (size_t)size == sizeof text || tn_json_parse(text, (size_t)size, &note, NULL)) return;
   take_note(p, note);

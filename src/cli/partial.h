@@ -11,7 +11,7 @@
 
 typedef struct tn_cli_partial {
   tn_new_file file;
-  const char *object, *to;   /* borrowed: as the command names them */
+  const char *object, *to;   /* borrowed: the object's name, without what is secret, and the file's */
   char etag[128];            /* "": of nothing yet, or of an object without one */
   int64_t bytes;             /* in the file */
   int64_t kept, kept_ms;     /* of them durable, and since when */

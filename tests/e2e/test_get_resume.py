@@ -24,8 +24,8 @@ class Slow:
         server.RequestHandlerClass.get = lambda handler: self.get(handler)
 
     def get(self, handler):
-        start, end = map(int, re.match(r"bytes=(\d+)-(\d+)", handler.headers["Range"]).groups())
-        end = min(end + 1, len(self.server.object))
+        start, end = re.match(r"bytes=(\d+)-(\d*)", handler.headers["Range"]).groups()
+        start, end = int(start), min(int(end or len(self.server.object)) + 1, len(self.server.object))
         self.served.append((start, handler.headers.get("If-Match")))
         if handler.headers.get("If-Match", self.server.etag) != self.server.etag:
             return handler.answer(412)
@@ -136,6 +136,28 @@ def test_what_was_kept_is_looked_at(slow, damage):
     assert done.returncode == 0, done.stderr
     assert (slow.server.folder / "out").read_bytes() == DATA and left(slow) == []
     assert min(start for start, _ in slow.served) == (0 if damage != "all there" else len(DATA))
+
+
+def get_by_http(slow, user, query):
+    url = f"http://{user}@127.0.0.1:{slow.server.server_port}/folder/key?{query}"
+    return subprocess.Popen([TENON, "get", url, "out", "--resume"], cwd=slow.server.folder, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_note_tells_no_secrets_and_another_signature_goes_on(slow):
+    process = get_by_http(slow, "me:PASSWORD", "X-Date=1&sig=SECRET")
+    part, note = slow.server.folder / ".tenon-get-out.part", slow.server.folder / ".tenon-etag-out.part"
+    until = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size == HALF) and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert "is kept" in process.communicate(timeout=20)[1]
+    assert not re.search("me|PASSWORD|SECRET|X-Date", note.read_text()), note.read_text()
+    assert note.stat().st_mode & 0o777 == 0o600
+    slow.hangs = False
+    slow.served.clear()
+    said = get_by_http(slow, "you:OTHER", "X-Date=2&sig=OTHER").communicate(timeout=20)[1]
+    assert f"behind {HALF} bytes" in said, said
+    assert (slow.server.folder / "out").read_bytes() == DATA and min(start for start, _ in slow.served) == HALF
 
 
 def test_two_at_once_are_not(slow):
