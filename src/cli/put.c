@@ -70,9 +70,13 @@ tenon_status tn_cli_version_check(const tn_cli_version *v, tenon_error *err) {
 static tenon_status read_source(void *self, void *data, size_t size, size_t *ret_size, tenon_error *err) {
   source *s = self;
   struct pollfd input = {.fd = s->fd, .events = POLLIN};
-  tenon_status status = s->progress.bytes_estimate ? tn_ctx_check(s->cli->ctx, err) : tn_ctx_wait(s->cli->ctx, &input, 1, -1, err);
-  if (status) return status;
-  ssize_t n = read(s->fd, data, size);
+  tenon_status status;
+  ssize_t n;
+  do {
+    status = s->progress.bytes_estimate ? tn_ctx_check(s->cli->ctx, err) : tn_ctx_wait(s->cli->ctx, &input, 1, -1, err);
+    if (status) return status;
+    n = read(s->fd, data, size);
+  } while (n < 0 && (errno == EINTR || errno == EAGAIN));
   if (n < 0) return tn_fail_errno(err, errno, TENON_STAGE_DATA, NULL, "reading what is to be put");
   status = tn_cli_version_check(&s->version, err);
   if (status) return status;
@@ -86,11 +90,12 @@ static tenon_status read_source(void *self, void *data, size_t size, size_t *ret
 /* The descriptor is closed by who opened it. */
 static void close_source(void *self) { (void)self; }
 
-/* A file that says it is empty may have something all the same, below /proc. */
+/* A file that says it is empty may have something all the same, below /proc. A pipe that nobody writes to yet is waited for
+ * where it is read: there a deadline and a signal end it. */
 static tenon_status open_source(const char *from, tn_cli_version *ret, int64_t *ret_size, tenon_error *err) {
   struct stat st = {0};
   bool is_stdin = strcmp(from, "-") == 0;
-  int fd = is_stdin ? dup(STDIN_FILENO) : open(from, O_RDONLY | O_CLOEXEC);
+  int fd = is_stdin ? dup(STDIN_FILENO) : open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "check the path", "%s", from);
   if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
     close(fd);
@@ -192,7 +197,7 @@ const tn_cli_command tn_cli_put = {
     .operands_required = 2,
     .summary = "put a file or a stream as an object",
     .about =
-        "FROM is a file, or - for stdin. OBJECT is NAME:key, where everything behind the colon is the key as it is, or a URL "
+        "FROM is a file, a named pipe, or - for stdin. OBJECT is NAME:key, where everything behind the colon is the key as it is, or a URL "
         "with the key in its path; a key that ends with a slash takes FROM's name. The object appears whole or not at all.",
     .examples = examples,
     TN_CLI_OPTIONS(options),
