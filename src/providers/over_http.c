@@ -96,6 +96,30 @@ bool tn_http_basic(tn_str *out, const char *user, const char *password) {
   return ok;
 }
 
+static bool is_one_of(const char *name, const char *const *names) {
+  while (*names && strcasecmp(*names, name) != 0) names++;
+  return *names != NULL;
+}
+
+const char *tn_http_unfit_header(const char *name) {
+  static const char letters[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  static const char *const kept[] = {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade",
+                                     "http2-settings", "te", "trailer", "expect", "proxy-connection", "proxy-authorization",
+                                     NULL};
+  if (!*name || name[strspn(name, letters)]) return "is no token: letters, digits and -";
+  return is_one_of(name, kept) ? "is set by the connection" : NULL;
+}
+
+tenon_status tn_http_check_credential_header(const char *parameter, const char *name, tenon_error *err) {
+  static const char *const asking[] = {"accept", "accept-encoding", "content-encoding", "content-type", "range", "if-match",
+                                       "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", NULL};
+  const char *why = tn_http_unfit_header(name);
+  if (!why && is_one_of(name, asking)) why = "says what a request asks for";
+  if (!why) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "name the header that the service reads the credential in",
+                    "%s: the header %.64s %s", parameter, name, why);
+}
+
 /* ---- Replies ---- */
 
 tenon_status tn_http_text(tenon_http_reply *reply, size_t max, tn_str *ret, tenon_error *err) {

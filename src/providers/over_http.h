@@ -57,6 +57,13 @@ tenon_status tn_http_base_parse(const char *parameter, const char *url, tn_http_
 /* "Authorization: Basic": user:password in base64 behind "Basic "; false: no memory, or a colon in the user's name. */
 bool tn_http_basic(tn_str *out, const char *user, const char *password);
 
+/* NULL: a header of one's own may have this name. Else why not: it is no token, or it says how long the message is, to whom it
+ * goes or how the connection is kept, which is not for others to say. */
+const char *tn_http_unfit_header(const char *name);
+/* CONFIG, naming the parameter, where a credential cannot stand in that header: one of the connection's, or one by which a
+ * request says what it asks for. */
+tenon_status tn_http_check_credential_header(const char *parameter, const char *name, tenon_error *);
+
 /* ---- Replies ---- */
 
 /* The whole body; LIMITED if it has more than max bytes. The body stays open. */

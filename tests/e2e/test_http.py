@@ -515,6 +515,12 @@ def test_credentials_stay_with_their_origin(odd):
     assert kept["authorization"] == "Bearer t0k"
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Host", "Range"])
+def test_headers_that_are_not_for_credentials(odd, name):
+    error = bad("stat", odd[1] + "keeps_headers", "--set", "auth=header", "--set", f"header_name={name}", "--set", "header_value=0")
+    assert error["code"] == "CONFIG" and f"header_name: the header {name}" in error["message"]
+
+
 def test_a_query_goes_along(odd):
     good("get", odd[1] + "keeps_headers?sig=a%2Bb&x=1", "-")
     assert odd[0].seen[-1][1] == "/keeps_headers?sig=a%2Bb&x=1"

@@ -81,6 +81,14 @@ def test_authentication(tenon, n8n, flow, auth, settings):
     assert len(n8n.events) == 1
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Host", "Connection", "Range", "x y"])
+def test_headers_that_are_not_for_credentials(tenon, n8n, flow, name):
+    n8n.active["orders"] = Webhook()
+    error = fail(tenon, flow, auth="header", header_name=name, header_value="5")
+    assert (error["code"], error["stage"]) == ("CONFIG", "config") and f"header_name: the header {name}" in error["message"]
+    assert not n8n.events
+
+
 def test_the_test_url_is_good_for_one_call(tenon, n8n, flow):
     n8n.listening["orders"] = Webhook()
     assert fire(tenon, flow, mode="test")["status"] == 200

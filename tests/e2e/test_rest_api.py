@@ -253,6 +253,7 @@ BAD = [
     ("x: {path: /a}\n    headers: {Host: b}", "the header Host is set by the connection"),
     ("x: {path: /a, headers: {authorization: b}}\n    auth: bearer\n    token: t", "is set by the connector's auth"),
     ("x: {path: /a, headers: {x-api-key: b}}\n    auth: api_key\n    api_key: t", "has the API key already"),
+    ("x: {path: /a}\n    auth: api_key\n    api_key: t\n    api_key_header: Content-Length", "api_key_header: the header Content-Length is set by the connection"),
     ("x: {path: /a, headers: {Host: b}}", "the header Host is set by the connection"),
     ("x: {path: /a, headers: {'a b': c}}", "the header a b is no token"),
     ("x: {path: /a, headers: {a: \"b\\r\\nc: d\"}}", "line break"),

@@ -74,6 +74,26 @@ static void basic_credentials(void **state) {
   tn_str_release(&out);
 }
 
+static void headers_that_are_the_connection_s(void **state) {
+  static const char *const bad[] = {"Content-Length", "transfer-encoding", "HOST", "Connection", "Keep-Alive", "Upgrade", "TE",
+                                    "Trailer", "Expect", "Proxy-Authorization", "proxy-connection", "a b", "", "a:", "a\r\nb"};
+  static const char *const asking[] = {"Range", "Content-Type", "accept", "If-Match", "Accept-Encoding", "content-encoding"};
+  static const char *const good[] = {"X-API-Key", "Authorization", "apikey", "Cookie", "X-Host", "Content-Length-X"};
+  (void)state;
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    tenon_error err = TENON_ERROR_INIT;
+    assert_non_null(tn_http_unfit_header(bad[i]));
+    assert_int_equal(tn_http_check_credential_header("header_name", bad[i], &err), TENON_CONFIG);
+    assert_ptr_equal(strstr(err.message, "header_name: "), err.message);
+  }
+  for (size_t i = 0; i < sizeof asking / sizeof asking[0]; i++) {
+    assert_null(tn_http_unfit_header(asking[i]));
+    assert_int_equal(tn_http_check_credential_header("header_name", asking[i], NULL), TENON_CONFIG);
+  }
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+    assert_int_equal(tn_http_check_credential_header("header_name", good[i], NULL), TENON_OK);
+}
+
 static void what_is_quoted(void **state) {
   char text[16];
   (void)state;
@@ -92,6 +112,7 @@ int main(void) {
       cmocka_unit_test(urls_of_services),
       cmocka_unit_test(what_is_no_url_of_a_service),
       cmocka_unit_test(basic_credentials),
+      cmocka_unit_test(headers_that_are_the_connection_s),
       cmocka_unit_test(what_is_quoted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -357,21 +357,11 @@ static tenon_status check_pairs(reader *r, tn_json_text object, tn_rest_position
   return status;
 }
 
-static bool is_token(const char *name) {
-  static const char letters[] =
-      "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  return *name && strspn(name, letters) == strlen(name);
-}
-
-/* What says how long the message is, to whom it goes and from whom it comes is not for headers of one's own. */
+/* What says how long the message is, to whom it goes and from whom it comes is not for others to set. */
 static const char *unfit_header(const tn_rest *s, const char *name) {
-  static const char *const kept[] = {
-      "host", "content-length", "transfer-encoding",  "connection", "upgrade",
-      "te",   "trailer",        "proxy-authorization"};
   const tn_rest_config *c = s->config;
-  if (!is_token(name)) return "is no token: letters, digits and -";
-  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-    if (strcasecmp(name, kept[i]) == 0) return "is set by the connection";
+  const char *why = tn_http_unfit_header(name);
+  if (why) return why;
   bool by_key = strcmp(c->auth, "api_key") == 0;
   if (by_key && !c->api_key_query && strcasecmp(name, c->api_key_header) == 0)
     return "has the API key already";
@@ -386,7 +376,13 @@ static tenon_status check_header_name(reader *r, const char *name) {
 }
 
 static tenon_status check_own_headers(const tn_rest *s, tenon_error *err) {
-  const tenon_strings *all = &s->config->headers;
+  const tn_rest_config *c = s->config;
+  const tenon_strings *all = &c->headers;
+  if (strcmp(c->auth, "api_key") == 0 && !c->api_key_query) {
+    tenon_status status =
+        tn_http_check_credential_header("api_key_header", c->api_key_header, err);
+    if (status) return status;
+  }
   for (size_t i = 0; i + 1 < all->count; i += 2) {
     const char *why = unfit_header(s, all->items[i]);
     if (why)

@@ -97,6 +97,8 @@ static tenon_status take_login(tn_web *s, tenon_error *err) {
   } else if (strcmp(c->auth, "bearer") == 0) {
     ok = tn_str_printf(&s->credentials, "Bearer %s", c->token);
   } else if (strcmp(c->auth, "header") == 0) {
+    tenon_status status = tn_http_check_credential_header("header_name", c->header_name, err);
+    if (status) return status;
     s->login.name = c->header_name;
     ok = tn_str_puts(&s->credentials, c->header_value);
   } else {
