@@ -338,6 +338,18 @@ static bool is_scalar(tn_json_text v) {
   return type != TN_JSON_ARRAY && type != TN_JSON_OBJECT && type != TN_JSON_NULL;
 }
 
+/* The key is not put beside another value of its own name: who reads which of them, nobody knows. */
+static tenon_status check_parameters(const reader *r) {
+  const tn_rest_config *c = r->session->config;
+  tn_json_text value;
+  bool in_query = strcmp(c->auth, "api_key") == 0 && c->api_key_query;
+  if (!in_query || !tn_json_text_get(r->endpoint->query, c->api_key_query,
+                                     strlen(c->api_key_query), &value))
+    return TENON_OK;
+  return wrong(r, "leave it out", "the query parameter %.64s has the API key already",
+               c->api_key_query);
+}
+
 static tenon_status check_pairs(reader *r, tn_json_text object, tn_rest_position position,
                                 const char *what) {
   char where[160];
@@ -420,6 +432,7 @@ static tenon_status check_templates(reader *r) {
   snprintf(where, sizeof where, "endpoint %.64s: path", e->name);
   tenon_status status =
       tn_rest_check_template(e->path, strlen(e->path), TN_REST_PATH, where, r->err);
+  if (!status) status = check_parameters(r);
   if (!status) status = check_pairs(r, e->query, TN_REST_QUERY, "query");
   if (!status) status = check_header_names(r, e->headers);
   if (!status) status = check_pairs(r, e->headers, TN_REST_HEADER, "headers");
