@@ -87,6 +87,11 @@ tenon_status tn_http_base_parse(const char *parameter, const char *url, tn_http_
   return TENON_OK;
 }
 
+tenon_status tn_http_check_user(const char *user, tenon_error *err) {
+  if (!strchr(user, ':')) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "use a user without one", "username has a colon in it");
+}
+
 bool tn_http_basic(tn_str *out, const char *user, const char *password) {
   tn_str both;
   tn_str_init(&both, 8192);

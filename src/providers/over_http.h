@@ -54,6 +54,8 @@ typedef struct tn_http_base {
  * blanks or characters beyond ASCII in it. */
 tenon_status tn_http_base_parse(const char *parameter, const char *url, tn_http_base *ret, tenon_error *);
 
+/* CONFIG where basic authentication cannot have the user: a colon ends the name (RFC 7617). */
+tenon_status tn_http_check_user(const char *user, tenon_error *);
 /* "Authorization: Basic": user:password in base64 behind "Basic "; false: no memory, or a colon in the user's name. */
 bool tn_http_basic(tn_str *out, const char *user, const char *password);
 

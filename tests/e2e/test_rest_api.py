@@ -256,6 +256,7 @@ BAD = [
     ("x: {path: /a}\n    auth: api_key\n    api_key: t\n    api_key_header: Content-Length", "api_key_header: the header Content-Length is set by the connection"),
     ("x: {path: /a, headers: {Host: b}}", "the header Host is set by the connection"),
     ("x: {path: /a, query: {q: 1, key: mine}}\n    auth: api_key\n    api_key: t\n    api_key_query: key", "the query parameter key has the API key already"),
+    ("x: {path: /a}\n    auth: basic\n    username: 'a:b'\n    password: p", "username has a colon in it"),
     ("x: {path: /a, headers: {'a b': c}}", "the header a b is no token"),
     ("x: {path: /a, headers: {a: \"b\\r\\nc: d\"}}", "line break"),
     ("x: {path: /a, query: {a: [1]}}", "a value of query is an array"),

@@ -80,8 +80,8 @@ static tenon_status take_credentials(session *s, tenon_error *err) {
   const config *c = s->config;
   if (strcmp(c->auth, "header") == 0) return tn_http_check_credential_header("header_name", c->header_name, err);
   if (strcmp(c->auth, "basic") != 0) return TENON_OK;
-  if (strchr(c->username, ':'))
-    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "use a user without one", "username has a colon in it");
+  tenon_status status = tn_http_check_user(c->username, err);
+  if (status) return status;
   return tn_http_basic(&s->authorization, c->username, c->password) ? TENON_OK : tn_no_memory(err);
 }
 

@@ -387,14 +387,15 @@ static tenon_status check_header_name(reader *r, const char *name) {
   return why ? wrong(r, "leave it out", "the header %.64s %s", name, why) : TENON_OK;
 }
 
+static tenon_status check_login(const tn_rest_config *c, tenon_error *err) {
+  if (strcmp(c->auth, "basic") == 0) return tn_http_check_user(c->username, err);
+  if (strcmp(c->auth, "api_key") == 0 && !c->api_key_query)
+    return tn_http_check_credential_header("api_key_header", c->api_key_header, err);
+  return TENON_OK;
+}
+
 static tenon_status check_own_headers(const tn_rest *s, tenon_error *err) {
-  const tn_rest_config *c = s->config;
-  const tenon_strings *all = &c->headers;
-  if (strcmp(c->auth, "api_key") == 0 && !c->api_key_query) {
-    tenon_status status =
-        tn_http_check_credential_header("api_key_header", c->api_key_header, err);
-    if (status) return status;
-  }
+  const tenon_strings *all = &s->config->headers;
   for (size_t i = 0; i + 1 < all->count; i += 2) {
     const char *why = unfit_header(s, all->items[i]);
     if (why)
@@ -533,6 +534,7 @@ tenon_status tn_rest_declare(tn_rest *s, tenon_error *err) {
   reader r = {.session = s, .arena = &s->arena, .err = err};
   tn_json_text all;
   tenon_status status = fix_variables(s, err);
+  if (!status) status = check_login(s->config, err);
   if (!status) status = check_own_headers(s, err);
   if (!status)
     status = tn_json_text_check(s->config->endpoints, strlen(s->config->endpoints), &all, err);

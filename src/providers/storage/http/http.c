@@ -91,8 +91,8 @@ static tenon_status take_login(tn_web *s, tenon_error *err) {
   bool ok = true;
   s->login.name = "Authorization";
   if (strcmp(c->auth, "basic") == 0) {
-    if (strchr(c->username, ':'))
-      return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "check username", "a user's name cannot have a colon here");
+    tenon_status status = tn_http_check_user(c->username, err);
+    if (status) return status;
     ok = tn_http_basic(&s->credentials, c->username, c->password);
   } else if (strcmp(c->auth, "bearer") == 0) {
     ok = tn_str_printf(&s->credentials, "Bearer %s", c->token);
