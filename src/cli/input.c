@@ -38,7 +38,7 @@ tenon_status tn_cli_input_read(tn_cli_input *in, void *to, size_t room, size_t *
                                tenon_error *err) {
   struct pollfd one = {.fd = in->fd, .events = POLLIN};
   for (;;) {
-    tenon_status status = tn_ctx_wait(in->ctx, &one, 1, -1, err);
+    tenon_status status = in->ctx ? tn_ctx_wait(in->ctx, &one, 1, -1, err) : TENON_OK;
     if (status) return status;
     ssize_t n = read(in->fd, to, room);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;

@@ -8,7 +8,7 @@
 enum { TN_CLI_INPUT_ROOM = 64 << 10 };
 
 typedef struct tn_cli_input {
-  tenon_ctx *ctx;
+  tenon_ctx *ctx;              /* NULL: it is never waited for */
   const char *name;            /* borrowed; for messages */
   int fd;                      /* stdin is not ours to close */
   char *buffer;                /* what was read and not taken, of lines */

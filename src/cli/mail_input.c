@@ -353,8 +353,11 @@ tenon_status tn_cli_mail_lines_next(void *lines, const tenon_mail **ret, tenon_e
   do {
     tenon_status status = tn_cli_input_line(&l->in, &l->line, &there, err);
     if (status) return status;
-    l->number++;
-    if (!there) return *ret = NULL, TENON_OK;
+    l->number += there;
+    if (!there) {
+      l->has_ended = true;
+      return *ret = NULL, TENON_OK;
+    }
   } while (strspn(tn_str_text(&l->line), " \t\r\n") == l->line.size);
   if (tn_json_parse(l->line.data, l->line.size, &parsed, &why))
     return no_json(l, why.message, err);
@@ -372,6 +375,8 @@ tenon_status tn_cli_mail_lines_open(const tn_cli *cli, const char *path, const t
   tenon_status status = tn_cli_input_open(cli, path, &l.in, err);
   if (status) return status;
   l.waits = fstat(l.in.fd, &st) != 0 || !S_ISREG(st.st_mode);
+  /* a file is read on when the call was cancelled, to say what is unsent */
+  if (!l.waits) l.in.ctx = NULL;
   tn_str_init(&l.line, MAX_LINE);
   tn_arena_init(&l.arena, MAX_MAIL_ARENA);
   *ret = l;

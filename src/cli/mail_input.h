@@ -24,6 +24,7 @@ tenon_status tn_cli_mail_of_options(const tn_cli *, const tn_cli_mail_options *,
 typedef struct tn_cli_mail_lines {
   tn_cli_input in;
   bool waits;          /* the next may be long in coming: it is no file */
+  bool has_ended;
   int64_t number;
   const tenon_mail *base;
   tenon_mail mail;

@@ -169,9 +169,33 @@ static void end_outcomes(outcomes *o) {
   tn_cli_note(o->cli, "%s", text);
 }
 
-static tenon_status judge(const outcomes *o, tenon_status status, tenon_error *err) {
+/* No session came about. Of a source that waits nothing was read, and nothing is. */
+static tenon_status leave_unsent(outcomes *o, const tenon_mail *mail, tn_cli_mail_lines *lines,
+                                 const tenon_error *why) {
+  tenon_error unheard = TENON_ERROR_INIT;
+  tenon_mail_outcome m = {
+      .delivery = TENON_MAIL_UNSENT, .enhanced = "", .reply = "", .error = why};
+  if (lines && (lines->waits || tn_cli_mail_lines_next(lines, &mail, &unheard))) mail = NULL;
+  for (; mail; m.message++) {
+    const tenon_mailboxes *lists[] = {&mail->to, &mail->cc, &mail->bcc};
+    for (size_t i = 0; i < 3; i++)
+      for (size_t k = 0; k < lists[i]->count; k++) {
+        m.recipient = lists[i]->items[k].address;
+        on_outcome(o, &m);
+      }
+    if (!lines || tn_cli_mail_lines_next(lines, &mail, &unheard)) break;
+  }
+  return why->code;
+}
+
+static void say_what_was_not_read(const tn_cli_mail_lines *lines, tenon_error *err) {
+  if (!lines || !lines->waits || lines->has_ended) return;
+  tn_error_prefix(err, "%s was read to its line %lld, and what follows is unsent: ",
+                  lines->in.name, (long long)lines->number);
+}
+
+static tenon_status judge(const outcomes *o, tenon_error *err) {
   int64_t all = 0, not_accepted;
-  if (status) return status;
   if (o->broken.code) return tn_pass_error(&o->broken, err);
   for (int i = 0; i < 5; i++) all += o->counts[i];
   not_accepted = all - o->counts[TENON_MAIL_ACCEPTED];
@@ -185,8 +209,9 @@ static tenon_status judge(const outcomes *o, tenon_status status, tenon_error *e
 
 /* ---- Sending ---- */
 
+/* session NULL: why there is none stands in `why`. */
 static tenon_status send_through(tn_cli *cli, tenon_session *session, const tenon_mail *mail,
-                                 tn_cli_mail_lines *lines, tenon_error *err) {
+                                 tn_cli_mail_lines *lines, tenon_error *why, tenon_error *err) {
   outcomes o = {.cli = cli,
                 .many = lines != NULL,
                 .began_ms = tn_now_ms(),
@@ -204,10 +229,13 @@ static tenon_status send_through(tn_cli *cli, tenon_session *session, const teno
   o.progress.noun = "mails";
   tenon_status status = begin_outcomes(&o, err);
   if (status) return status;
-  status = tenon_send_mail(cli->ctx, session, &request, NULL, err);
+  status = session ? tenon_send_mail(cli->ctx, session, &request, NULL, why)
+                   : leave_unsent(&o, mail, lines, why);
   if (o.many) tn_cli_progress_end(&o.progress);
   end_outcomes(&o);
-  return judge(&o, status, err);
+  if (!status) return judge(&o, err);
+  say_what_was_not_read(lines, why);
+  return tn_pass_error(why, err);
 }
 
 static tenon_status show_mail(tn_cli *cli, const tenon_mail *mail, tenon_error *err) {
@@ -241,12 +269,12 @@ static tenon_status show_mails(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_
 static tenon_status open_and_send(tn_cli *cli, const tenon_mail *mail, tn_cli_mail_lines *lines,
                                   tenon_error *err) {
   const tn_cli_common *c = cli->common;
-  tenon_session *session;
-  tenon_status status = tenon_open(cli->ctx, cli->tenon, c->operands[0], c->settings.items,
-                                   c->settings.count, &session, err);
-  if (status) return status;
-  status = send_through(cli, session, mail, lines, err);
-  tenon_close(session);
+  tenon_session *session = NULL;
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_open(cli->ctx, cli->tenon, c->operands[0], c->settings.items, c->settings.count, &session,
+             &why);
+  tenon_status status = send_through(cli, session, mail, lines, &why, err);
+  if (session) tenon_close(session);
   return status;
 }
 

@@ -193,6 +193,7 @@ typedef struct passage {
   tn_session *session;
   tenon_mail message; /* the one that the provider has, numbered */
   size_t taken;       /* of the array */
+  bool is_over;       /* the source has ended, or failed */
   tenon_sent sent;
 } passage;
 
@@ -253,9 +254,11 @@ static const tenon_mail *message_at(const tenon_send *r, size_t i) {
 
 static tenon_status take(passage *p, const tenon_mail **ret, tenon_error *err) {
   const tenon_send *r = p->request;
-  *ret = p->taken < r->message_count ? message_at(r, p->taken++) : NULL;
-  if (*ret || !r->next) return TENON_OK;
-  return r->next(r->arg, ret, err);
+  *ret = !p->is_over && p->taken < r->message_count ? message_at(r, p->taken++) : NULL;
+  if (*ret) return TENON_OK;
+  tenon_status status = p->is_over || !r->next ? TENON_OK : r->next(r->arg, ret, err);
+  p->is_over = status || !*ret;
+  return status;
 }
 
 static void adopt(passage *p, const tenon_mail *m) {
@@ -278,6 +281,21 @@ static tenon_status next_message(void *arg, const tenon_mail **ret, tenon_error 
   }
 }
 
+/* The call failed: what nobody took yet is unsent. A source that waits is not waited for any more. */
+static void leave_unsent(passage *p, const tenon_error *why) {
+  tenon_mail_outcome o = {.delivery = TENON_MAIL_UNSENT, .reply = "", .error = why};
+  const tenon_mail *m = NULL;
+  tenon_error unheard = TENON_ERROR_INIT;
+  p->is_over |= p->request->next && p->request->waits;
+  while (next_message(p, &m, &unheard) == TENON_OK && m) {
+    o.message = m->number;
+    o.id = m->id;
+    tell_all(p, &m->to, &o);
+    tell_all(p, &m->cc, &o);
+    tell_all(p, &m->bcc, &o);
+  }
+}
+
 tenon_status tn_mail_send(tenon_ctx *ctx, tn_session *s, const tenon_send *request, tenon_sent *ret,
                           tenon_error *err) {
   passage p = {.request = request, .session = s, .sent = {.struct_size = sizeof p.sent}};
@@ -288,12 +306,17 @@ tenon_status tn_mail_send(tenon_ctx *ctx, tn_session *s, const tenon_send *reque
                           .outcome = tell,
                           .outcome_arg = &p};
   tenon_sent unused;
+  tenon_error why = TENON_ERROR_INIT;
   if (request->message_count && request->messages->struct_size < offsetof(tenon_mail, number))
     return refuse(err, "set it with sizeof", "the messages' struct_size is not set");
   const tn_call c = {.op = TN_OP_mail_send, .request = &own, .reply = &unused};
-  tenon_status status = tn_call_run(ctx, s, &c, NULL, err);
-  if (!status && ret) *ret = p.sent;
-  return status;
+  tenon_status status = tn_call_run(ctx, s, &c, NULL, &why);
+  if (status) {
+    leave_unsent(&p, &why);
+    return tn_pass_error(&why, err);
+  }
+  if (ret) *ret = p.sent;
+  return TENON_OK;
 }
 
 /* ---- A message as it would travel ---- */

@@ -66,23 +66,23 @@ LOST = ["unsent", "unsent"]
 NOT_WITHOUT_MAIL = {"RCPT": b"503 5.5.1 MAIL first\r\n", "DATA": b"503 5.5.1 MAIL first\r\n"}
 CASES = {
     "all is well": ({}, None, None, ["accepted"] * 2),
-    "says nothing": ({"greeting": hang}, "TIMEOUT", "tls", []),
-    "one byte now and then": ({"greeting": drip}, "TIMEOUT", None, []),
-    "resets at once": ({"greeting": reset}, "UNREACHABLE", None, []),
-    "closes at once": ({"greeting": close}, "UNREACHABLE", "query", []),
-    "takes nobody": ({"greeting": b"554 5.7.1 go away\r\n"}, "FORBIDDEN", "query", []),
-    "is too busy": ({"greeting": b"421 4.3.2 too many connections\r\n"}, "UNREACHABLE", "query", []),
-    "is no mail server": ({"greeting": b"HTTP/1.1 400 Bad Request\r\n\r\n"}, "DATA", "query", []),
-    "a line without end": ({"greeting": b"220 " + b"x" * 100_000}, "DATA", "query", []),
-    "a reply without end": ({"greeting": b"220-x\r\n" * 10_000}, "DATA", "query", []),
-    "a NUL in its greeting": ({"greeting": b"220 a\0b\r\n"}, "DATA", "query", []),
-    "bare line feeds": ({"greeting": b"220 a\n"}, "DATA", "query", []),
-    "a bare CR": ({"greeting": b"220 a\rb\r\n"}, "DATA", "query", []),
-    "two greetings": ({"greeting": b"220 a\r\n250 b\r\n"}, "DATA", "query", []),
-    "EHLO in two codes": ({"answers": {"EHLO": b"250-a\r\n251 b\r\n"}}, "DATA", "query", []),
-    "EHLO refused": ({"answers": {"EHLO": b"550 no\r\n"}}, "FORBIDDEN", "query", []),
+    "says nothing": ({"greeting": hang}, "TIMEOUT", "tls", LOST),
+    "one byte now and then": ({"greeting": drip}, "TIMEOUT", None, LOST),
+    "resets at once": ({"greeting": reset}, "UNREACHABLE", None, LOST),
+    "closes at once": ({"greeting": close}, "UNREACHABLE", "query", LOST),
+    "takes nobody": ({"greeting": b"554 5.7.1 go away\r\n"}, "FORBIDDEN", "query", LOST),
+    "is too busy": ({"greeting": b"421 4.3.2 too many connections\r\n"}, "UNREACHABLE", "query", LOST),
+    "is no mail server": ({"greeting": b"HTTP/1.1 400 Bad Request\r\n\r\n"}, "DATA", "query", LOST),
+    "a line without end": ({"greeting": b"220 " + b"x" * 100_000}, "DATA", "query", LOST),
+    "a reply without end": ({"greeting": b"220-x\r\n" * 10_000}, "DATA", "query", LOST),
+    "a NUL in its greeting": ({"greeting": b"220 a\0b\r\n"}, "DATA", "query", LOST),
+    "bare line feeds": ({"greeting": b"220 a\n"}, "DATA", "query", LOST),
+    "a bare CR": ({"greeting": b"220 a\rb\r\n"}, "DATA", "query", LOST),
+    "two greetings": ({"greeting": b"220 a\r\n250 b\r\n"}, "DATA", "query", LOST),
+    "EHLO in two codes": ({"answers": {"EHLO": b"250-a\r\n251 b\r\n"}}, "DATA", "query", LOST),
+    "EHLO refused": ({"answers": {"EHLO": b"550 no\r\n"}}, "FORBIDDEN", "query", LOST),
     "EHLO unknown": ({"answers": {"EHLO": b"502 what\r\n"}}, None, None, ["accepted"] * 2),
-    "cut in EHLO": ({"answers": {"EHLO": lambda c, _: (c.send(b"250-tes"), c.reset())}}, "UNREACHABLE", "query", []),
+    "cut in EHLO": ({"answers": {"EHLO": lambda c, _: (c.send(b"250-tes"), c.reset())}}, "UNREACHABLE", "query", LOST),
     "MAIL refused": ({"answers": {"MAIL": b"550 5.7.1 not you\r\n", **NOT_WITHOUT_MAIL}}, "FORBIDDEN", "permission", ["refused"] * 2),
     "MAIL later": ({"answers": {"MAIL": b"451 4.3.0 later\r\n", **NOT_WITHOUT_MAIL}}, "LIMITED", "permission", ["deferred"] * 2),
     "MAIL without login": ({"answers": {"MAIL": b"530 5.7.0 log in first\r\n", **NOT_WITHOUT_MAIL}}, "UNAUTHENTICATED", "permission", ["refused"] * 2),
@@ -144,7 +144,7 @@ def test_what_a_server_does_wrong(runs, way, name):
     assert stage is None or error["stage"] == stage, error
     if outcomes[:1] == ["unknown"]:
         assert not error["retryable"] and "arrive twice" in error["remedy"]
-    if outcomes[:1] in (["unknown"], ["unsent"]):
+    if outcomes[:1] in (["unknown"], ["unsent"]) and any(line.startswith(b"MAIL") for line in server.lines):
         assert server.connections == 1, "it tried again"
 
 
@@ -156,7 +156,34 @@ def test_what_a_network_does_wrong(tenon, name):
         error, outcomes, took = send(tenon, f"smtp://127.0.0.1:{place.port}", timeout="%.0fms" % (LIMIT_S * 1000))
     finally:
         place.stop()
-    assert (error["code"], error["stage"], outcomes) == (code, stage, []) and error["remedy"] and took < LIMIT_S + 1
+    assert (error["code"], error["stage"], outcomes) == (code, stage, ["unsent"]) and error["remedy"] and took < LIMIT_S + 1
+
+
+def numbered(count):
+    return "".join(json.dumps({"to": [f"a{i}@example.com", f"b{i}@example.com"], "text": "x"}) + "\n" for i in range(count)).encode()
+
+
+@pytest.mark.parametrize("server_does, accepted", [
+    ({"answers": {"MAIL": [b"250 ok\r\n", b"250 ok\r\n", b"421 4.3.2 shutting down\r\n"]}}, 4),
+    ({"answers": {".": [b"250 ok\r\n", hang]}}, 2), ({"greeting": b"554 5.7.1 go away\r\n"}, 0), ({"greeting": hang}, 0)])
+def test_all_that_is_left_is_unsent(tenon, server_does, accepted, tmp_path):
+    path = tmp_path / "forty.jsonl"
+    path.write_bytes(numbered(40))
+    with Scripted(**server_does) as server:
+        done = tenon.json("send", server.url(), "--set", "from=me@example.com", "--from-file", path, "--timeout", "1s")
+    result = done["result"]
+    outcomes = [(o["message"], o["recipient"]) for o in result["outcomes"]]
+    assert not done["ok"] and outcomes == [(i + 1, f"{x}{i}@example.com") for i in range(40) for x in "ab"]
+    assert result["accepted"] == accepted and result["accepted"] + result["unsent"] + result["unknown"] == 80
+    assert all(o["problem"] and o["remedy"] for o in result["outcomes"] if o["outcome"] != "accepted")
+
+
+@pytest.mark.parametrize("server_does, read", [({"answers": {"MAIL": [b"250 ok\r\n", b"421 4.3.2 bye\r\n"]}}, 2), ({"greeting": b"554 no\r\n"}, 0)])
+def test_a_pipe_is_not_read_to_its_end(tenon, server_does, read):
+    with Scripted(**server_does) as server:
+        done = tenon.json("send", server.url(), "--set", "from=me@example.com", "--from-file", "-", input=numbered(9))
+    assert f"stdin was read to its line {read}, and what follows is unsent" in done["error"]["message"]
+    assert len(done["result"]["outcomes"]) == 2 * read
 
 
 def test_egress_policies_hold_for_mail(tenon):
@@ -175,7 +202,7 @@ def test_a_session_that_ends_with_the_last_answer(tenon):
 def test_a_signal_ends_it_and_the_outcome_is_said(tenon, verb, tmp_path):
     """While the server is silent: before the content, and behind its dot."""
     path = tmp_path / "mails.jsonl"
-    path.write_bytes(mails("one"))
+    path.write_bytes(mails("one", "two", "three"))
     with Scripted(answers={verb: hang}) as server:
         process = tenon.start("send", server.url(), "--set", "from=me@example.com", "--from-file", path, "--json",
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -187,7 +214,7 @@ def test_a_signal_ends_it_and_the_outcome_is_said(tenon, verb, tmp_path):
         answer = json.loads(process.communicate(timeout=10)[0])
         assert time.monotonic() - began < 1 and process.returncode == 130
         assert answer["error"]["code"] == "CANCELLED"
-        assert [o["outcome"] for o in answer["result"]["outcomes"]] == ["unknown" if verb == "." else "unsent"]
+        assert [o["outcome"] for o in answer["result"]["outcomes"]] == ["unknown" if verb == "." else "unsent", "unsent", "unsent"]
 
 
 @pytest.mark.parametrize("auth, secret", [("plain", "password"), ("login", "password"), ("xoauth2", "token")])
@@ -322,7 +349,7 @@ def test_what_comes_in_the_clear_behind_starttls_is_refused(tenon, certificates)
         return b"220 go\r\n250 you may trust me\r\n"
     with Scripted(tls=certificates.context("good"), answers={"STARTTLS": inject}) as server:
         error, outcomes, _ = send(tenon, server.url("u:secret@"), "--set", "tls=starttls", "--set", "insecure=true")
-        assert error["code"] == "TLS" and "in the clear" in error["message"] and outcomes == []
+        assert error["code"] == "TLS" and "in the clear" in error["message"] and outcomes == ["unsent"]
         assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
 
 
@@ -362,7 +389,7 @@ def test_certificates(tenon, certificates, name, implicit):
         if name == "good":
             assert not error and outcomes == ["accepted"]
             return
-        assert error["code"] == "TLS" and error["stage"] == "tls" and error["remedy"] and outcomes == []
+        assert error["code"] == "TLS" and error["stage"] == "tls" and error["remedy"] and outcomes == ["unsent"]
         assert not [line for line in server.lines if line.startswith((b"AUTH", b"MAIL"))]
 
 
@@ -375,7 +402,7 @@ def test_a_handshake_that_comes_to_nothing(tenon, certificates, way, habit, code
     implicit = way["tls"] == "implicit"
     with Scripted(greeting=habit, answers={}) if implicit else Scripted(tls=certificates.context("good"), answers={"STARTTLS": go_and}) as server:
         error, outcomes, took = send(tenon, server.url(), "--set", f"tls={way['tls']}", "--set", "connect_timeout=500ms")
-        assert (error["code"], outcomes) == (code, []) and error["remedy"] and took < 5, error
+        assert (error["code"], outcomes) == (code, ["unsent"]) and error["remedy"] and took < 5, error
         assert error["stage"] == "tls" or habit is reset and error["stage"] == "tcp"
 
 

@@ -95,7 +95,8 @@ typedef struct tenon_mail_outcome {
 /*
  * The messages: an array, or one after the other out of `next`.
  * next answers NULL behind the last; a message is borrowed until it is called again. If it fails, the
- * call ends with its error once those before have their outcomes.
+ * call ends with its error once those before have their outcomes. If the call fails otherwise, next is
+ * called to the end all the same, for the outcomes of what is left (UNSENT), unless it `waits`.
  * A message that is wrong in itself is refused, with an outcome per recipient, and the next is taken.
  */
 typedef struct tenon_send {
@@ -121,8 +122,8 @@ typedef struct tenon_sent {
 
 typedef struct tenon_mail_ops {
   uint32_t struct_size;
-  /* OK once every recipient has its outcome, whichever. If the session ends before, it fails, and
-   * each message that was given has its outcomes all the same (UNSENT, UNKNOWN).
+  /* OK once every recipient has its outcome, whichever. If the session ends before, it fails, and each
+   * message that was given has its outcomes all the same (UNSENT, UNKNOWN); the core tells of the others.
    * The core checks messages, and hands providers `next` and `outcome` alone. Mandatory. */
   tenon_status (*send)(tenon_ctx *, void *session, const tenon_send *, tenon_sent *ret, tenon_error *);
 } tenon_mail_ops;
