@@ -270,7 +270,7 @@ tenon_status tn_token(tenon_ctx *ctx, const tenon_token_source *source, int64_t 
 /* Called with the lock held. */
 static tenon_status forsake(tn_token_place *p, const char *token, tenon_error *err) {
   if (!p || !p->token || strcmp(p->token, token) != 0) return TENON_OK;   /* there is another already */
-  if (p->is_replacement && tn_token_clock_ms() - p->came_ms < REPLACED_MS)
+  if (p->is_replacement && tn_token_clock_ms() - p->replaced_ms < REPLACED_MS)
     return tenon_fail(err, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH,
                       "check that scope and audience are those that the system asks for",
                       "the system refuses new tokens of %s, too", p->source.token_url);

@@ -184,6 +184,13 @@ static tenon_status refresh(tn_token_flight *f, tn_grant *g, const tn_grant_ask 
   return status;
 }
 
+static tenon_status take_kept(tn_token_flight *f, const tn_grant *g, int64_t now_ms) {
+  int64_t age_ms = now_ms - g->replaced_ms;
+  f->is_replacement = g->replaced_ms && age_ms >= 0;
+  f->replaced_ms = tn_token_clock_ms() - age_ms;
+  return take(f, g->access_token, g->expires_ms - now_ms, g->expires_ms - g->obtained_ms);
+}
+
 /* may_refresh: the lock is held. *ret_refresh: it is to be had. */
 static tenon_status look_at_grant(tn_token_flight *f, bool may_refresh, bool *ret_refresh) {
   tn_grant g;
@@ -197,7 +204,7 @@ static tenon_status look_at_grant(tn_token_flight *f, bool may_refresh, bool *re
   status = tn_grant_decide(&g, &ask, &step, &f->error);
   *ret_refresh = !status && step == TN_GRANT_REFRESH && !may_refresh;
   if (!status && step == TN_GRANT_USE)
-    status = take(f, g.access_token, g.expires_ms - ask.now_ms, g.expires_ms - g.obtained_ms);
+    status = take_kept(f, &g, ask.now_ms);
   else if (!status && may_refresh)
     status = refresh(f, &g, &ask);
   tn_grant_release(&g);
@@ -238,8 +245,8 @@ static void hand_over(const tn_token_flight *f) {
   p->refused = NULL;
   p->until_ms = f->until_ms;
   p->lifetime_ms = f->lifetime_ms;
-  p->came_ms = now;
-  p->is_replacement = f->refused != NULL;
+  p->is_replacement = f->is_replacement || f->refused;
+  p->replaced_ms = f->is_replacement ? f->replaced_ms : now;
   p->remembered_until_ms = 0;
 }
 

@@ -51,6 +51,7 @@ static const text_member times[] = {
     {"obtained_ms", offsetof(tn_grant, obtained_ms), false},
     {"expires_ms", offsetof(tn_grant, expires_ms), false},
     {"pending_ms", offsetof(tn_grant, pending_ms), false},
+    {"replaced_ms", offsetof(tn_grant, replaced_ms), false},
 };
 
 enum { TEXTS = sizeof texts / sizeof texts[0], TIMES = sizeof times / sizeof times[0] };
@@ -252,6 +253,7 @@ tenon_status tn_grant_renew(tn_grant *g, const tn_token_reply *reply, const tn_g
   next.arena = g->arena;
   next.obtained_ms = ask->now_ms;
   next.expires_ms = ask->now_ms + reply->lifetime_ms;
+  next.replaced_ms = ask->refused ? ask->now_ms : 0;
   next.pending_ms = 0;
   next.refused = NULL;
   *g = next;

@@ -24,6 +24,7 @@ typedef struct tn_grant {
   const char *access_token;                /* got last, with the scope and audience asked for then */
   const char *scope, *audience;
   int64_t obtained_ms, expires_ms;
+  int64_t replaced_ms;                     /* when it came because another one was refused; 0: it did not */
   int64_t pending_ms;                      /* 0: it is not */
   int64_t found_pending_ms;                /* not kept: what it was before this refresh */
   const char *refused;                     /* the word of the service: invalid_grant */

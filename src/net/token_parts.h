@@ -31,8 +31,9 @@ typedef struct tn_token_place {
   unsigned generation;            /* of its grant: another one was put in */
   struct tn_token_flight *flight; /* that others may join, or NULL */
   char *token;                    /* NULL: none */
-  int64_t until_ms, lifetime_ms, came_ms;   /* of a clock that no one sets, and that runs while the machine sleeps */
+  int64_t until_ms, lifetime_ms;  /* of a clock that no one sets, and that runs while the machine sleeps */
   bool is_replacement;            /* it came because another one was refused */
+  int64_t replaced_ms;            /* then */
   char *refused;                  /* that one, while there is none in its place */
   tenon_error remembered;         /* why the client was refused, until then */
   int64_t remembered_until_ms;
@@ -53,6 +54,8 @@ typedef struct tn_token_flight {
   /* what came of it */
   bool is_fresh;                  /* the service has just given it */
   bool is_client_refused;
+  bool is_replacement;            /* another one was refused, here or in another process */
+  int64_t replaced_ms;            /* when it came in its place */
   tenon_status status;
   tenon_error error;
   char *token;

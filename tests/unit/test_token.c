@@ -396,15 +396,20 @@ static void rotation(void **state) {
 }
 
 /* Another keeper on the same store is another process. */
+static tn_tokens *another(bench *b) {
+  const tenon_token_store store = {.struct_size = sizeof store, .self = &b->shelf, .lock = shelf_lock,
+                                   .unlock = shelf_unlock, .load = shelf_load, .save = shelf_save};
+  tn_tokens *other;
+  assert_int_equal(tn_tokens_new(&store, &other, NULL), TENON_OK);
+  return other;
+}
+
 static void another_process_finds_the_token(void **state) {
   bench *b = *state;
   put(b, "r1");
   reply_token(b, "a1", "r2", 3600);
   asked(b, &b->grant, "a1");
-  const tenon_token_store store = {.struct_size = sizeof store, .self = &b->shelf, .lock = shelf_lock,
-                                   .unlock = shelf_unlock, .load = shelf_load, .save = shelf_save};
-  tn_tokens *own = b->tokens, *other;
-  assert_int_equal(tn_tokens_new(&store, &other, NULL), TENON_OK);
+  tn_tokens *own = b->tokens, *other = another(b);
   tn_ctx_set_tokens(b->ctx, other);
   int locks = b->shelf.locks;
   asked(b, &b->grant, "a1");
@@ -728,6 +733,30 @@ static size_t open_descriptors(void) {
   return n;
 }
 
+/* It stays refused: what one process replaced, the next does not replace again. */
+static void a_refused_token_in_another_process(void **state) {
+  bench *b = *state;
+  put(b, "r1");
+  reply_token(b, "a1", "r2", 3600);
+  reply_token(b, "a2", "r3", 3600);
+  reply_token(b, "a3", "r4", 3600);
+  asked(b, &b->grant, "a1");
+  assert_int_equal(tn_token_refused(b->ctx, &b->grant, "a1", &b->err), TENON_OK);
+  asked(b, &b->grant, "a2");
+  for (int i = 0; i < 3; i++) {
+    tn_tokens *other = another(b), *own = b->tokens;
+    tn_ctx_set_tokens(b->ctx, other);
+    asked(b, &b->grant, "a2");
+    tenon_status status = tn_token_refused(b->ctx, &b->grant, "a2", &b->err);
+    assert_int_equal(status, i < 2 ? TENON_UNAUTHENTICATED : TENON_OK);
+    asked(b, &b->grant, i < 2 ? "a2" : "a3");
+    tn_ctx_set_tokens(b->ctx, own);
+    tn_tokens_free(other);
+    tn_token_clock_advance(31000);
+  }
+  assert_int_equal(b->server->request_count, 3);
+}
+
 static void nothing_is_left_open(void **state) {
   bench *b = *state;
   put(b, "r1");
@@ -822,6 +851,7 @@ int main(void) {
       WITH_BENCH(a_refused_token_of_a_grant),
       WITH_BENCH(rotation),
       WITH_BENCH(another_process_finds_the_token),
+      WITH_BENCH(a_refused_token_in_another_process),
       WITH_BENCH(a_service_that_is_ill_costs_no_grant),
       WITH_BENCH(a_refused_grant_is_not_sent_again),
       WITH_BENCH(what_came_with_a_strange_reply_is_kept),
