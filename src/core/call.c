@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one way to every operation. A call gets a context of its own, below its caller's. An operation
- * that may be repeated is: after a failure that can pass by itself, at most twice more, later each
- * time, as long as the connector's budget of retries and the deadline allow; and only before its
- * first batch was handed on.
+ * that may be repeated is: after a failure that can pass by itself, as often as the connector has
+ * patience, later each time, as long as its budget of retries and the deadline allow; and only before
+ * its first batch was handed on.
  */
 #include <string.h>
 
@@ -14,10 +14,7 @@
 #include "core/session_parts.h"
 #include "core/stream.h"
 
-enum {
-  MAX_ATTEMPTS = 3, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 30000, RETRY_COST_MILLI =
-      1000, SUCCESS_GAIN_MILLI = 100
-};
+enum { FIRST_DELAY_MS = 100, RETRY_COST_MILLI = 1000, SUCCESS_GAIN_MILLI = 100 };
 
 /* ---- Sessions that broke ---- */
 
@@ -66,7 +63,7 @@ static bool pay_for_retry(tn_connector *c) {
 }
 
 static void gain_budget(tn_connector *c) {
-  if (atomic_load_explicit(&c->budget_milli, memory_order_relaxed) < TN_RETRY_BUDGET_MILLI)
+  if (atomic_load_explicit(&c->budget_milli, memory_order_relaxed) < c->patience->budget_milli)
     atomic_fetch_add(&c->budget_milli, SUCCESS_GAIN_MILLI);
 }
 
@@ -77,11 +74,11 @@ static bool may_repeat(const tn_call *call) {
 /* How long to wait before the next attempt, -1: there is none. */
 static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_call *call, int attempt,
                            const tenon_error *why) {
-  if (!may_repeat(call) || !why->retryable || attempt == MAX_ATTEMPTS) return -1;
+  const tn_patience *most = s->connector->patience;
+  if (!may_repeat(call) || !why->retryable || attempt == most->attempts) return -1;
   int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, attempt, why->retry_after_ms);
-  if (delay > LONGEST_DELAY_MS || delay >= tn_ctx_remaining_ms(ctx) || !pay_for_retry(s->connector))
-    return -1;
-  return delay;
+  bool is_too_long = delay > most->longest_ms || delay >= tn_ctx_remaining_ms(ctx);
+  return is_too_long || !pay_for_retry(s->connector) ? -1 : delay;
 }
 
 /* ---- A call ---- */

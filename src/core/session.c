@@ -66,6 +66,13 @@ static void connector_destroy(tn_connector *c) {
   tn_free(c);
 }
 
+/* Kinds with objects ask for later parts of them by themselves, so often: the first part is no different (docs/s3.md). Many
+ * objects at once have one store of retries. */
+static const tn_patience *patience_for(const tenon_provider *p) {
+  static const tn_patience usual = {3, 30000, 10000}, of_objects = {5, 60000, 40000};
+  return tn_provider_has_op(p, TN_OP_objects_get) ? &of_objects : &usual;
+}
+
 tenon_status tn_connector_new(const char *name, tn_config *config, tn_connector **ret,
                               tenon_error *err) {
   const tenon_provider *p = config->provider;
@@ -83,7 +90,8 @@ tenon_status tn_connector_new(const char *name, tn_config *config, tn_connector 
   c->handles = 1;
   c->provider = p;
   c->current = g;
-  atomic_init(&c->budget_milli, TN_RETRY_BUDGET_MILLI);
+  c->patience = patience_for(p);
+  atomic_init(&c->budget_milli, c->patience->budget_milli);
   c->name = tn_strdup(name);
   if (is_pooled) c->places = tn_alloc_aligned(TN_MOST_IDLE * sizeof *c->places);
   if (!c->name || (is_pooled && !c->places)) {

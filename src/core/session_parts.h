@@ -68,11 +68,19 @@ enum { TN_PARKING = 1, TN_MOST_IDLE = 128 };
 #define TN_STATE_CLOSED (UINT64_C(1) << 31)
 #define TN_STATE_WAITING (TN_STATE_CLOSED - 1)
 
+/* How often an operation is tried before its first answer, the longest wait between, and how many retries (in thousandths)
+ * a connector has in store for all its calls. */
+typedef struct tn_patience {
+  int attempts;
+  int64_t longest_ms, budget_milli;
+} tn_patience;
+
 struct tn_connector {
   _Alignas(64) atomic_uint_fast64_t state;   /* written with the lock held */
   atomic_uint place_count;           /* = pool_size */
   tn_place *places;                  /* TN_MOST_IDLE of them; NULL: the kind is not pooled */
   const tenon_provider *provider;
+  const tn_patience *patience;
   char *name;
   atomic_int_fast64_t budget_milli;  /* retries left, in thousandths */
   tn_egress *egress;                 /* NULL: what the callers' contexts say is all */
@@ -105,7 +113,7 @@ tn_session *tn_pool_take_idle(tn_connector *);
 void tn_pool_close_list(tn_session *);
 
 /* call.c */
-enum { TN_OPEN_MS = 15000, TN_RESET_MS = 5000, TN_RETRY_BUDGET_MILLI = 10000 };
+enum { TN_OPEN_MS = 15000, TN_RESET_MS = 5000 };
 
 /* Calls an operation: deadline, retries, trace, faults, redaction. `first` (may be NULL) is what
  * belongs to an attempt beyond the call itself, such as the first batch. *ret_ctx (may be NULL) is

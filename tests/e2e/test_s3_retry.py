@@ -198,6 +198,29 @@ def test_retry_after_is_heeded(bucket, what):
     assert 0.99 <= at[failed + 1] - at[failed] < 3
 
 
+@pytest.mark.parametrize("words, what", [(["get", "s3://bucket/key", "-"], "range 0"), (["read", "s3://bucket/key.csv"], "range 0"),
+                                         (["ls", "s3://bucket", "--objects"], "list"), (["get", "http://127.0.0.1:{}/key", "-"], "range 0")],
+                         ids=["get", "read", "list", "http"])
+def test_a_first_request_has_as_many_tries_as_any_other(bucket, words, what):
+    bucket.object, bucket.keys = b"n\n1\n", ["key"]
+    words = [word.format(bucket.server_port) for word in words]
+    bucket.plan = lambda asked, times: (500, "InternalError") if asked == what else None
+    more = ["--set", f"endpoint=http://127.0.0.1:{bucket.server_port}", "--set", "region=r"] if "s3" in words[1] else []
+    done = subprocess.run([TENON, *words, *more], cwd=bucket.folder, capture_output=True)
+    assert done.returncode == 15
+    at = times_of(bucket, what)
+    waits = [b - a for a, b in zip(at, at[1:])]
+    assert len(waits) == 4 and all(wait >= 0.05 * 2 ** i for i, wait in enumerate(waits)), waits
+
+
+def test_many_objects_are_patient_together(bucket):
+    bucket.keys, bucket.sizes = [f"in/{i}" for i in range(8)], {f"in/{i}": 4 for i in range(8)}
+    bucket.object = b"data"
+    bucket.plan = lambda asked, times: BUSY if asked == "range 0" and times <= 16 else None
+    done = tenon(bucket, "get", "s3://bucket/in", "out", "--recursive", "--json")
+    assert json.loads(done.stdout)["result"]["objects"] == 8, done.stdout
+
+
 @pytest.mark.parametrize("how", [BUSY, (500, "InternalError"), reset], ids=["busy", "fault", "reset"])
 def test_ranges_of_an_object_are_tried_again(bucket, how):
     bucket.object = DATA

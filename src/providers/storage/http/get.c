@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "providers/storage/http/http.h"
 #include "providers/storage/storage.h"
 
-enum { MAX_TRIES = 4, SKIP_AT_A_TIME = 256 << 10, PROGRESS = 64 << 10 };
+enum { MAX_TRIES = 5, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 60000, SKIP_AT_A_TIME = 256 << 10, PROGRESS = 64 << 10 };
 
 typedef struct getting {
   tenon_ctx *ctx;
@@ -183,9 +184,8 @@ static bool may_resume(getting *g, const tenon_error *why) {
 static tenon_status resume(getting *g, tenon_error *why, tenon_error *err) {
   tenon_status status = why->code;
   while (status && may_resume(g, why)) {
-    int64_t delay = (int64_t)25 << g->tries;
-    if (why->retry_after_ms > delay) delay = why->retry_after_ms;
-    if (delay >= tn_web_host->remaining_ms(g->ctx)) break;
+    int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, g->tries, why->retry_after_ms);
+    if (delay > LONGEST_DELAY_MS || delay >= tn_web_host->remaining_ms(g->ctx)) break;
     status = tn_web_host->wait(g->ctx, NULL, 0, (int)delay, err);
     if (status) return status;
     *why = (tenon_error)TENON_ERROR_INIT;
