@@ -297,10 +297,22 @@ static void part_calls(tn_llm_answer *a, int64_t index, tn_json_text id) {
   }
 }
 
+/* JSON in a string, in pieces; some services give the object itself. */
+static tenon_status take_arguments(tn_llm_answer *a, tn_llm_call *call, tn_json_text arguments,
+                                   tenon_error *err) {
+  const char *piece;
+  tn_json_type type = tn_json_text_type(arguments);
+  if (!arguments.data) return TENON_OK;
+  if (type == TN_JSON_OBJECT) return tn_llm_call_add(a, call, arguments.data, arguments.size, err);
+  if (type != TN_JSON_STRING)
+    return tn_llm_wrong(a->llm, "a tool call's arguments are neither a text nor an object", err);
+  tenon_status status = tn_llm_say(a, arguments, &piece, err);
+  return status ? status : tn_llm_call_add(a, call, piece, strlen(piece), err);
+}
+
 static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *err) {
   tn_llm_member m[] = {{.key = "index"}, {.key = "id"}, {.key = "function"}},
                 f[] = {{.key = "name"}, {.key = "arguments"}};
-  const char *arguments;
   tn_llm_call *call;
   tn_llm_members(part, m, 3);
   tn_llm_members(m[2].value, f, 2);
@@ -308,9 +320,7 @@ static tenon_status take_call(tn_llm_answer *a, tn_json_text part, tenon_error *
   if (index >= 0) part_calls(a, index, m[1].value);
   tenon_status status = tn_llm_call_at(a, index < 0 ? (int64_t)a->call_count : index, &call, err);
   if (!status) status = tn_llm_call_name(a, call, m[1].value, f[0].value, err);
-  if (!status) status = tn_llm_say(a, f[1].value, &arguments, err);
-  return status || !arguments ? status
-                              : tn_llm_call_add(a, call, arguments, strlen(arguments), err);
+  return status ? status : take_arguments(a, call, f[1].value, err);
 }
 
 static void take_usage(tn_llm_answer *a, tn_json_text usage) {
