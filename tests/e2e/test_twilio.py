@@ -141,7 +141,8 @@ def test_a_message_is_sent_once(sms, service):
     def close(handler):
         handler.connection.close()
 
-    for broken in (close, lambda h: h.reply(503, {"message": "upstream"}), lambda h: h.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")):
+    strange = [lambda h, told=told: h.reply(201, told) for told in ({}, {"status": "queued"}, {"sid": None, "status": None}, [], {"message": "ok"})]
+    for broken in (*strange, close, lambda h: h.reply(503, {"message": "upstream"}), lambda h: h.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")):
         service.broken = broken
         del service.requests[:]
         error = sms.fail("send_sms", to="+15558675310", body="x")

@@ -395,12 +395,12 @@ static tenon_status send_message(tenon_ctx *ctx, const session *s, tn_json_text 
   if (begun && !(begin(&a, s) && tn_str_puts(&a.url, "/Messages.json"))) status = tn_no_memory(err);
   if (!status) {
     status = send(ctx, s, &a, &m.form, &told, &why);
+    if (!status) status = tell(told, ret, &why);
     bool was_refused = status && why.vendor_code != 0 && (why.vendor_code < 500 || why.vendor_code > 599);
     if (was_refused) tn_pass_error(&why, err);
     else if (status)
       tn_action_failed(&why, "the message may have been sent all the same", "look at the message log in Twilio's console before you send again", err);
   }
-  if (!status) status = tell(told, ret, err);
   if (begun) release(&a);
   tn_str_release(&m.form);
   tn_str_release(&m.text);
