@@ -27,6 +27,7 @@ class FakeN8n(http.server.ThreadingHTTPServer):
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.active, self.listening = {}, {}   # path: webhook
+        self.gate = None                       # the header and its value that something in front of n8n wants of every request
         self.events, self.asked = [], 0        # what started a workflow; how often OPTIONS was asked
         self.url = f"http{'s' if context else ''}://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
@@ -78,6 +79,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.gate and self.headers.get(self.server.gate[0]) != self.server.gate[1]:
+            return self.json(401, {"message": "no key"})
         where, _, query = self.path.partition("?")
         head, _, path = where.strip("/").partition("/")
         if head not in ("webhook", "webhook-test"):

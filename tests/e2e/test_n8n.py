@@ -158,6 +158,12 @@ def test_the_test_starts_nothing(tenon, n8n, flow):
     answer, steps = walk(production_url=n8n.url + "/elsewhere")
     assert not answer["ok"] and steps["probe"]["outcome"] == "failed"
     assert n8n.events == [] and n8n.asked == 4
+    n8n.gate = ("X-API-Key", "the-key")
+    answer, steps = walk(auth="header", header_name="X-API-Key", header_value="the-key")
+    assert answer["ok"] and steps["auth"]["outcome"] == "ok", answer
+    answer, steps = walk(auth="header", header_name="X-API-Key", header_value="another")
+    assert answer["error"]["code"] == "UNAUTHENTICATED" and steps["auth"]["outcome"] == "failed"
+    assert n8n.events == []
 
 
 def test_a_client_certificate_is_shown(tenon, flow, tmp_path):
@@ -175,6 +181,6 @@ def test_a_client_certificate_is_shown(tenon, flow, tmp_path):
     assert fail(tenon, flow, **shown)["code"] in ("TLS", "UNREACHABLE")
     assert fire(tenon, flow, **shown, certificate=f"$FILE:{client}", key=f"$FILE:{client_key}")["status"] == 200
     error = fail(tenon, flow, **shown, certificate=f"$FILE:{client}", key=f"$FILE:{server_key}")
-    assert error["code"] == "TLS" and "key" in error["remedy"]
+    assert error["code"] == "CONFIG" and "key" in error["message"] + error["remedy"]
     fake.shutdown()
     fake.server_close()

@@ -382,6 +382,22 @@ def test_an_api_by_a_grant(api, grants, provider):
     assert len(provider.log()) == before + 2
 
 
+def test_a_test_says_that_no_token_was_to_be_had(api, grants, provider):
+    """Neither the service nor its certificate has been seen then."""
+    def steps(answer):
+        return {s["name"]: s["outcome"] for s in answer["result"]["steps"]}
+    grants.put(provider.refresh_token("conn-basic"), name="person@example.com", client="conn-basic")
+    api.write(auth="oauth_refresh", client_id="conn-basic", grant="person@example.com", token_url=provider.url + "/another")
+    answer = api.run("test", "api")
+    assert answer["error"]["code"] == "CONFIG" and "another token_url" in answer["error"]["message"], answer
+    assert steps(answer) == {"dns": "ok", "tcp": "ok", "auth": "failed"}
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))   # and does not listen
+        api.write(auth="oauth_client_credentials", client_id="machine", token_url=f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+        answer = api.run("test", "api")
+    assert answer["error"]["code"] == "UNREACHABLE" and steps(answer) == {"dns": "ok", "tcp": "ok", "auth": "failed"}, answer
+
+
 def test_a_token_that_the_api_quotes(api, grants, provider):
     api.write(auth="oauth_refresh", client_id="conn-basic", grant="person@example.com")
     grants.put(provider.refresh_token("conn-basic"), name="person@example.com", client="conn-basic")

@@ -207,10 +207,12 @@ static void add_header(firing *f, const char *name, const char *value) {
   f->headers[f->request.header_count++] = (tenon_http_header){name, value};
 }
 
-static void authenticate(firing *f) {
-  const config *c = f->session->config;
-  if (strcmp(c->auth, "basic") == 0) add_header(f, "Authorization", tn_str_text(&f->session->authorization));
-  if (strcmp(c->auth, "header") == 0) add_header(f, c->header_name, c->header_value);
+/* name NULL: there is none. */
+static tenon_http_header credential(const session *s) {
+  const config *c = s->config;
+  if (strcmp(c->auth, "basic") == 0) return (tenon_http_header){"Authorization", tn_str_text(&s->authorization)};
+  if (strcmp(c->auth, "header") == 0) return (tenon_http_header){c->header_name, c->header_value};
+  return (tenon_http_header){NULL, NULL};
 }
 
 static tenon_status prepare(firing *f, const session *s, const tenon_action_call *call, tenon_error *err) {
@@ -228,7 +230,8 @@ static tenon_status prepare(firing *f, const session *s, const tenon_action_call
   f->request.decompress = true;
   f->request.once = true;
   add_header(f, "Accept", "application/json, */*");
-  authenticate(f);
+  const tenon_http_header login = credential(s);
+  if (login.name) add_header(f, login.name, login.value);
   if (in_query) return status;
   add_header(f, "Content-Type", "application/json");
   f->request.data = call->input;
@@ -386,11 +389,12 @@ static tenon_status ask(tenon_ctx *ctx, void *arg, tenon_error *err) {
   tenon_http_reply reply;
   tenon_http_request r = TENON_HTTP_REQUEST_INIT;
   snprintf(origin, sizeof origin, "%s://%s", s->url.is_tls ? "https" : "http", s->url.authority);
-  const tenon_http_header headers[] = {{"Origin", origin}};
+  /* n8n looks at no credentials here, but what stands before it may */
+  const tenon_http_header login = credential(s), headers[] = {{"Origin", origin}, login};
   r.method = "OPTIONS";
   r.url = s->url.url;
   r.headers = headers;
-  r.header_count = 1;
+  r.header_count = login.name ? 2 : 1;
   tenon_status status = the_host->http->send(ctx, s->http, &r, &reply, err);
   if (status) return status;
   status = judge(s, &reply, err);

@@ -155,12 +155,25 @@ static tenon_status ask(tenon_ctx *ctx, void *arg, tenon_error *err) {
                : tn_rest_probe(ctx, a->session, &a->status, err);
 }
 
+/* A token that is not to be had is no matter of the service, which has not been asked for anything yet. */
+static tenon_status check_token(tenon_ctx *ctx, const tn_rest *s, tenon_test *t, tenon_error *err) {
+  tn_str bearer;
+  if (!s->has_oauth) return TENON_OK;
+  tn_str_init(&bearer, TENON_TOKEN_ROOM + 64);
+  tenon_status status = tn_oauth_bearer(ctx, tn_rest_host, &s->oauth, &bearer, err);
+  if (bearer.data) tn_wipe(bearer.data, bearer.capacity);
+  tn_str_release(&bearer);
+  if (status) tn_rest_host->step_begin(t, "auth");
+  return status;
+}
+
 static tenon_status walk(tenon_ctx *ctx, tn_rest *s, tenon_test *t, tenon_error *err) {
   const char *named = s->config->test_endpoint, *as_whom = strcmp(s->config->auth, "none")
                                                                ? "the credentials were not refused"
                                                                : "as nobody";
   asking a = {.session = s};
   tenon_status status = tn_http_test_reach(ctx, tn_rest_host, &s->config->reach, &s->base, t, err);
+  if (!status) status = check_token(ctx, s, t, err);
   if (!status)
     status =
         tn_http_test_ask(ctx, tn_rest_host, &s->config->reach, &s->base, t, as_whom, ask, &a, err);
