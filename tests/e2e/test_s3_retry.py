@@ -259,6 +259,17 @@ def test_a_page_of_somebody_else_is_quoted(bucket):
     assert "418" in error["message"] and "502 Bad Gateway The proxy is tired" in error["message"] and "<" not in error["message"]
 
 
+@pytest.mark.parametrize("words, what", [(["get", "s3://bucket/key", "out"], "range 0"), (["get", "s3://bucket/key", "out"], "range 1"),
+                                         (["ls", "s3://bucket", "--objects"], "list"), (["put", "-", "s3://bucket/key"], "part 1"),
+                                         (["put", "-", "s3://bucket/key"], "begin"), (["put", "-", "s3://bucket/key"], "complete")])
+def test_a_long_refusal_is_said_by_its_beginning(bucket, words, what):
+    page = b"<html><body>The proxy is sad" + b"<p>and sad</p>" * 400000
+    bucket.object, bucket.keys = DATA, ["key"]
+    bucket.plan = lambda asked, times: (lambda handler: handler.answer(418, page)) if asked == what else None
+    error = error_of(tenon(bucket, *words, "--json", stdin=DATA))
+    assert error["vendor_code"] == 418 and "418: The proxy is sad" in error["message"] and "memory" not in error["remedy"]
+
+
 @pytest.mark.parametrize("body", [b"", b"<Error><Code>AccessDenied", b"<Error><Code>Acc<!-- -->essDenied</Code>", b"<Error><Code>" + b"x" * 3000,
                                   b"\xff\xfe\x00<", b"<!DOCTYPE x [<!ENTITY a 'b'>]><Error><Code>&a;</Code></Error>", b"<a>" * 5000], ids=range(7))
 def test_strange_refusals_are_failures_all_the_same(bucket, body):

@@ -121,7 +121,7 @@ static tenon_status on_body(void *arg, const void *data, size_t size, tenon_erro
   part *p = arg;
   getting *g = p->g;
   if (!is_good(g->http->status(p->exchange)))
-    return tn_str_add(&p->refusal, data, size) ? TENON_OK : tn_no_memory(err);
+    return tn_refusal_add(&p->refusal, data, size, err);
   if ((int64_t)size > p->size) size = (size_t)p->size;   /* all of it was sent, and a part was wanted */
   size_t direct = 0;
   if (g->to && is_first(p) && p->read == p->filled) {
@@ -144,7 +144,7 @@ static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const
   p->has_ended = true;
   p->status = status;
   p->error = *err;
-  if (status) return;
+  if (status && !tn_refusal_is_cut(&p->refusal)) return;
   if (!is_good(g->http->status(x))) {
     p->error = (tenon_error)TENON_ERROR_INIT;
     p->status = g->source.refused(g->source.self, x, tn_str_text(&p->refusal), p->refusal.size, &p->error);
@@ -196,7 +196,7 @@ static tenon_status begin_part(getting *g, int64_t at, int64_t size, tenon_error
   part *p = part_at(g, g->count);
   inherit(g, p);
   *p = (part){.g = g, .at = at, .size = size, .data = p->data, .capacity = p->capacity, .prepared = p->prepared};
-  tn_str_init(&p->refusal, TN_RANGE_MAX_REFUSAL);
+  tn_refusal_init(&p->refusal);
   tenon_status status = ask(p, err);
   if (!status) g->count++;
   return status;
@@ -361,6 +361,20 @@ tenon_status tn_range_open(tenon_ctx *ctx, const tn_range_source *source, int64_
   *ret_object = g->object;
   *ret = (tenon_bytes){.struct_size = sizeof *ret, .fd = -1, .length = g->end - offset, .self = g, .read = body_read, .close = body_close};
   return TENON_OK;
+}
+
+/* ---- Refusals ---- */
+
+void tn_refusal_init(tn_str *s) { tn_str_init(s, TN_MAX_REFUSAL + 1); }
+
+bool tn_refusal_is_cut(const tn_str *s) { return s->size == TN_MAX_REFUSAL; }
+
+tenon_status tn_refusal_add(tn_str *s, const void *data, size_t size, tenon_error *err) {
+  size_t room = TN_MAX_REFUSAL - s->size;
+  if (!tn_str_add(s, data, size < room ? size : room)) return tn_no_memory(err);
+  if (!tn_refusal_is_cut(s)) return TENON_OK;
+  return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, "ask who runs the service", "a refusal is longer than %d bytes",
+                    TN_MAX_REFUSAL);
 }
 
 /* ---- Listings ---- */

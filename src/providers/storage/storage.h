@@ -11,9 +11,10 @@
 #ifndef TN_PROVIDERS_STORAGE_H
 #define TN_PROVIDERS_STORAGE_H
 
+#include "base/str.h"
 #include "tenon/provider.h"
 
-enum { TN_RANGE_SIZE = 8 << 20, TN_RANGE_MAX_REFUSAL = 64 << 10, TN_RANGE_MAX_WINDOW = 16 };
+enum { TN_RANGE_SIZE = 8 << 20, TN_MAX_REFUSAL = 64 << 10, TN_RANGE_MAX_WINDOW = 16 };
 
 /* What a kind brings. known: what was seen of the object, size -1 before that. */
 typedef struct tn_range_source {
@@ -39,6 +40,12 @@ typedef struct tn_range_source {
  */
 tenon_status tn_range_open(tenon_ctx *, const tn_range_source *, int64_t offset, int64_t end, const tenon_object *known, int window,
                            tenon_object *ret_object, tenon_bytes *ret, tenon_error *);
+
+/* What a refusal says, as it comes: its beginning says what is wrong. Fails, so that the rest is not waited for, once
+ * TN_MAX_REFUSAL bytes are there; tn_refusal_is_cut tells that end of an exchange from others. */
+void tn_refusal_init(tn_str *);
+tenon_status tn_refusal_add(tn_str *, const void *data, size_t size, tenon_error *);
+bool tn_refusal_is_cut(const tn_str *);
 
 /* The columns of `list`, as facets/objects.h has them. */
 tenon_status tn_storage_list_schema(struct ArrowSchema *ret, tenon_error *);

@@ -60,7 +60,9 @@ static void forget_exchange(asking *a) {
 }
 
 static tenon_status on_body(void *arg, const void *data, size_t size, tenon_error *err) {
-  return tn_str_add(&((asking *)arg)->reply, data, size) ? TENON_OK : tn_no_memory(err);
+  asking *a = arg;
+  if (tn_s3_host->http->status(a->exchange) != 200) return tn_refusal_add(&a->reply, data, size, err);
+  return tn_str_add(&a->reply, data, size) ? TENON_OK : tn_no_memory(err);
 }
 
 static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const tenon_error *err) {
@@ -68,7 +70,8 @@ static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const
   a->answered = ++a->l->answers;
   a->status = status;
   a->error = *err;
-  if (status || tn_s3_host->http->status(x) == 200) return;
+  bool is_refused = tn_s3_host->http->status(x) != 200 && (!status || tn_refusal_is_cut(&a->reply));
+  if (!is_refused) return;
   a->error = (tenon_error)TENON_ERROR_INIT;
   a->status = tn_s3_refused(a->l->s, x, tn_str_text(&a->reply), a->reply.size, &a->error);
 }

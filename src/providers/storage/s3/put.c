@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "feed.h"
+#include "providers/storage/storage.h"
 #include "retry.h"
 
 enum {
@@ -123,7 +124,7 @@ static tenon_status keep_part(putting *p, int number, const char *etag, const ch
 
 static tenon_status on_body(void *arg, const void *data, size_t size, tenon_error *err) {
   slot *s = arg;
-  return tn_str_add(&s->refusal, data, size) ? TENON_OK : tn_no_memory(err);
+  return tn_refusal_add(&s->refusal, data, size, err);
 }
 
 static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const tenon_error *err) {
@@ -131,7 +132,7 @@ static void on_end(void *arg, tenon_http_exchange *x, tenon_status status, const
   s->has_ended = true;
   s->error = *err;
   s->status = status;
-  if (status) return;
+  if (status && !tn_refusal_is_cut(&s->refusal)) return;
   s->error = (tenon_error)TENON_ERROR_INIT;
   if (tn_s3_host->http->status(x) >= 300)
     s->status = tn_s3_refused(s->p->s, x, tn_str_text(&s->refusal), s->refusal.size, &s->error);
@@ -313,7 +314,7 @@ static putting *new_putting(tenon_ctx *ctx, tn_s3 *s, const tenon_put *request) 
   p->window = s->config->connections > MAX_SLOTS ? MAX_SLOTS : (int)s->config->connections;
   for (int i = 0; i < MAX_SLOTS; i++) {
     p->slots[i].p = p;
-    tn_str_init(&p->slots[i].refusal, TN_S3_MAX_ERROR);
+    tn_refusal_init(&p->slots[i].refusal);
   }
   return p;
 }

@@ -111,11 +111,14 @@ static tenon_status read_text(tenon_bytes *body, size_t max, tn_str *ret, tenon_
   return status;
 }
 
+/* What is behind the limit does not matter: the beginning says what is wrong. */
 static tenon_status take_refusal(tn_s3 *s, tn_s3_reply *reply, tenon_error *err) {
   tn_str text;
+  tenon_error why = TENON_ERROR_INIT;
   tn_str_init(&text, TN_S3_MAX_ERROR + (64 << 10));
-  tenon_status status = read_text(&reply->http.body, TN_S3_MAX_ERROR, &text, err);
-  if (!status) status = tn_s3_refused(s, reply->http.exchange, tn_str_text(&text), text.size, err);
+  tenon_status status = read_text(&reply->http.body, TN_S3_MAX_ERROR, &text, &why);
+  if (status && status != TENON_LIMITED) tn_pass_error(&why, err);
+  else status = tn_s3_refused(s, reply->http.exchange, tn_str_text(&text), text.size, err);
   tn_str_release(&text);
   return status;
 }
