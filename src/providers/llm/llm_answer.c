@@ -7,6 +7,7 @@
 
 #include "llm.h"
 
+enum { MAX_REFUSAL = 64 << 10 };
 static const int64_t MAX_STREAM = INT64_C(1) << 30;
 
 /* ---- What is to be given ---- */
@@ -225,12 +226,27 @@ static void answer_close(void *self) {
   tn_free(a);
 }
 
-static tenon_status check_type(const tn_llm_answer *a, tenon_error *err) {
+/* Some services say in a reply of status 200 what went wrong. */
+static tenon_status no_stream(tn_llm_answer *a, tenon_error *err) {
+  tn_str text;
+  tn_json_text reply;
+  tn_str_init(&text, 2 * MAX_REFUSAL);
+  tenon_status status = tn_http_text(&a->reply, MAX_REFUSAL, &text, NULL);
+  bool is_error = !status && !tn_json_text_check(tn_str_text(&text), text.size, &reply, NULL) &&
+                  (tn_llm_member_of(reply, "error").data ||
+                   tn_llm_is(tn_llm_member_of(reply, "object"), "error"));
+  status = is_error ? tn_llm_broken(a->llm, reply, err)
+                    : tn_llm_strange(a->llm, "it is not a stream of events", err);
+  tn_str_release(&text);
+  return status;
+}
+
+static tenon_status check_type(tn_llm_answer *a, tenon_error *err) {
   const char *type = tn_llm_host->http->header(a->reply.exchange, "content-type");
   if (a->llm->kind->framing != TN_EVENT_STREAM || !type ||
       strncasecmp(type, "text/event-stream", 17) == 0)
     return TENON_OK;
-  return tn_llm_strange(a->llm, "it is not a stream of events", err);
+  return no_stream(a, err);
 }
 
 tenon_status tn_llm_start(tenon_ctx *ctx, tn_llm *l, const char *path, tn_llm_body *body,

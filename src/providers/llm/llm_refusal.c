@@ -12,22 +12,48 @@ enum { LONGEST_WAIT_S = 3600, SAID = 600 };
 /* What a service says about an error, in whichever of the usual shapes; NULL where it does not. */
 typedef struct spoken {
   const char *message, *type, *code;
+  char held[SAID]; /* where the message is put together */
 } spoken;
 
-/* {"error": {message, type, code}}, {"error": "…"}, {"message", "type"}, {"detail": "…"}, or the
+/* FastAPI's: {"detail": "…"}, or [{"loc": ["body", "model"], "msg": "…"}], of which the first says it. */
+static void listen_to_detail(const tn_json *detail, spoken *ret) {
+  const tn_json *first = tn_json_at(detail, 0), *loc = tn_json_get(first, "loc");
+  const char *message = tn_llm_text(first, "msg");
+  ret->message = tn_json_string(detail);
+  if (!message) return;
+  size_t n = (size_t)snprintf(ret->held, sizeof ret->held, "%.400s", message);
+  for (size_t i = 0; i < tn_json_count(loc) && n < sizeof ret->held; i++) {
+    const char *name = tn_json_string(tn_json_at(loc, i));
+    if (name)
+      n += (size_t)snprintf(ret->held + n, sizeof ret->held - n, "%s%.40s", n && i ? "." : ": ",
+                            name);
+  }
+  ret->message = ret->held;
+}
+
+/* {"error": {message, type, code}}, {"error": "…"}, {"message", "type"}, {"detail": …}, or the
  * inner one alone */
-static spoken listen(const tn_json *v) {
+static void listen(const tn_json *v, spoken *ret) {
   const tn_json *error = tn_json_get(v, "error");
-  if (tn_json_string(v)) return (spoken){.message = tn_json_string(v)};
-  if (tn_json_string(error))
-    return (spoken){.message = tn_json_string(error), .type = tn_llm_text(v, "type")};
+  *ret = (spoken){.message = tn_json_string(v)};
+  if (ret->message) return;
+  if (tn_json_string(error)) {
+    ret->message = tn_json_string(error);
+    ret->type = tn_llm_text(v, "type");
+    return;
+  }
   if (tn_json_type_of(error) == TN_JSON_OBJECT) v = error;
-  spoken s = {.message = tn_llm_text(v, "message"),
-              .type = tn_llm_text(v, "type"),
-              .code = tn_llm_text(v, "code")};
-  const char *detail = tn_llm_text(tn_json_get(v, "details"), "error_code");
-  if (!s.code) s.code = detail;
-  return s;
+  ret->message = tn_llm_text(v, "message");
+  ret->type = tn_llm_text(v, "type");
+  ret->code = tn_llm_text(v, "code");
+  if (!ret->code) ret->code = tn_llm_text(tn_json_get(v, "details"), "error_code");
+  if (!ret->message) listen_to_detail(tn_json_get(v, "detail"), ret);
+}
+
+/* Words in no known shape are shown as they are; a page for browsers says nothing here. */
+static void listen_to_text(const char *text, spoken *ret) {
+  const char *first = text + strspn(text, " \t\r\n");
+  if (!ret->message && *first != '<') ret->message = first;
 }
 
 /* ---- Tables ---- */
@@ -94,7 +120,8 @@ tenon_status tn_llm_refused(const tn_llm *l, const tenon_http_exchange *x, const
   tenon_error plain = TENON_ERROR_INIT;
   tn_json *json = NULL;
   spoken s = {0};
-  if (size && !tn_json_parse_reply(text, size, &json, NULL)) s = listen(json);
+  if (size && !tn_json_parse_reply(text, size, &json, NULL)) listen(json, &s);
+  if (size && !s.code && !s.type) listen_to_text(text, &s);
   const tn_llm_meaning *m = find(l->kind->meanings, status, &s);
   char said[SAID];
   tidy(s.message, said);
@@ -127,7 +154,8 @@ tenon_status tn_llm_broken(const tn_llm *l, tn_json_text event, tenon_error *err
   tn_json *json;
   tenon_status status = tn_json_parse_reply(event.data, event.size, &json, err);
   if (status) return status;
-  spoken s = listen(json);
+  spoken s;
+  listen(json, &s);
   const tn_llm_meaning *m = find(l->kind->meanings, 0, &s);
   status = fail_as(l, m ? m : &other, 0, &s, -1, err);
   tn_json_free(json);

@@ -388,7 +388,8 @@ static tenon_status take_choice(tn_llm_answer *a, tn_json_text choice, tenon_err
 
 static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *err) {
   static const char end[] = "[DONE]";
-  tn_llm_member m[] = {{.key = "choices"}, {.key = "usage"}, {.key = "model"}, {.key = "error"}};
+  tn_llm_member m[] = {{.key = "choices"}, {.key = "usage"}, {.key = "model"}, {.key = "error"},
+                       {.key = "object"}};
   tn_json_text choice;
   const char *cursor = NULL;
   if (event->size == sizeof end - 1 && memcmp(event->data, end, event->size) == 0) {
@@ -397,8 +398,8 @@ static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *e
   }
   tenon_status status = tn_llm_parse(a, event, err);
   if (status) return status;
-  tn_llm_members(a->event, m, 4);
-  if (m[3].value.data) return tn_llm_broken(a->llm, a->event, err);
+  tn_llm_members(a->event, m, 5);
+  if (m[3].value.data || tn_llm_is(m[4].value, "error")) return tn_llm_broken(a->llm, a->event, err);
   tn_llm_set_model(a, m[2].value);
   take_usage(a, m[1].value);
   if (tn_json_text_type(m[0].value) != TN_JSON_ARRAY)
