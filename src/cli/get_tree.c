@@ -117,18 +117,38 @@ static void mark_whole(int fd, const tenon_object *o) {
   if (n > 0 && n < MAX_MARK && fsetxattr(fd, mark_name, mark, (size_t)n, 0) < 0) return;
 }
 
-/* Where the file system has no room for that, times decide: files appear whole. */
-static bool is_whole(int dir_fd, const char *name, const tenon_object *o) {
+/* Where there is no etag, or the file system has no room for it, times decide: files appear whole. */
+static bool is_this(int fd, const tenon_object *o) {
   struct stat st;
   char mark[MAX_MARK], found[MAX_MARK];
+  if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != o->size) return false;
+  ssize_t n = *o->etag ? fgetxattr(fd, mark_name, found, sizeof found) : -1;
+  if (!*o->etag || (n < 0 && errno == ENOTSUP)) return o->modified_us != INT64_MIN && changed_us(&st) > o->modified_us;
+  return n > 0 && n == spell_mark(mark, o->etag, &st) && memcmp(found, mark, (size_t)n) == 0;
+}
+
+static tenon_status whole_key(const getting *g, const tn_cli_task *t, tn_str *key, tenon_error *err) {
+  tn_str_init(key, 64 << 10);
+  return tn_str_add(key, g->prefix.data, g->prefix.size) && tn_str_add(key, t->name, t->size) ? TENON_OK : tn_no_memory(err);
+}
+
+/* Index pages of web servers tell names alone. */
+static void look_closer(const getting *g, const tn_cli_task *t, tenon_object *o) {
+  tn_str key;
+  if (o->size >= 0 && (*o->etag || o->modified_us != INT64_MIN)) return;
+  if (!whole_key(g, t, &key, NULL))
+    tenon_stat_object(g->cli->ctx, g->from->session, &(tenon_key_bytes){key.data, key.size}, o, NULL);
+  tn_str_release(&key);
+}
+
+static bool is_whole(const getting *g, const tn_cli_task *t, int dir_fd, const char *name) {
+  tenon_object o = t->object;
   int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
-  bool is_same = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == o->size;
-  ssize_t n = is_same ? fgetxattr(fd, mark_name, found, sizeof found) : -1;
-  bool has_no_room = is_same && n < 0 && errno == ENOTSUP;
+  look_closer(g, t, &o);
+  bool is = is_this(fd, &o);
   close(fd);
-  if (has_no_room) return o->modified_us != INT64_MIN && changed_us(&st) > o->modified_us;
-  return *o->etag && n > 0 && n == spell_mark(mark, o->etag, &st) && memcmp(found, mark, (size_t)n) == 0;
+  return is;
 }
 
 /* ---- One object ---- */
@@ -151,10 +171,9 @@ static tenon_status get_file(const getting *g, const tn_cli_task *t, int dir_fd,
   tenon_got got = {.struct_size = sizeof got};
   tn_new_file file;
   tn_str key;
-  tn_str_init(&key, 64 << 10);
-  bool ok = tn_str_add(&key, g->prefix.data, g->prefix.size) && tn_str_add(&key, t->name, t->size);
+  tenon_status status = whole_key(g, t, &key, err);
   request.key = (tenon_key_bytes){key.data, key.size};
-  tenon_status status = ok ? tenon_get_object(g->cli->ctx, g->from->session, &request, &got, err) : tn_no_memory(err);
+  if (!status) status = tenon_get_object(g->cli->ctx, g->from->session, &request, &got, err);
   tn_str_release(&key);
   if (status) return status;
   status = tn_new_file_init(&file, dir_fd, name, err);
@@ -175,7 +194,7 @@ static tenon_status get_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, t
   tenon_status status = check_name(t, err);
   if (!status) status = open_folder_of(g, t, &dir_fd, name, err);
   if (status) return status;
-  if (g->tree->resume && *name && is_whole(dir_fd, name, &t->object)) ret->is_skipped = true;
+  if (g->tree->resume && *name && is_whole(g, t, dir_fd, name)) ret->is_skipped = true;
   else if (*name) status = get_file(g, t, dir_fd, name, &ret->bytes, err);
   close(dir_fd);
   return status;

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folders of objects into folders of files, and back: tenon get and put with --recursive."""
+import functools
+import http.server
+import io
 import json
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -98,6 +102,52 @@ def test_bytes_under_a_folders_name_are_not_dropped(bucket):  # noqa: F811
         assert done.returncode != 0 and (told["objects"], told["skipped"], told["failed"]) == (2, 0, 2)
         assert sorted((f["name"], f["code"]) for f in told["failures"]) == [("full/", "DATA"), ("in/", "DATA")]
     assert tree_of(bucket.folder / "out") == {"full/file": b"data"} and (bucket.folder / "out/empty").is_dir()
+
+
+@pytest.mark.parametrize("tells_sizes", [False, True], ids=["html", "json"])
+def test_objects_without_etags_are_left_out_by_size_and_time(tmp_path, tells_sizes):
+    """Python's server gives no etags and an index page of names alone; nginx and Caddy can tell sizes and times in JSON."""
+    site, seen = tmp_path / "site", []
+    make_tree(site, {"a": b"1234", "b": b"5678", "c": b"9"})
+    hour_ago = time.time() - 3600
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, code="-", size="-"):
+            seen.append((self.command, self.path))
+
+        def list_directory(self, path):
+            if not tells_sizes:
+                return super().list_directory(path)
+            rows = [{"name": p.name, "type": "file", "size": p.stat().st_size, "mtime": self.date_time_string(p.stat().st_mtime)}
+                    for p in sorted(site.iterdir())]
+            body = json.dumps(rows).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            return io.BytesIO(body)
+
+    def get():
+        seen.clear()
+        words = ["get", f"http://127.0.0.1:{server.server_port}/", "out", "-r", "--resume", "--json"]
+        told = result(subprocess.run([TENON, *words], cwd=tmp_path, capture_output=True))
+        return told["objects"], told["skipped"], sorted({path for command, path in seen if command == "GET" and path != "/"})
+
+    for path in site.iterdir():
+        os.utime(path, (hour_ago, hour_ago))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        assert get() == (3, 0, ["/a", "/b", "/c"])
+        assert get() == (0, 3, [])
+        (site / "a").write_bytes(b"4321")
+        os.utime(site / "a", (time.time() + 5,) * 2)
+        (site / "b").write_bytes(b"longer")
+        assert get() == (2, 1, ["/a", "/b"])
+        assert tree_of(tmp_path / "out") == tree_of(site)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_no_link_leads_out_of_the_folder(bucket):  # noqa: F811
