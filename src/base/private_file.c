@@ -18,15 +18,29 @@ enum { FIRST_NAP_MS = 2, LONGEST_NAP_MS = 50 };
 
 /* ---- Who else could have touched it ---- */
 
-static tenon_status check_owner(const struct stat *st, const char *name, tenon_error *err) {
-  char remedy[PATH_MAX + 64];
+/* A command that can be given as it stands: a file is known by its name within its folder. */
+static void find_path(int fd, const char *name, char *ret, size_t room) {
+  char link[40], at[PATH_MAX] = "";
+  struct stat st;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(link, at, sizeof at - 1);
+  bool is_folder = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode), is_path = n > 0 && *at == '/';
+  if (!is_path) snprintf(ret, room, "%s", name);
+  else snprintf(ret, room, "%s%s%s", at, is_folder && *name ? "/" : "", is_folder ? name : "");
+}
+
+/* fd: of it, or of the folder that it is in. */
+static tenon_status check_owner(int fd, const struct stat *st, const char *name, tenon_error *err) {
+  char path[2 * PATH_MAX], remedy[2 * PATH_MAX + 80];
   if (st->st_uid != geteuid()) {
     snprintf(remedy, sizeof remedy, "run as the user it belongs to, or move it away");
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s belongs to another user", name);
   }
   if (!(st->st_mode & 077)) return TENON_OK;
+  find_path(fd, S_ISDIR(st->st_mode) ? "" : name, path, sizeof path);
+  if (!*path) snprintf(path, sizeof path, "%s", name);
   snprintf(remedy, sizeof remedy, "chmod %s %s; whoever may have read it knows the secrets in it",
-           S_ISDIR(st->st_mode) ? "700" : "600", name);
+           S_ISDIR(st->st_mode) ? "700" : "600", path);
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, remedy, "%s may be read or written by others (mode %03o)",
                     name, (unsigned)st->st_mode & 0777);
 }
@@ -36,7 +50,7 @@ static tenon_status check_file(int fd, const char *name, tenon_error *err) {
   if (fstat(fd, &st) < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, NULL, "%s", name);
   if (!S_ISREG(st.st_mode))
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "move it away", "%s is not a regular file", name);
-  return check_owner(&st, name, err);
+  return check_owner(fd, &st, name, err);
 }
 
 /* ---- Folders ---- */
@@ -80,7 +94,7 @@ tenon_status tn_private_folder_open(const char *path, bool make, int *ret_fd, te
   }
   if (fd < 0) return tn_fail_errno(err, errno, TENON_STAGE_CONFIG, "choose a folder of your own", "%s", path);
   tenon_status status = fstat(fd, &st) < 0 ? tn_fail_errno(err, errno, TENON_STAGE_CONFIG, NULL, "%s", path)
-                                           : check_owner(&st, path, err);
+                                           : check_owner(fd, &st, path, err);
   if (status) close(fd);
   else *ret_fd = fd;
   return status;
@@ -123,7 +137,7 @@ tenon_status tn_private_file_read(int folder_fd, const char *name, char *ret, si
 static tenon_status check_older(int folder_fd, const char *name, tenon_error *err) {
   struct stat st;
   if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return TENON_OK;
-  return S_ISREG(st.st_mode) ? check_owner(&st, name, err) : TENON_OK;
+  return S_ISREG(st.st_mode) ? check_owner(folder_fd, &st, name, err) : TENON_OK;
 }
 
 tenon_status tn_private_file_write(int folder_fd, const char *name, const char *data, size_t size, tenon_error *err) {
