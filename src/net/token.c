@@ -273,7 +273,8 @@ static tenon_status forsake(tn_token_place *p, const char *token, tenon_error *e
   if (p->is_replacement && tn_token_clock_ms() - p->replaced_ms < REPLACED_MS)
     return tenon_fail(err, TENON_UNAUTHENTICATED, TENON_STAGE_AUTH,
                       "check that scope and audience are those that the system asks for",
-                      "the system refuses new tokens of %s, too", p->source.token_url);
+                      "the system refuses new tokens of %.*s, too", (int)strcspn(p->source.token_url, "?"),
+                      p->source.token_url);
   tn_token_drop(p->refused);
   p->refused = p->token;
   p->token = NULL;
@@ -341,7 +342,8 @@ tenon_status tn_tokens_put(tenon_ctx *ctx, tn_tokens *tokens, const char *name, 
   tenon_status status = tn_tokens_check_name(tokens, name, err);
   if (!status) status = tn_grant_begin(&g, token_url, client_id, refresh_token, err);
   if (status) return status;
-  status = tn_tokens_keep(ctx, tokens, name, &g, err);
+  status = tn_token_url_check(token_url, err);
+  if (!status) status = tn_tokens_keep(ctx, tokens, name, &g, err);
   tn_grant_release(&g);
   return status;
 }

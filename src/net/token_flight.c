@@ -96,7 +96,9 @@ static tenon_status load_text(tn_token_flight *f, char *room, tn_grant *ret) {
     return tenon_fail(&f->error, status, TENON_STAGE_AUTH, "authorize, and put the grant in (tenon grant)",
                       "there is no grant %s", f->place->source.grant);
   }
-  if (!status) status = tn_grant_parse(room, size, ret, &f->error);
+  if (status) return status;
+  status = tn_grant_parse(room, size, ret, &f->error);
+  if (status) tn_error_prefix(&f->error, "the grant %s: ", f->place->source.grant);
   return status;
 }
 

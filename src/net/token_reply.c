@@ -111,7 +111,9 @@ tenon_status tn_token_error_fail(const tn_token_error *e, const char *url, tenon
   for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
     if (strcmp(e->word, meanings[i].word) == 0) m = &meanings[i];
   bool first = err && !err->code;
-  tenon_fail(err, m->code, m->stage, m->remedy, "%s: %s%s%s", url, e->word, *e->said ? ": " : "", e->said);
+  /* its query may have a key */
+  tenon_fail(err, m->code, m->stage, m->remedy, "%.*s: %s%s%s", (int)strcspn(url, "?"), url, e->word, *e->said ? ": " : "",
+             e->said);
   if (first) err->retryable = m->retryable;
   return m->code;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "net/http.h"
@@ -47,6 +48,37 @@ tenon_status tn_token_source_check(const tenon_token_source *s, tenon_error *err
     return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "give what the service says for OAuth clients",
                       "client_secret is missing");
   return TENON_OK;
+}
+
+/* https://host…, without what no URL has, and nobody's name in it. Read by hand: keeping a grant needs no HTTP library. */
+static const char *host_of(const char *url, size_t *ret_size, bool *ret_tls) {
+  *ret_tls = strncasecmp(url, "https://", 8) == 0;
+  if (!*ret_tls && strncasecmp(url, "http://", 7) != 0) return NULL;
+  const char *host = url + (*ret_tls ? 8 : 7);
+  size_t size = strcspn(host, "/?#");
+  for (const char *c = host; *c; c++)
+    if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7F || strchr("#\\\"<>^`{|}", *c)) return NULL;
+  if (memchr(host, '@', size)) return NULL;
+  const char *end = *host == '[' ? memchr(host, ']', size) : NULL;
+  *ret_size = end ? (size_t)(end - host) + 1 : strcspn(host, ":/?");
+  return *ret_size ? host : NULL;
+}
+
+static bool is_this_machine(const char *host, size_t size) {
+  return (size == 9 && strncasecmp(host, "localhost", 9) == 0) || (size == 5 && strncmp(host, "[::1]", 5) == 0) ||
+         (size > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") >= size);
+}
+
+tenon_status tn_token_url_check(const char *url, tenon_error *err) {
+  size_t size = 0;
+  bool is_tls;
+  const char *host = host_of(url, &size, &is_tls);
+  if (!host)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write the service's token endpoint: https://host/path",
+                      "token_url is no URL of https");
+  if (is_tls || is_this_machine(host, size)) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG, "write https://; secrets go unencrypted to this machine alone",
+                    "token_url is not one of https");
 }
 
 /* ---- Copying and comparing ---- */

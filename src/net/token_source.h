@@ -26,6 +26,9 @@ typedef struct tn_token_answer {
   tn_token_error said;
 } tn_token_answer;
 
+/* CONFIG for what is no URL of https; http goes to this machine alone. */
+tenon_status tn_token_url_check(const char *url, tenon_error *err);
+
 /* Asks the endpoint once. *ret is written on failure too, and released by the caller: its effect, and perhaps a new
  * refresh token. */
 tenon_status tn_token_fetch(tenon_ctx *, const tenon_token_source *, const char *refresh_token, tn_token_answer *ret,

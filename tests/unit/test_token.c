@@ -257,6 +257,17 @@ typedef struct bad_reply {
   const char *said;
 } bad_reply;
 
+static void an_endpoint_with_a_key_in_its_url(void **state) {
+  bench *b = *state;
+  char url[200];
+  snprintf(url, sizeof url, "%s", http_fixture_url(b->server, "/token?key=canary"));
+  b->client.token_url = url;
+  reply(b, "400 Bad Request", "{\"error\":\"invalid_scope\"}");
+  assert_true(ask(b, &b->client) != TENON_OK);
+  assert_non_null(strstr(b->err.message, "/token: invalid_scope"));
+  assert_null(strstr(b->err.message, "canary"));
+}
+
 static void replies_that_are_none(void **state) {
   bench *b = *state;
   static const bad_reply cases[] = {
@@ -537,6 +548,18 @@ static void grants_are_put_in_and_removed(void **state) {
   assert_int_equal(tn_tokens_put(b->ctx, b->tokens, "a/b", b->url, "conn", "r", NULL), TENON_CONFIG);
   assert_int_equal(tn_tokens_put(b->ctx, b->tokens, "mail", b->url, "conn", "a\nb", NULL), TENON_CONFIG);
   assert_int_equal(tn_tokens_put(b->ctx, b->tokens, "mail", NULL, "conn", "r", NULL), TENON_CONFIG);
+  static const char *const bad[] = {"not a url", "example.com/token", "ftp://h/token", "https://", "https:///token", "https://u:p@h/token",
+                                    "https://h/a b", "https://h/token#x", "http://example.com/token", "http://localhost.evil/t",
+                                    "http://127.0.0.1.evil/t", "http://127.example/", "http://[::2]/"};
+  static const char *const good[] = {"https://h", "HTTPS://h:1/t?x=1", "http://localhost/t", "http://127.9.9.9:80?x", "http://[::1]:1/t"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    b->err = (tenon_error)TENON_ERROR_INIT;
+    if (tn_tokens_put(b->ctx, b->tokens, "mail", bad[i], "conn", "r", &b->err) != TENON_CONFIG) fail_msg("%s", bad[i]);
+    assert_non_null(strstr(b->err.message, "token_url"));
+  }
+  assert_int_equal(tn_tokens_remove(b->ctx, b->tokens, "mail", NULL), TENON_NOT_FOUND);   /* none of them was kept */
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+    if (tn_tokens_put(b->ctx, b->tokens, "mail", good[i], "conn", "r", NULL)) fail_msg("%s", good[i]);
   put(b, "r1");
   reply_token(b, "a1", "r2", 3600);
   reply_token(b, "b1", "s2", 3600);
@@ -843,6 +866,7 @@ int main(void) {
       WITH_BENCH(short_lives),
       WITH_BENCH(long_needs),
       WITH_BENCH(a_client_that_is_not_known),
+      WITH_BENCH(an_endpoint_with_a_key_in_its_url),
       WITH_BENCH(replies_that_are_none),
       WITH_BENCH(floods_end),
       WITH_BENCH(sources_that_cannot_be_asked),
