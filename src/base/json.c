@@ -51,7 +51,7 @@ static tenon_status check_extent(const char *text, size_t size, tenon_error *err
   extent e = measure(text, size);
   if (e.deepest > TN_JSON_MAX_DEPTH)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL,
-                      "JSON text is nested deeper than %d", TN_JSON_MAX_DEPTH);
+                      "JSON is nested deeper than %d", TN_JSON_MAX_DEPTH);
   if (e.objects > TN_JSON_MAX_OBJECTS)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, remedy,
                       "JSON text has more than %d objects and arrays", TN_JSON_MAX_OBJECTS);

@@ -15,7 +15,7 @@
 
 typedef struct scan {
   const char *at, *end;
-  int depth;
+  int depth, max_depth;
   bool too_deep;
 } scan;
 
@@ -114,7 +114,7 @@ static bool check_members(scan *s, char closer) {
 }
 
 static bool check_container(scan *s, char closer) {
-  if (s->depth == TN_JSON_MAX_DEPTH) {
+  if (s->depth == s->max_depth) {
     s->too_deep = true;
     return false;
   }
@@ -139,17 +139,9 @@ static bool check_value(scan *s) {
   }
 }
 
-tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret,
-                                tenon_error *err) {
-  size_t bad;
-  if (!tn_utf8_valid(data, size, &bad))
-    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "byte %zu of the JSON is not UTF-8",
-                      bad + 1);
-  return tn_json_text_check_bytes(data, size, ret, err);
-}
-
-tenon_status tn_json_text_check_bytes(const char *data, size_t size, tn_json_text *ret, tenon_error *err) {
-  scan s = {.at = data, .end = data + size};
+static tenon_status check_syntax(const char *data, size_t size, int max_depth, tn_json_text *ret,
+                                 tenon_error *err) {
+  scan s = {.at = data, .end = data + size, .max_depth = max_depth};
   const char *first = skip_blanks(data, s.end);
   bool ok = check_value(&s);
   const char *last = s.at;
@@ -159,9 +151,35 @@ tenon_status tn_json_text_check_bytes(const char *data, size_t size, tn_json_tex
   }
   if (s.too_deep)
     return tenon_fail(err, TENON_LIMITED, TENON_STAGE_DATA, NULL, "JSON is nested deeper than %d",
-                      TN_JSON_MAX_DEPTH);
+                      max_depth);
+  if (s.at == s.end)
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "not JSON: it ends too soon");
   return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "not JSON, at byte %zu of %zu",
                     (size_t)(s.at - data) + 1, size);
+}
+
+static tenon_status check_text(const char *data, size_t size, int max_depth, tn_json_text *ret,
+                               tenon_error *err) {
+  size_t bad;
+  if (!tn_utf8_valid(data, size, &bad))
+    return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, NULL, "byte %zu of the JSON is not UTF-8",
+                      bad + 1);
+  return check_syntax(data, size, max_depth, ret, err);
+}
+
+tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret,
+                                tenon_error *err) {
+  return check_text(data, size, TN_JSON_MAX_DEPTH, ret, err);
+}
+
+tenon_status tn_json_text_check_row(const char *data, size_t size, tn_json_text *ret,
+                                    tenon_error *err) {
+  return check_text(data, size, TN_JSON_MAX_DEPTH + 1, ret, err);
+}
+
+tenon_status tn_json_text_check_bytes(const char *data, size_t size, tn_json_text *ret,
+                                      tenon_error *err) {
+  return check_syntax(data, size, TN_JSON_MAX_DEPTH, ret, err);
 }
 
 /* ---- Walking what was checked ---- */

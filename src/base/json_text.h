@@ -17,6 +17,8 @@ typedef struct tn_json_text {
 /* Is it one value of valid JSON in valid UTF-8, at most TN_JSON_MAX_DEPTH deep? DATA says at which byte
  * it is not; nothing of the text is in the message. All functions below take only what was checked. */
 tenon_status tn_json_text_check(const char *data, size_t size, tn_json_text *ret, tenon_error *err);
+/* The same for an object whose members are values of that depth each. */
+tenon_status tn_json_text_check_row(const char *data, size_t size, tn_json_text *ret, tenon_error *err);
 /* The same, but strings may have any bytes: some services write names of files as these are. */
 tenon_status tn_json_text_check_bytes(const char *data, size_t size, tn_json_text *ret, tenon_error *err);
 

@@ -14,7 +14,9 @@
 #include "core/stream.h"
 
 enum { ID, VECTOR, DOCUMENT, METADATA, COLUMNS };
-enum { BATCH_BYTES = 8 << 20, MAX_LINE = TN_JSON_MAX_SIZE };
+/* A line has an id, a vector of any dimension, metadata of MAX_TEXT bytes and a document of as many, of
+ * which each may be six as an escape. */
+enum { BATCH_BYTES = 8 << 20, MAX_TEXT = TN_JSON_MAX_SIZE, MAX_LINE = 8 * MAX_TEXT };
 
 static const char *const names[COLUMNS] = {"id", "vector", "document", "metadata"};
 
@@ -55,7 +57,7 @@ static tenon_status next_line(lines *l, bool *ret_there, tenon_error *err) {
   l->number++;
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_cli_input_line(&l->in, &l->line, ret_there, &why);
-  if (status == TENON_LIMITED) return bad_line(l, err, "it is longer than 16 MiB");
+  if (status == TENON_LIMITED) return bad_line(l, err, "it is longer than 128 MiB");
   if (status) return tn_pass_error(&why, err);
   if (l->number == 1 && l->line.size >= 3 && memcmp(l->line.data, mark, 3) == 0)
     memset(l->line.data, ' ', 3);
@@ -78,7 +80,7 @@ static tn_column *column_at(const lines *l, int column) {
 /* What a string says, NUL characters among it. */
 static tenon_status append_string(lines *l, int column, tn_json_text v, tenon_error *err) {
   tn_str_clear(&l->text);
-  if (!tn_json_text_unquote(v, &l->text)) return bad_line(l, err, "a text in it is too long");
+  if (!tn_json_text_unquote(v, &l->text)) return bad_line(l, err, "a text in it has more than 16 MiB");
   return tn_append_bytes(column_at(l, column), tn_str_text(&l->text),
                          (int64_t)l->text.size)
              ? TENON_OK
@@ -152,7 +154,7 @@ static tenon_status take_members(const lines *l, tn_json_text row, tn_json_text 
 static tenon_status append_line(lines *l, tenon_error *err) {
   tn_json_text row, values[COLUMNS] = {{NULL, 0}};
   tenon_error why = TENON_ERROR_INIT;
-  if (tn_json_text_check(tn_str_text(&l->line), l->line.size, &row, &why))
+  if (tn_json_text_check_row(tn_str_text(&l->line), l->line.size, &row, &why))
     return bad_line(l, err, why.message);
   tenon_status status = take_members(l, row, values, err);
   if (!status) status = append_value(l, ID, values[ID], err);
@@ -219,7 +221,7 @@ tenon_status tn_cli_vector_lines(const tn_cli *cli, const char *path, bool with_
   l->in.fd = -1;
   l->with_vectors = with_vectors;
   tn_str_init(&l->line, MAX_LINE);
-  tn_str_init(&l->text, MAX_LINE);
+  tn_str_init(&l->text, MAX_TEXT);
   tenon_status status = tn_cli_input_open(cli, path, &l->in, err);
   if (!status) status = prepare(l, &out.schema, err);
   if (status) {

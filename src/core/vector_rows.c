@@ -292,7 +292,7 @@ static tenon_status check_metadata(const vector_rows *r, piece text, tenon_error
   tenon_error why = TENON_ERROR_INIT;
   if (tn_json_check(text.data, text.size, &type, &why))
     return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "metadata is a JSON object",
-                      "row %lld: its metadata is %s", (long long)r->row + 1, why.message);
+                      "row %lld: its metadata: %s", (long long)r->row + 1, why.message);
   if (type == TN_JSON_OBJECT) return TENON_OK;
   return bad_row(r, err, "metadata is a JSON object", "its metadata is no JSON object");
 }

@@ -63,6 +63,28 @@ def test_an_action_with_a_point_is_one_name(tmp_path):
     assert answer("call", "api:a.b", cwd=tmp_path, ok=False)["message"] == "no action can have that name"
 
 
+def test_all_that_a_collection_can_hold_goes_out_and_in_again(tmp_path, keep):
+    """16 MiB of what is longer as an escape, and metadata as deep as it may be."""
+    deep = '{"a":' * 64 + "1" + "}" * 64
+    rows = [{"id": "\x01", "vector": [1, 2], "document": "\x01\"\n" * (((16 << 20) - 1) // 3), "metadata": {"a": "x" * (15 << 20)}},
+            {"id": "deep", "vector": [3, 4], "metadata": "deep"}]
+    target, again = (f"faiss://{tmp_path}:{name}" for name in ("out", "again"))
+    text = "".join(json.dumps(row) + "\n" for row in rows).replace('"metadata": "deep"', '"metadata": ' + deep)
+    for name, source in ((target, tmp_path / "rows.jsonl"), (again, tmp_path / "back.jsonl")):
+        vectors("create", name, "-d", 2, "--metric", "l2")
+        if name == target:
+            source.write_text(text)
+        vectors("upsert", name, "--from", source)
+        vectors("get", name, "-o", tmp_path / ("back.jsonl" if name == target else "again.jsonl"))
+    back = (tmp_path / "back.jsonl").read_text()
+    assert back == (tmp_path / "again.jsonl").read_text()
+    assert [json.loads(line)["id"] for line in back.splitlines()] == ["\x01", "deep"]
+    assert json.loads(back.splitlines()[0])["document"] == rows[0]["document"] and deep in back.splitlines()[1]
+    tail = json.dumps({"id": "x", "vector": [1, 2], "metadata": "deep"}).replace('"deep"', '{"a":' + deep + "}")
+    (tmp_path / "deeper.jsonl").write_text(tail + "\n")
+    assert "nested deeper than" in vectors("upsert", again, "--from", tmp_path / "deeper.jsonl", ok=False)["message"]
+
+
 # --- Options ---------------------------------------------------------------------------------------------------------
 
 OWN = {"create": {"-d", "--metric", "--if-absent"}, "list": set(), "upsert": {"--from", "--embed"}, "drop": set(),
