@@ -231,6 +231,17 @@ def test_what_may_have_been_done_is_not_done_again(connectors):
 
 # ---- Declarations ----
 
+GOOD = ["json: '{{x}}'", "json: \"{{x}}{{y}}\"", "json: 'a {b}'", "json: {a: '{\"b\": \"{{x}}\"}'}",
+        "xml: '<?xml version=\"1.0\"?><!-- > --><a b=\"{{x}}\" c=''>{{y}}'' d=\"<\"><![CDATA[<]]]]>{{x}}<b>{{y}}</b></a>'"]
+
+
+@pytest.mark.parametrize("body", GOOD)
+def test_declarations_that_are_fine(tmp_path, body):
+    path = tmp_path / "tenon.yaml"
+    path.write_text(f"connectors:\n  api:\n    kind: rest_api\n    base_url: http://localhost:1\n    endpoints:\n      x:\n        path: /a\n        {body}\n")
+    answer = json.loads(run("actions", "api", "--json", connectors=path).stdout)
+    assert answer["ok"], answer
+
 BAD = [
     ("x: 5", "endpoint x: it is not an object"),
     ("x: {}", "endpoint x: it has no path"),
@@ -257,6 +268,18 @@ BAD = [
     ("x: {path: /a, headers: {Host: b}}", "the header Host is set by the connection"),
     ("x: {path: /a, query: {q: 1, key: mine}}\n    auth: api_key\n    api_key: t\n    api_key_query: key", "the query parameter key has the API key already"),
     ("x: {path: /a}\n    auth: basic\n    username: 'a:b'\n    password: p", "username has a colon in it"),
+    ("x: {path: /a, query: {'{{q}}': 1}}", "endpoint x: query: the name {{q}} has {{ in it"),
+    ("x: {path: /a, form: {'a{{q}}': 1}}", "endpoint x: form: the name a{{q}} has {{ in it"),
+    ("x: {path: /a, json: {a: [{'{{q}}': 1}]}}", "endpoint x: the body: the name \"{{q}}\" has {{ in it"),
+    ("x: {path: /a, json: '{\"a\": {{x}}}'}", "json is a text that looks like JSON|without the quotes"),
+    ("x: {path: /a, json: ' [{{x}}]'}", "json is a text that looks like JSON"),
+    ("x: {path: /a, xml: '<{{e}}/>'}", "endpoint x: the body: {{e}} stands in a tag"),
+    ("x: {path: /a, xml: '<a></{{e}}>'}", "{{e}} stands in a tag"),
+    ("x: {path: /a, xml: '<a b={{e}}/>'}", "{{e}} stands in a tag"),
+    ("x: {path: /a, xml: '<a b=\"1\" {{e}}=\"2\"/>'}", "{{e}} stands in a tag"),
+    ("x: {path: /a, xml: '<a><![CDATA[ > {{e}}]]></a>'}", "{{e}} stands in a CDATA section"),
+    ("x: {path: /a, xml: '<a><!-- > {{e}} --></a>'}", "{{e}} stands in a comment"),
+    ("x: {path: /a, xml: '<?xml version=\"{{e}}\"?><a/>'}", "{{e}} stands in a declaration"),
     ("x: {path: /a, headers: {'a b': c}}", "the header a b is no token"),
     ("x: {path: /a, headers: {a: \"b\\r\\nc: d\"}}", "line break"),
     ("x: {path: /a, query: {a: [1]}}", "a value of query is an array"),

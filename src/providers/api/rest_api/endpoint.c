@@ -297,7 +297,26 @@ static tenon_status set_body(reader *r, tn_rest_body kind) {
   return TENON_OK;
 }
 
+/* '{"a": {{x}}}' is a text, which would be sent as one: nobody means that. */
+static bool looks_like_json(tn_json_text v) {
+  tn_rest_piece p;
+  if (tn_json_text_type(v) != TN_JSON_STRING ||
+      tn_rest_is_variable(v.data + 1, v.size - 2, &p))
+    return false;
+  const char *text = v.data + 1;
+  size_t size = v.size - 2;
+  while (size && (*text == ' ' || (size > 1 && memcmp(text, "\\n", 2) == 0))) {
+    size_t n = *text == ' ' ? 1 : 2;
+    text += n;
+    size -= n;
+  }
+  return size && (*text == '[' || (*text == '{' && (size == 1 || text[1] != '{')));
+}
+
 static tenon_status take_json(reader *r, tn_json_text v) {
+  if (looks_like_json(v))
+    return wrong(r, "write it without the quotes around it: json: {a: \"{{x}}\"}",
+                 "json is a text that looks like JSON, and would be sent as a text");
   r->endpoint->body = v;
   return set_body(r, TN_REST_BODY_JSON);
 }
@@ -361,6 +380,8 @@ static tenon_status check_pairs(reader *r, tn_json_text object, tn_rest_position
       return wrong(r, NULL, "a value of %s is %s", what,
                    tn_json_type_name(tn_json_text_type(value)));
     status = keep(r, name, &key);
+    snprintf(where, sizeof where, "endpoint %.64s: %s", r->endpoint->name, what);
+    if (!status) status = tn_rest_check_name(key, strlen(key), where, r->err);
     if (status || tn_json_text_type(value) != TN_JSON_STRING) continue;
     status = keep(r, value, &text);
     snprintf(where, sizeof where, "endpoint %.64s: %s %.64s", r->endpoint->name, what, key);

@@ -326,6 +326,62 @@ tenon_status tn_rest_render(const char *text, size_t size, tn_rest_position posi
   return status;
 }
 
+/* ---- Places in XML ---- */
+
+/* What stands where in a document, as far as it decides how a value is escaped. */
+typedef enum xml_place {
+  XML_TEXT = 0, XML_TAG, XML_SINGLE, XML_DOUBLE, XML_CDATA, XML_COMMENT, XML_OTHER
+} xml_place;
+
+static bool begins(const char *text, size_t size, const char *with) {
+  size_t n = strlen(with);
+  return size >= n && memcmp(text, with, n) == 0;
+}
+
+static xml_place opened(const char *text, size_t size) {
+  if (begins(text, size, "<![CDATA[")) return XML_CDATA;
+  if (begins(text, size, "<!--")) return XML_COMMENT;
+  return begins(text, size, "<!") || begins(text, size, "<?") ? XML_OTHER : XML_TAG;
+}
+
+static xml_place after_character(xml_place at, const char *text, size_t size) {
+  char c = *text;
+  switch (at) {
+    case XML_TEXT: return c == '<' ? opened(text, size) : XML_TEXT;
+    case XML_TAG: return c == '>' ? XML_TEXT : c == '"' ? XML_DOUBLE : c == '\'' ? XML_SINGLE : XML_TAG;
+    case XML_SINGLE: return c == '\'' ? XML_TAG : at;
+    case XML_DOUBLE: return c == '"' ? XML_TAG : at;
+    case XML_CDATA: return begins(text, size, "]]>") ? XML_OTHER : at;
+    case XML_COMMENT: return begins(text, size, "-->") ? XML_OTHER : at;
+    default: return c == '>' ? XML_TEXT : at;
+  }
+}
+
+/* NULL, or why no variable can stand there: escaping is for text and for quoted values alone. */
+static const char *unfit_xml_place(xml_place at) {
+  switch (at) {
+    case XML_TEXT:
+    case XML_SINGLE:
+    case XML_DOUBLE: return NULL;
+    case XML_TAG: return "a tag, outside the quotes of an attribute's value";
+    case XML_CDATA: return "a CDATA section, where nothing can be escaped";
+    case XML_COMMENT: return "a comment";
+    default: return "a declaration";
+  }
+}
+
+static tenon_status check_xml_place(const tn_rest_piece *p, xml_place *at, const char *where,
+                                    tenon_error *err) {
+  const char *why = p->is_variable ? unfit_xml_place(*at) : NULL;
+  if (why)
+    return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                      "put it between tags, or into quotes as an attribute's value",
+                      "%s: {{%.*s}} stands in %s", where, (int)p->size, p->text, why);
+  for (size_t i = 0; !p->is_variable && i < p->size; i++)
+    *at = after_character(*at, p->text + i, p->size - i);
+  return TENON_OK;
+}
+
 /* ---- Checking ---- */
 
 static tenon_status check_piece(const tn_rest_piece *p, tn_rest_position position,
@@ -356,6 +412,7 @@ tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_posit
   tenon_status status = TENON_OK;
   tn_rest_piece p;
   bool more = true;
+  xml_place at_xml = XML_TEXT;
   if (size > TN_REST_MAX_TEMPLATE) return refuse(err, NULL, where, "a template is at most 1 MiB");
   if (position == TN_REST_PATH) status = check_path(text, size, where, err);
   for (size_t at = 0; !status && more;) {
@@ -364,6 +421,8 @@ tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_posit
     if (status)
       return tenon_fail(err, status, TENON_STAGE_CONFIG, why.remedy, "%s: %s", where, why.message);
     if (more) status = check_piece(&p, position, where, err);
+    if (!status && more && position == TN_REST_XML)
+      status = check_xml_place(&p, &at_xml, where, err);
   }
   return status;
 }
@@ -467,12 +526,23 @@ static tenon_status walk_string(tn_json_text t, const char *where, tn_rest_found
   return status;
 }
 
+tenon_status tn_rest_check_name(const char *name, size_t size, const char *where,
+                                tenon_error *err) {
+  if (!find_braces(name, size, '{')) return TENON_OK;
+  return tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                    "write the name out; variables stand in values",
+                    "%s: the name %.*s has {{ in it, and names are no templates", where,
+                    size > 100 ? 100 : (int)size, name);
+}
+
 tenon_status tn_rest_walk_json(tn_json_text t, const char *where, tn_rest_found found, void *arg,
                                tenon_error *err) {
-  tn_json_text value;
+  tn_json_text key, value;
   tenon_status status = TENON_OK;
   if (tn_json_text_type(t) == TN_JSON_STRING) return walk_string(t, where, found, arg, err);
-  for (const char *c = NULL; !status && tn_json_text_next(t, &c, NULL, &value);)
-    status = tn_rest_walk_json(value, where, found, arg, err);
+  for (const char *c = NULL; !status && tn_json_text_next(t, &c, &key, &value);) {
+    if (key.data) status = tn_rest_check_name(key.data, key.size, where, err);
+    if (!status) status = tn_rest_walk_json(value, where, found, arg, err);
+  }
   return status;
 }

@@ -49,6 +49,9 @@ tenon_status tn_rest_next_piece(const char *text, size_t size, size_t *at, tn_re
 /* Is the text a template that may stand there? `where` is for messages: "endpoint issues: path". */
 tenon_status tn_rest_check_template(const char *text, size_t size, tn_rest_position, const char *where, tenon_error *err);
 
+/* What is no template must not look like one: the names of parameters and members. */
+tenon_status tn_rest_check_name(const char *name, size_t size, const char *where, tenon_error *err);
+
 /* Is it one variable and nothing else? */
 bool tn_rest_is_variable(const char *text, size_t size, tn_rest_piece *ret);
 
