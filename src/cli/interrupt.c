@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signals arrive at a thread of their own, where everything is allowed: the first one cancels the
- * work, which then cleans up and ends by itself; the second one ends the process there and then.
+ * work, which then cleans up and ends by itself; a later one ends the process there and then. What comes
+ * right behind the first is the same wish: `timeout` tells a process, and then its group.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +11,8 @@
 
 #include "base/ctx.h"
 #include "cli/cli.h"
+
+enum { SAME_WISH_MS = 500 };
 
 static atomic_int first_signal;
 static sigset_t watched;
@@ -34,9 +37,12 @@ static void end_by(int number) {
 
 static void *wait_for_signals(void *arg) {
   watch *w = arg;
+  int64_t first_ms = 0;
   for (int number;;) {
     if (sigwait(&watched, &number)) continue;
-    if (atomic_load(&first_signal)) end_by(number);
+    if (first_ms && tn_now_ms() - first_ms < SAME_WISH_MS) continue;
+    if (first_ms) end_by(number);
+    first_ms = tn_now_ms();
     atomic_store(&first_signal, number);
     static const char text[] = "\ncancelling; once more ends it at once\n";
     if (w->say_so &&

@@ -4,6 +4,7 @@ while there is time, and never what cannot be done twice."""
 import http.server
 import json
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -46,7 +47,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         with server.lock:
             server.asked.append((what, time.monotonic()))
-            wanted = server.plan(what, sum(w == what for w, _ in server.asked))
+            times = sum(w == what for w, _ in server.asked)
+        wanted = server.plan(what, times)
         if wanted is None:
             return False
         if callable(wanted):
@@ -77,8 +79,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 server.object = body
                 self.answer(200, ETag='"e"')
         elif self.command == "DELETE":
-            server.aborted += 1
-            self.answer(204)
+            if not self.fails("abort"):
+                server.aborted += 1
+                self.answer(204)
         elif self.command == "HEAD" and server.object is not None:
             self.answer(200, server.object, ETag=server.etag or f'"e-{len(server.parts)}"')
         elif "list-type" in query:
@@ -157,6 +160,32 @@ def test_what_stays_broken_is_said_and_leaves_nothing(bucket, what):
     assert error_of(put(bucket))["code"] == "LIMITED"
     assert bucket.object is None and bucket.aborted == (what != "begin")
     assert len(times_of(bucket, what)) == 5
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["for a while", "for good"])
+def test_an_abort_that_fails_is_tried_again_or_said(bucket, stays):
+    bucket.plan = lambda asked, times: (403, "AccessDenied") if asked == "part 2" else (500, "InternalError") if asked == "abort" and (stays or times < 3) else None
+    done = put(bucket)
+    assert error_of(done)["code"] == "FORBIDDEN" and len(times_of(bucket, "abort")) == (5 if stays else 3)
+    assert bucket.aborted == (not stays) and (b"could not be aborted" in done.stderr) == stays
+
+
+def test_the_same_signal_twice_at_once_leaves_time_to_abort(bucket):
+    held = threading.Event()
+    bucket.plan = lambda asked, times: held.wait(10) and None if asked == "part 2" else time.sleep(0.2) if asked == "abort" else None
+    child = subprocess.Popen([TENON, "put", "-", "s3://bucket/key", "--set", f"endpoint=http://127.0.0.1:{bucket.server_port}", "--set", "region=r"],
+                             stdin=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    child.stdin.write(DATA)
+    child.stdin.flush()
+    until = time.monotonic() + 10
+    while not times_of(bucket, "part 2") and time.monotonic() < until:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGTERM)
+    time.sleep(0.05)   # or the two would be one for the kernel already
+    child.send_signal(signal.SIGTERM)
+    said = child.communicate(timeout=20)[1]
+    held.set()
+    assert child.returncode == 143 and b"code: CANCELLED" in said and bucket.aborted == 1
 
 
 def test_a_refusal_is_not_tried_again(bucket):

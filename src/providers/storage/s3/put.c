@@ -94,14 +94,20 @@ static tenon_status begin_upload(putting *p, tenon_error *err) {
   return status;
 }
 
-/* As far as it goes, also when the work was cancelled. */
+/* Also when the work was cancelled. What stays behind costs whoever pays for the bucket: it is said. */
 static void abort_upload(putting *p) {
   tn_s3_request r = {.method = "DELETE", .key = &p->request->key};
   tn_s3_reply reply;
   tenon_ctx *ctx;
+  tenon_error why = TENON_ERROR_INIT;
   if (!*p->upload_id || tenon_ctx_new(NULL, ABORT_MS, &ctx, NULL)) return;
   tn_s3_query(&r, "uploadId", p->upload_id);
-  if (tn_s3_send(ctx, p->s, &r, &reply, NULL) == TENON_OK) tn_s3_reply_release(&reply);
+  tenon_status status = tn_s3_send_again(ctx, p->s, &r, false, &reply, NULL, &why);
+  if (!status) tn_s3_reply_release(&reply);
+  if (status && status != TENON_GONE && status != TENON_NOT_FOUND)
+    tn_s3_host->log(p->ctx, TENON_LOG_WARN,
+                    "%s: the upload could not be aborted, and its parts stay until it is (have a lifecycle rule do it): %s",
+                    p->s->config->bucket, why.message);
   tenon_ctx_free(ctx);
 }
 
