@@ -348,7 +348,7 @@ static xml_place after_character(xml_place at, const char *text, size_t size) {
   char c = *text;
   switch (at) {
     case XML_TEXT: return c == '<' ? opened(text, size) : XML_TEXT;
-    case XML_TAG: return c == '>' ? XML_TEXT : c == '"' ? XML_DOUBLE : c == '\'' ? XML_SINGLE : XML_TAG;
+    case XML_TAG: return c == '>' ? XML_TEXT : c == '"' ? XML_DOUBLE : c == '\'' ? XML_SINGLE : at;
     case XML_SINGLE: return c == '\'' ? XML_TAG : at;
     case XML_DOUBLE: return c == '"' ? XML_TAG : at;
     case XML_CDATA: return begins(text, size, "]]>") ? XML_OTHER : at;
