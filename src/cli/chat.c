@@ -264,7 +264,7 @@ static void put_usage(tn_document *j, const tenon_usage *u) {
 
 static void print_event(const tenon_event *e) {
   static const char *const names[] = {"end", "text", "tool_call", "usage", "done"};
-  static const char *const finishes[] = {"stop", "length", "tool_calls"};
+  static const char *const finishes[] = {"stop", "length", "tool_calls", "other"};
   tn_document j;
   tn_str line;
   tn_document_init(&j, stdout);
@@ -280,6 +280,7 @@ static void print_event(const tenon_event *e) {
   if (e->type == TENON_EVENT_USAGE) put_usage(&j, &e->usage);
   if (e->type == TENON_EVENT_DONE) {
     tn_document_text(&j, "finish", finishes[e->finish]);
+    if (e->finish == TENON_FINISH_OTHER) tn_document_text(&j, "reason", e->reason);
     tn_document_text(&j, "model", e->model);
   }
   tn_document_close(&j);
@@ -324,6 +325,8 @@ static void show_event(tn_cli *cli, const tenon_event *e, shown *s) {
       fflush(stdout);
       if (e->finish == TENON_FINISH_LENGTH)
         tn_cli_note(cli, "the answer is cut: it may be no longer (--max-tokens)");
+      if (e->finish == TENON_FINISH_OTHER)
+        tn_cli_note(cli, "the answer may not be whole: the system ended it with \"%s\"", e->reason);
       tn_cli_spent(cli, &s->usage, e->model);
       break;
     default: break;

@@ -330,6 +330,13 @@ def test_a_schema_is_strict_where_it_is_closed(service, folder):
         assert service.requests[-1][2]["response_format"]["json_schema"]["strict"] is strict
 
 
+def test_an_end_that_is_the_services_own_is_said(service, folder):
+    words = target("openai", service, model="openai-other-finish")
+    assert events_of(tenon("chat", words[0], "hello", *words[1:], "--json"))[0][-1]["reason"] == "abort"
+    done = tenon("chat", words[0], "hello", *words[1:])
+    assert done.returncode == 0 and 'ended it with "abort"' in done.stderr
+
+
 def test_what_can_be_checked_of_a_schema_is_checked(service, folder):
     wrong = [{"type": "array", "pattern": "x"}, {"type": "array", "$defs": {}, "$id": "x"},
              {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"a": {"type": "string"}}}}}]
@@ -377,6 +384,12 @@ def test_a_test_names_layer_and_remedy(service, unused_port):
         name, outcome, error = failed_step(*words)
         assert (name, error.get("code")) == (step, code), (words, error)
         assert remedy in (error.get("remedy") or ""), error
+
+
+def test_a_list_for_anybody_proves_no_key(service):
+    words = target("openai", service, "openai-text")
+    auth = [s for s in json.loads(tenon("test", *words, "--json").stdout)["result"]["steps"] if s["name"] == "auth"]
+    assert [s["evidence"] for s in auth] == ["the key is not refused"]
 
 
 @pytest.fixture

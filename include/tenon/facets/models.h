@@ -111,7 +111,8 @@ typedef struct tenon_usage {
 typedef enum tenon_finish {
   TENON_FINISH_STOP = 0,    /* it said all, or met one of the stop texts */
   TENON_FINISH_LENGTH,      /* max_tokens, or the model's own limit */
-  TENON_FINISH_TOOL_CALLS   /* it waits for the results of its calls */
+  TENON_FINISH_TOOL_CALLS,  /* it waits for the results of its calls */
+  TENON_FINISH_OTHER        /* a reason of the system's own */
 } tenon_finish;
 
 typedef enum tenon_event_type {
@@ -128,6 +129,7 @@ typedef struct tenon_event {
   tenon_usage usage;
   tenon_finish finish;      /* done */
   const char *model;        /* done: what answered, as the system calls it; may be NULL */
+  const char *reason;       /* done with OTHER: the system's word for it */
 } tenon_event;
 
 /*

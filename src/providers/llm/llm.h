@@ -183,6 +183,7 @@ struct tn_llm_answer {
   size_t call_count, argument_bytes;
   tenon_usage usage;
   tenon_finish finish;
+  char reason[64];                   /* the service's own, where finish is OTHER */
   bool is_done;
   bool may_end;                      /* it said why it ends: the body's end is its end, too */
   char model[256];                   /* as the service calls it */

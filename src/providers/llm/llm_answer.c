@@ -168,7 +168,9 @@ tenon_status tn_llm_finish(tn_llm_answer *a, tenon_error *err) {
                             .type = TENON_EVENT_DONE,
                             .usage = TENON_USAGE_INIT,
                             .finish = a->call_count ? TENON_FINISH_TOOL_CALLS : a->finish,
-                            .model = *a->model ? a->model : NULL};
+                            .model = *a->model ? a->model : NULL,
+                            .reason = !a->call_count && a->finish == TENON_FINISH_OTHER ? a->reason
+                                                                                  : NULL};
   if (!status) status = push(a, &usage, err);
   if (!status) status = push(a, &done, err);
   a->is_done = true;

@@ -9,7 +9,7 @@ enum { TEST_TOKENS = 16 };
 typedef struct question {
   tn_llm *llm;
   tenon_test *test;
-  char as_whom[64];      /* the evidence of auth, known when the service has answered */
+  char as_whom[64];      /* the evidence of auth, known when the service has answered: some answer anybody here */
 } question;
 
 static tenon_status greet(tenon_ctx *ctx, void *arg, tenon_error *err) {
@@ -18,7 +18,7 @@ static tenon_status greet(tenon_ctx *ctx, void *arg, tenon_error *err) {
   snprintf(q->as_whom, sizeof q->as_whom, "%s",
            status                  ? "nothing was said against who asks"
            : q->llm->is_anonymous ? "without a key"
-                                   : "the key is good");
+                                   : "the key is not refused");
   return status;
 }
 

@@ -336,14 +336,27 @@ static void take_usage(tn_llm_answer *a, tn_json_text usage) {
   a->usage.cache_written = tn_llm_number(details[1].value);
 }
 
+/* What services of this protocol call an answer's own end; another word is passed on. */
+static tenon_status name_finish(tn_llm_answer *a, tn_json_text reason, tenon_error *err) {
+  static const char *const ends[] = {"stop",     "tool_calls",    "function_call", "eos", "eos_token",
+                                     "end_turn", "stop_sequence", "",              NULL};
+  const char *word;
+  a->finish = TENON_FINISH_STOP;
+  for (const char *const *e = ends; *e; e++)
+    if (tn_llm_is(reason, *e)) return TENON_OK;
+  a->finish = tn_llm_is(reason, "length") ? TENON_FINISH_LENGTH : TENON_FINISH_OTHER;
+  tenon_status status = tn_llm_say(a, reason, &word, err);
+  if (!status) tn_http_quote(word ? word : "", word ? strlen(word) : 0, a->reason, sizeof a->reason);
+  return status;
+}
+
 static tenon_status take_finish(tn_llm_answer *a, tn_json_text reason, tenon_error *err) {
   if (!reason.data) return TENON_OK;
   if (a->refusal.size) return tn_llm_declined(a->llm, TENON_MODELS_REFUSED, a->refusal.data, err);
   if (tn_llm_is(reason, "content_filter"))
     return tn_llm_declined(a->llm, TENON_MODELS_FILTERED, NULL, err);
-  a->finish = tn_llm_is(reason, "length") ? TENON_FINISH_LENGTH : TENON_FINISH_STOP;
   a->may_end = true;
-  return TENON_OK;
+  return name_finish(a, reason, err);
 }
 
 static tenon_status take_refusal(tn_llm_answer *a, tn_json_text refusal, tenon_error *err) {
@@ -373,10 +386,11 @@ static tenon_status take_content(tn_llm_answer *a, tn_json_text content, tenon_e
 }
 
 static tenon_status take_choice(tn_llm_answer *a, tn_json_text choice, tenon_error *err) {
-  tn_llm_member m[] = {{.key = "delta"}, {.key = "finish_reason"}};
+  tn_llm_member m[] = {{.key = "delta"}, {.key = "finish_reason"}, {.key = "index"}};
   tn_llm_member delta[] = {{.key = "content"}, {.key = "refusal"}, {.key = "tool_calls"}};
   tn_json_text part;
-  tn_llm_members(choice, m, 2);
+  tn_llm_members(choice, m, 3);
+  if (tn_llm_number(m[2].value) > 0) return TENON_OK;   /* an answer beside the one that was asked for */
   tn_llm_members(m[0].value, delta, 3);
   tenon_status status = take_content(a, delta[0].value, err);
   if (!status) status = take_refusal(a, delta[1].value, err);
@@ -404,8 +418,9 @@ static tenon_status take(tn_llm_answer *a, const tn_event *event, tenon_error *e
   take_usage(a, m[1].value);
   if (tn_json_text_type(m[0].value) != TN_JSON_ARRAY)
     return tn_llm_wrong(a->llm, "an event has no choices", err);
-  return tn_json_text_next(m[0].value, &cursor, NULL, &choice) ? take_choice(a, choice, err)
-                                                               : TENON_OK;
+  while (!status && tn_json_text_next(m[0].value, &cursor, NULL, &choice))
+    status = take_choice(a, choice, err);
+  return status;
 }
 
 /* ---- list, embed ---- */
