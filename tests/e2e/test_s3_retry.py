@@ -62,6 +62,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         query = {k: v[0] for k, v in urllib.parse.parse_qs(url.query, keep_blank_values=True).items()}
         server, body = self.server, self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if server.refuse_all:
+            return server.refuse_all(self)
         if self.command == "POST" and "uploads" in query:
             self.fails("begin") or self.answer(200, b"<R><UploadId>u</UploadId></R>")
         elif self.command == "POST":
@@ -114,6 +116,7 @@ def bucket(tmp_path):
     server.daemon_threads = True
     server.lock, server.asked, server.parts, server.object, server.aborted = threading.Lock(), [], {}, None, 0
     server.etag, server.keys, server.sizes, server.plan, server.folder = None, [], {}, lambda what, times: None, tmp_path
+    server.refuse_all = None
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
@@ -286,6 +289,19 @@ def test_a_page_of_somebody_else_is_quoted(bucket):
     bucket.plan = lambda asked, times: lambda handler: handler.answer(418, page)
     error = error_of(tenon(bucket, "get", "s3://bucket/key", "out", "--json"))
     assert "418" in error["message"] and "502 Bad Gateway The proxy is tired" in error["message"] and "<" not in error["message"]
+
+
+@pytest.mark.parametrize("page", [b"", b"<html><title>Nobody home</title></html>"], ids=["", "html"])
+@pytest.mark.parametrize("status, code", [(403, "FORBIDDEN"), (404, "NOT_FOUND"), (503, "UNREACHABLE")])
+@pytest.mark.parametrize("words", [["stat", "s3://bucket/key"], ["get", "s3://bucket/key", "out"], ["put", "-", "s3://bucket/key"], ["rm", "s3://bucket/key"]],
+                         ids=lambda w: w[0])
+def test_no_code_is_made_up(bucket, words, status, code, page):
+    bucket.refuse_all = lambda handler: handler.answer(status, page, Retry_After="0")
+    error = error_of(tenon(bucket, *words, "--json", "--timeout", "500ms" if status == 503 else "30", stdin=b"x"))
+    assert error["code"] == code and f"status {status}" in error["message"] and error["vendor_code"] == status
+    assert not re.search("NoSuchKey|AccessDenied|SlowDown", error["message"])
+    assert ("Nobody home" in error["message"]) == (page != b"" and (words[0] != "stat" or status == 403))
+    assert status == 503 or "endpoint" in error["remedy"]
 
 
 @pytest.mark.parametrize("words, what", [(["get", "s3://bucket/key", "out"], "range 0"), (["get", "s3://bucket/key", "out"], "range 1"),

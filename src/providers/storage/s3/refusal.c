@@ -74,19 +74,27 @@ static void set_remedy(const tn_s3 *s, const tenon_http_exchange *x, const char 
     snprintf(err->remedy, sizeof err->remedy, "set endpoint to %s: the bucket is there", endpoint);
 }
 
-/* HEAD has no body to say it. */
+/* HEAD has no body to say it. What 403, 404 and 503 are of, nobody can tell then: the key, the bucket, a proxy. */
 static const char *implied_code(const tn_s3 *s, const tenon_http_exchange *x) {
   char region[64];
   switch (tn_s3_host->http->status(x)) {
     case 301: return "PermanentRedirect";
     case 400: return other_region(s, x, "", 0, region, sizeof region) ? "AuthorizationHeaderMalformed" : "";
-    case 403: return "AccessDenied";
-    case 404: return "NoSuchKey";
     case 412: return "PreconditionFailed";
     case 416: return "InvalidRange";
-    case 503: return "SlowDown";
     default: return "";
   }
+}
+
+static tenon_status fail_without_code(const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
+  char plain[300], said[340];
+  int32_t status = tn_s3_host->http->status(x);
+  const char *remedy = status == 404 ? "check the key, the bucket's name and the endpoint; `tenon ls` lists what is there"
+                       : status == 403 ? "check the endpoint, the keys, and what they may do: a proxy before the service may have said this"
+                                       : NULL;
+  tn_s3_plain_text(text, size, plain, sizeof plain);
+  snprintf(said, sizeof said, "%s%s%s", remedy ? "no S3 error says why" : "", remedy && *plain ? ": " : "", plain);
+  return tn_s3_host->http->refused(x, said, remedy, err);
 }
 
 static tenon_status fail(const tn_s3 *s, const tenon_http_exchange *x, const char *text, size_t size,
@@ -95,7 +103,7 @@ static tenon_status fail(const tn_s3 *s, const tenon_http_exchange *x, const cha
   tn_s3_element(text, size, "Message", said, sizeof said);
   for (size_t n = strlen(said); n && said[n - 1] == '.';) said[--n] = 0;
   const meaning *m = find_meaning(code);
-  if (!m && !*said && !*code) tn_s3_plain_text(text, size, said, sizeof said);
+  if (!m && !*said && !*code) return fail_without_code(x, text, size, err);
   if (!m) return tn_s3_host->http->refused(x, *said ? said : code, NULL, err);
   tenon_error plain = TENON_ERROR_INIT;
   bool first = err && !err->code;
