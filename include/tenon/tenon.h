@@ -17,9 +17,10 @@
  * - Every operation takes a context first: its deadline, and the way to cancel it from another
  *   thread. NULL is the handle's own (tenon_context), which never ends by itself. An operation
  *   returns within its deadline + 1 s, and within 250 ms of a cancel.
- * - One thread at a time uses a session and the streams that come from it; all else may be used by
- *   many. Streams and described tables hold what they need: they may outlive their session, and
- *   sessions may outlive neither the handle nor the contexts given to them.
+ * - One thread at a time uses a session, but of kinds whose page in docs/kinds says that one session
+ *   serves many threads; one thread at a time uses each stream. All else may be used by many. Streams
+ *   and described tables hold what they need: they may outlive their session, and sessions may outlive
+ *   neither the handle nor the contexts given to them.
  * - What goes wrong is a tenon_status and a tenon_error (base.h): kind of failure, layer, message
  *   and remedy. The library prints nothing, exits never, and changes neither signals nor locale.
  *

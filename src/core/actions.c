@@ -119,6 +119,10 @@ static tenon_status check_output(const tenon_action *a, const tenon_action_resul
     if (!status) status = tn_json_schema_validate(schema, output, TENON_DATA, "the output", &why);
   }
   if (!status) return TENON_OK;
+  if (a->flags & TENON_ACTION_READ_ONLY)
+    return tenon_fail(err, why.code, TENON_STAGE_DATA,
+                      "compare the output that is declared with what the system answers now",
+                      "the answer of %s: %s", a->name, why.message);
   return tenon_fail(
       err, why.code, TENON_STAGE_DATA,
       "see what it did before calling it again; the system may have changed what it answers",

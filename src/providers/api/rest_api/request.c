@@ -401,7 +401,9 @@ static tenon_status take_json(const tn_rest_endpoint *e, tn_rest_reply *r, tenon
   tenon_status status = tn_json_text_check(text.data, text.size, &r->root, &why);
   if (status)
     return tenon_fail(err, status, TENON_STAGE_DATA,
-                      "check the base URL and the path; reply: text takes any text",
+                      status == TENON_LIMITED
+                          ? "take it as text with reply: text"
+                          : "check the base URL and the path; reply: text takes any text",
                       "endpoint %s: the reply: %s", e->name, why.message);
   return check_said(e, r, err);
 }
@@ -421,9 +423,11 @@ static tenon_status take_reply(message *m, tenon_http_reply *reply, tn_rest_repl
                                tenon_error *err) {
   tenon_status status = reply->status >= 300 ? take_refusal(m->session, reply, err) : TENON_OK;
   if (!status) status = take_links(reply, &r->link, err);
-  if (!status) status = tn_http_text(reply, (size_t)m->session->config->max_reply, &r->text, err);
-  if (!status) status = take_json(m->endpoint, r, err);
-  return status;
+  if (status) return status;
+  status = tn_http_text(reply, (size_t)m->session->config->max_reply, &r->text, err);
+  if (status == TENON_LIMITED && err && err->stage == TENON_STAGE_DATA)
+    snprintf(err->remedy, sizeof err->remedy, "ask for less at once, or set max_reply higher");
+  return status ? status : take_json(m->endpoint, r, err);
 }
 
 void tn_rest_reply_release(tn_rest_reply *r) {
@@ -464,8 +468,6 @@ static tenon_status exchange(message *m, tn_rest_reply *ret, tenon_error *err) {
   tn_str_init(&r.link, TN_REST_MAX_URL);
   tn_str_init(&r.url, TN_REST_MAX_URL);
   status = take_reply(m, &reply, &r, err);
-  if (status == TENON_LIMITED && err && err->stage == TENON_STAGE_DATA)
-    snprintf(err->remedy, sizeof err->remedy, "ask for less at once, or set max_reply higher");
   if (!status && !tn_str_puts(&r.url, request.url)) status = tn_no_memory(err);
   reply.body.close(reply.body.self);
   if (status) tn_rest_reply_release(&r);
