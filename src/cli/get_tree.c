@@ -18,9 +18,17 @@
 #include "cli/crew.h"
 #include "cli/tree.h"
 
-enum { AT_A_TIME = 256 << 10, MAX_PART = 256, MAX_MARK = 256 };
+enum { AT_A_TIME = 256 << 10, MAX_PART = 256, MAX_MARK = 256, MAX_CHAIN = 256 };
 
 static const char mark_name[] = "user.tenon.object";
+
+/* Of the objects that came, those whose names begin the last one's. Listings are in bytewise order (or in an order of folders,
+ * where this cannot be): what does not begin this name begins no later one. */
+typedef struct names_seen {
+  tn_str last;
+  size_t sizes[MAX_CHAIN];
+  int count;
+} names_seen;
 
 typedef struct getting {
   tn_cli *cli;
@@ -28,6 +36,7 @@ typedef struct getting {
   const tn_cli_object *from;
   tenon_key_bytes prefix;
   int root_fd;
+  names_seen seen;
 } getting;
 
 tenon_status tn_cli_tree_prefix(tn_cli *cli, const tn_cli_object *o, tenon_key_bytes *ret, tenon_error *err) {
@@ -68,6 +77,18 @@ static tenon_status check_name(const tn_cli_task *t, tenon_error *err) {
   if (is_safe(t->name, t->size)) return TENON_OK;
   return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE, "get it by itself, into a file of another name",
                     "its key is no name of a file below a folder");
+}
+
+/* Would there have to be a folder of a file's name? */
+static bool is_below_a_file(names_seen *seen, const tn_cli_task *t) {
+  const size_t *sizes = seen->sizes;
+  while (seen->count && (sizes[seen->count - 1] > t->size || memcmp(seen->last.data, t->name, sizes[seen->count - 1]) != 0)) seen->count--;
+  for (int i = 0; i < seen->count; i++)
+    if (sizes[i] < t->size && t->name[sizes[i]] == '/') return true;
+  tn_str_clear(&seen->last);
+  if (!is_folder(t) && seen->count < MAX_CHAIN && tn_str_add(&seen->last, t->name, t->size)) seen->sizes[seen->count++] = t->size;
+  else seen->count = 0;
+  return false;
 }
 
 /* ---- Folders ---- */
@@ -205,7 +226,7 @@ static tenon_status say_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, t
   tenon_status status = check_name(t, err);
   if (!status && is_folder(t)) tn_cli_note(g->cli, "would make the folder %s/%.*s", g->tree->folder, (int)t->size, t->name);
   else if (!status) tn_cli_note(g->cli, "would write %" PRId64 " bytes to %s/%.*s", t->object.size, g->tree->folder, (int)t->size, t->name);
-  ret->bytes = 0;
+  ret->bytes = t->object.size > 0 ? t->object.size : 0;
   return status;
 }
 
@@ -244,17 +265,25 @@ static void check_root(const getting *g, tn_cli_crew *crew, const tn_cli_task *t
   if (check_name(t, &why)) tn_cli_crew_fail(crew, &whole, &why);
 }
 
-static tenon_status give_batch(const getting *g, tn_cli_crew *crew, const struct ArrowArray *batch, tenon_error *err) {
+static void fail_below_a_file(tn_cli_crew *crew, const tn_cli_task *t) {
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_fail(&why, TENON_DATA, TENON_STAGE_WRITE, "get it by itself, into a file of another name",
+             "it lies below the name of another object: no file has the name of a folder");
+  tn_cli_crew_fail(crew, t, &why);
+}
+
+static tenon_status give_batch(getting *g, tn_cli_crew *crew, const struct ArrowArray *batch, tenon_error *err) {
   tenon_status status = TENON_OK;
   for (int64_t i = 0; !status && i < batch->length; i++) {
     const tn_cli_task t = task_at(batch, i, g->prefix.size);
     if (!t.size) check_root(g, crew, &t);
+    else if (is_below_a_file(&g->seen, &t)) fail_below_a_file(crew, &t);
     else status = tn_cli_crew_give(crew, &t, err);
   }
   return status;
 }
 
-static tenon_status give_all(const getting *g, tn_cli_crew *crew, tenon_error *err) {
+static tenon_status give_all(getting *g, tn_cli_crew *crew, tenon_error *err) {
   const tenon_objects_list request = {.struct_size = sizeof request, .prefix = g->prefix};
   struct ArrowArrayStream rows;
   tenon_status status = tenon_list_objects(g->cli->ctx, g->from->session, &request, &rows, err);
@@ -280,6 +309,7 @@ tenon_status tn_cli_get_tree(tn_cli *cli, const tn_cli_tree *tree, const tn_cli_
   getting g = {.cli = cli, .tree = tree, .from = from, .root_fd = -1};
   tn_cli_crew *crew;
   tn_cli_totals totals;
+  tn_str_init(&g.seen.last, 64 << 10);
   tenon_status status = tn_cli_tree_prefix(cli, from, &g.prefix, err);
   if (!status) status = open_root(tree, &g.root_fd, err);
   if (!status) status = tn_cli_crew_new(cli, tree->jobs, tree->dry_run ? say_one : get_one, &g, &crew, err);
@@ -289,5 +319,6 @@ tenon_status tn_cli_get_tree(tn_cli *cli, const tn_cli_tree *tree, const tn_cli_
     status = tn_cli_tell_totals(cli, tree->dry_run ? "would get" : "got", &totals, status, err);
   }
   if (g.root_fd >= 0) close(g.root_fd);
+  tn_str_release(&g.seen.last);
   return status;
 }

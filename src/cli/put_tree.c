@@ -15,7 +15,7 @@
 #include "cli/crew.h"
 #include "cli/tree.h"
 
-enum { MAX_DEPTH = 64, MAX_NAME = 4096 };
+enum { MAX_DEPTH = 64, MAX_NAME = 4096, USUAL_KEY = 255 };
 
 typedef struct putting {
   tn_cli *cli;
@@ -92,11 +92,26 @@ static tenon_status put_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, t
   return status;
 }
 
+/* Does the kind take such a key? It says so before it asks anybody; keys of the usual sort are not tried out. */
+static tenon_status check_key(const putting *p, const tn_cli_task *t, tenon_error *err) {
+  tenon_object found = {.struct_size = sizeof found, .size = -1, .modified_us = INT64_MIN};
+  tenon_error why = TENON_ERROR_INIT;
+  tn_str key;
+  if (p->prefix.size + t->size <= USUAL_KEY && tn_utf8_valid(t->name, t->size, NULL)) return TENON_OK;
+  tn_str_init(&key, 64 << 10);
+  bool ok = tn_str_add(&key, p->prefix.data, p->prefix.size) && tn_str_add(&key, t->name, t->size);
+  const tenon_key_bytes whole = {key.data, key.size};
+  tenon_status status = ok ? tenon_stat_object(p->cli->ctx, p->to->session, &whole, &found, &why) : tn_no_memory(&why);
+  tn_str_release(&key);
+  return status == TENON_CONFIG || status == TENON_LIMITED ? tn_pass_error(&why, err) : TENON_OK;
+}
+
 static tenon_status say_one(void *arg, const tn_cli_task *t, tn_cli_done *ret, tenon_error *err) {
   const putting *p = arg;
-  (void)err;
+  tenon_status status = check_key(p, t, err);
+  if (status) return status;
   tn_cli_note(p->cli, "would put %" PRId64 " bytes as %.*s%.*s", t->object.size, (int)p->prefix.size, p->prefix.data, (int)t->size, t->name);
-  ret->bytes = 0;
+  ret->bytes = t->object.size;
   return TENON_OK;
 }
 

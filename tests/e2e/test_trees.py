@@ -171,6 +171,28 @@ def test_a_key_may_be_in_the_way_of_others(bucket):  # noqa: F811
     assert told["objects"] == 2 and [f["name"] for f in told["failures"]] == ["a/b"]
 
 
+def test_a_dry_run_of_many_foretells_what_will_be(bucket):  # noqa: F811
+    bucket.object = b"data"
+    bucket.keys = ["in/a", "in/a-b", "in/a/b", "in/a/c/d", "in/ab/", "in/ab/x", "in/b", "in/b/"]
+    bucket.sizes = {key: 4 * (key[-1] != "/") for key in bucket.keys}
+    (bucket.folder / "tree/sub").mkdir(parents=True)
+    for name in b"good", b"sub/\xe9", b"\xff":
+        with open(os.fsencode(bucket.folder / "tree") + b"/" + name, "wb") as file:
+            file.write(b"12345")
+    for command in ("get", "put"):
+        foretold, done = (from_bucket(bucket, *more) if command == "get" else
+                          subprocess.run([TENON, "put", "tree", "s3://bucket/out/", "-r", "--json", "--set", "region=r", "--set",
+                                          f"endpoint=http://127.0.0.1:{bucket.server_port}", *more], cwd=bucket.folder, capture_output=True)
+                          for more in (["--dry-run"], []))
+        assert foretold.returncode == done.returncode != 0
+        foretold, done = result(foretold), result(done)
+        assert (done["failed"], done["bytes"]) == ((3, 12 + 4) if command == "get" else (2, 5))
+        for told in foretold, done:
+            told["failures"] = sorted((f["name"], f["code"], f["message"]) for f in told["failures"])
+            del told["elapsed_ms"]
+        assert foretold == done
+
+
 def test_failures_are_counted_and_told(bucket):  # noqa: F811
     bucket.object = b"data"
     bucket.keys = [f"in/{i:03}" for i in range(60)]
