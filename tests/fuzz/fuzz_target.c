@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   } else if (err.code == TENON_OK || !*err.message) {
     abort();
   }
-  char *shown = tn_target_redacted(text);
+  char *shown = tn_target_redacted(text, NULL);
   tn_free(shown);
   tn_free(text);
   return 0;
