@@ -33,6 +33,7 @@ struct tn_printer {
   int32_t offset_width;      /* of text, binary and lists: 4, 8; 0: fixed_size values each */
   int64_t fixed_size;
   char *name;                /* in a struct: "name": in JSON */
+  bool is_finite;            /* numbers that are not are no text in JSON, but an error */
   tn_printer *children;
   int64_t child_count;
 };
@@ -124,6 +125,11 @@ tenon_status tn_printer_new(const struct ArrowSchema *column, tn_printer **ret, 
   if (status) tn_printer_free(p);
   else *ret = p;
   return status;
+}
+
+void tn_printer_want_finite(tn_printer *p) {
+  p->is_finite = true;
+  for (int64_t i = 0; i < p->child_count; i++) tn_printer_want_finite(&p->children[i]);
 }
 
 bool tn_printer_is_number(const tn_printer *p) {
@@ -269,6 +275,10 @@ static tenon_status json_scalar(const tn_printer *p, const struct ArrowArray *a,
     tn_str_putc(out, '"');
   } else if (out->data[out->size - 1] == 'N' ||
              out->data[out->size - 1] == 'y') { /* NaN, Infinity */
+    if (p->is_finite)
+      return tenon_fail(err, TENON_DATA, TENON_STAGE_DATA, "leave it out, or make it NULL",
+                        "%.80s %.9s is no number of JSON", p->name ? p->name : "",
+                        tn_str_text(out) + begin);
     tn_str_putc(out, '"');
     tn_str_putc(out, '"');
     if (out->failed) return fail_full(out, err);

@@ -56,6 +56,8 @@ static inline bool tn_is_null(const struct ArrowArray *a, int64_t i) {
   return !(((const uint8_t *)a->buffers[0])[at >> 3] >> (at & 7) & 1);
 }
 
+/* As JSON, a number that is not finite is DATA from now on, in place of a text. */
+void tn_printer_want_finite(tn_printer *);
 /* Numbers are set flush right in a table. */
 bool tn_printer_is_number(const tn_printer *);
 /* Its text has only ASCII letters, digits and + - . : in it, and always some. */

@@ -74,8 +74,10 @@ static bool fail(const judge *j, const place *p, const char *format, ...) {
   va_end(args);
   tn_str_init(&where, 400);
   put_place(&where, p);
+  bool has_where = where.size > 0, has_what = *j->what;
   tenon_fail(j->err, j->code, j->code == TENON_CONFIG ? TENON_STAGE_CONFIG : TENON_STAGE_DATA, NULL,
-             "%s%s%s: %s", j->what, where.size ? " at " : "", tn_str_text(&where), why);
+             "%s%s%s%s%s%s", j->what, has_what && has_where ? " " : "", has_where ? "at " : "",
+             tn_str_text(&where), has_what || has_where ? ": " : "", why);
   tn_str_release(&where);
   return false;
 }

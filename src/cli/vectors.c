@@ -215,7 +215,7 @@ static tenon_status create(tn_cli *cli, const vectors_arguments *a, tenon_sessio
   req.dimension = (int32_t)a->dimension;
   while (a->metric && strcmp(metrics[req.metric], a->metric) != 0) req.metric++;
   tenon_status status = tenon_create_collection(cli->ctx, s, &req, &made, err);
-  if (!status) answer_collection(cli, &made, "created");
+  if (!status) answer_collection(cli, &made, a->if_absent ? "there is" : "created");
   return status;
 }
 

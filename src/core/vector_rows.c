@@ -109,7 +109,9 @@ static tenon_status take_column(vector_rows *r, int64_t i, tenon_error *err) {
                ? tn_printer_new(s->children[0], &r->printers[VECTOR], err)
                : TENON_OK;
   if (is_text(s) || is_nothing(s)) return TENON_OK;
-  return tn_printer_new(s, &r->printers[column], err);
+  tenon_status status = tn_printer_new(s, &r->printers[column], err);
+  if (!status && column == METADATA) tn_printer_want_finite(r->printers[column]);
+  return status;
 }
 
 static tenon_status take_columns(vector_rows *r, tenon_error *err) {
@@ -257,6 +259,7 @@ static tenon_status text_at(vector_rows *r, int column, int64_t i, piece *ret, t
                               ? tn_print_json(r->printers[column], a, i, &r->text, err)
                               : tn_print_text(r->printers[column], a, i, &r->text, err);
     *ret = (piece){tn_str_text(&r->text), r->text.size};
+    if (status) tn_error_prefix(err, "row %lld: its %s: ", (long long)r->row + 1, names[column]);
     return status;
   }
   const char *data = a->buffers[2];

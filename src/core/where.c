@@ -268,11 +268,11 @@ static tenon_status take_operator(reader *r, tenon_filter *f) {
     f->op = TENON_PREFIX;
     return take_word(r, "with") ? take_values(r, f, 1) : expected(r, "with", "write: column starts with 'prefix'");
   }
-  return expected(r, "an operator", "operators: = <> < <= > >= in between like is; `not` and `or` need --query in the system's own language");
+  return expected(r, "an operator", "operators: = <> < <= > >= in between like is; for `or` ask once for each; a database also takes --query in its own language");
 }
 
 static tenon_status take_condition(reader *r, tenon_filter *f) {
-  if (take_word(r, "not")) return expected(r, "a column before not", "`not` needs --query in the system's own language; <> and `is not null` are there");
+  if (take_word(r, "not")) return expected(r, "a column before not", "<> and `is not null` are there; a database also takes --query in its own language");
   tenon_status status = take_column(r, &f->column);
   return status ? status : take_operator(r, f);
 }
@@ -285,7 +285,7 @@ static tenon_status take_conditions(reader *r, tenon_filter *filters, size_t *re
     if (status) return status;
   } while (take_word(r, "and"));
   skip_space(r);
-  if (*r->at) return expected(r, "and, or the end", "conditions are joined by `and`; `or` needs --query in the system's own language");
+  if (*r->at) return expected(r, "and, or the end", "conditions are joined by `and`; for `or` ask once for each; a database also takes --query in its own language");
   *ret_count = n;
   return TENON_OK;
 }

@@ -343,7 +343,7 @@ def test_what_can_be_checked_of_a_schema_is_checked(service, folder):
     for schema in wrong:
         (folder / "other.json").write_text(json.dumps(schema))
         last = events_of(ask(service, folder, "openai", ["--schema", "other.json", "hello"], model="openai-schema"))[1]
-        assert "does not keep to its schema" in last["error"]["message"], schema
+        assert "does not keep to its schema: a" in last["error"]["message"], schema
     (folder / "other.json").write_text(json.dumps({"$ref": "#/$defs/A", "$defs": {"A": SCHEMA}, "not": {"pattern": "x"}}))
     assert events_of(ask(service, folder, "openai", ["--schema", "other.json", "hello"], model="openai-schema"))[1]["ok"]
     service.requests.clear()

@@ -210,6 +210,32 @@ def test_a_nul_in_metadata_of_a_table(tmp_path, keep):
     assert vectors("count", keep, "--where", "n >= 0") == {"count": 3}
 
 
+def test_a_number_that_json_has_not_is_named(tmp_path, keep):
+    import pyarrow
+    import pyarrow.parquet
+    for bad in (float("nan"), float("inf")):
+        metadata = pyarrow.array([{"a": {"score": 1.5}}, {"a": {"score": bad}}])
+        pyarrow.parquet.write_table(pyarrow.table({"id": ["p", "q"], "vector": [[1.0, 2.0]] * 2, "metadata": metadata}), tmp_path / "nan.parquet")
+        error = vectors("upsert", keep, "--from", tmp_path / "nan.parquet", ok=False)
+        assert error["code"] == "DATA" and 'row 2: its metadata: "score"' in error["message"], error
+    assert vectors("count", keep) == {"count": 3}
+
+
+def test_words_for_what_is_wrong(tmp_path, keep):
+    error = upsert_text(keep, b'{"id":"z","vector":[1,2,3]}\n')["error"]
+    assert "row 1: its vector has 3 numbers" in error["message"] and "embed" not in error["remedy"]
+    done = tenon("vectors", "create", keep, "-d", 2, "--metric", "l2", "--if-absent")
+    assert "created" not in done.stderr and "3 rows" in done.stderr
+    error = upsert_text(keep, b'{"id":"z"')["error"]
+    assert "it ends too soon" in error["message"]
+    path = next((tmp_path / "keep").glob("vectors-*"))
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[:-4])
+    error = vectors("count", keep, ok=False)
+    assert "faiss.write_index" not in error["remedy"] and "restore" in error["remedy"]
+
+
 @pytest.mark.parametrize("damage", [b'{"source"\0 "x", "n": 0}', b'{"source": "\xff", "n": 0}'])
 def test_damaged_metadata_gives_no_broken_json(tmp_path, keep, damage):
     path = next((tmp_path / "keep").glob("records-*"))

@@ -135,7 +135,7 @@ static tenon_status check_dimension(const tn_faiss_version *v, const tenon_vecto
                                     tenon_error *err) {
   if (req->dimension == v->dimension) return TENON_OK;
   return tenon_fail(err, TENON_CONFIG, TENON_STAGE_QUERY,
-                    "embed with the model that the collection was made for",
+                    "give a vector of the collection's dimension: of the model that it was made for",
                     "the vector to look for has %d numbers, collection %s has %d",
                     (int)req->dimension, v->name, (int)v->dimension);
 }

@@ -170,8 +170,8 @@ static tenon_status check_width(const staging *g, const struct ArrowSchema *s, c
   long width = strtol(s->children[1]->format + 3, NULL, 10);
   if (width == g->dimension) return TENON_OK;
   return tenon_fail(err, TENON_DATA, TENON_STAGE_WRITE,
-                    "embed with the model that the collection was made for",
-                    "the vectors have %ld numbers, collection %s has %d", width, name,
+                    "give vectors of the collection's dimension: of the model that it was made for",
+                    "row 1: its vector has %ld numbers, those of collection %s have %d", width, name,
                     (int)g->dimension);
 }
 

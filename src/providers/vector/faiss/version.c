@@ -224,9 +224,11 @@ static int map_files(int folder, tn_faiss_version *v) {
 static tenon_status check_files(tn_faiss_version *v, tenon_error *err) {
   tn_faiss_index index;
   tenon_metric kept = v->metric == TENON_COSINE ? TENON_INNER_PRODUCT : v->metric;
+  tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_faiss_index_parse(v->files[VECTORS].data, v->files[VECTORS].size,
-                                             v->name, &index, err);
-  if (!status) status = tn_faiss_records_parse(v->files[RECORDS], v->name, &v->records, err);
+                                             "its vectors file", &index, &why);
+  if (status) return damaged(v->name, why.message, err);
+  status = tn_faiss_records_parse(v->files[RECORDS], v->name, &v->records, err);
   if (!status)
     status = tn_faiss_codes_parse(v->files[CODES], v->name, v->dimension, v->count, &v->codes, err);
   if (status) return status;
