@@ -81,6 +81,13 @@ typedef struct tenon_http_events {
   void (*end)(void *arg, tenon_http_exchange *, tenon_status, const tenon_error *);
 } tenon_http_events;
 
+typedef enum tenon_http_progress {
+  TENON_HTTP_UNSENT = 0,   /* no connection has come about: nothing has left */
+  TENON_HTTP_SENDING,      /* a part of it may have arrived */
+  TENON_HTTP_SENT          /* all of it, and the system at the connection's other end has acknowledged it (TCP); whether the
+                            * service has read it, nobody knows */
+} tenon_http_progress;
+
 /* A part of the host table. */
 typedef struct tenon_http_ops {
   uint32_t struct_size;
@@ -112,6 +119,8 @@ typedef struct tenon_http_ops {
   tenon_status (*refused)(const tenon_http_exchange *, const char *said, const char *remedy, tenon_error *);
   /* The i-th header of that name, of those that may be there several times (Link); NULL behind the last. */
   const char *(*header_at)(const tenon_http_exchange *, const char *name, size_t i);
+  /* How far a request has got that nobody has answered yet. */
+  tenon_http_progress (*progress)(const tenon_http_exchange *);
 } tenon_http_ops;
 
 #ifdef __cplusplus

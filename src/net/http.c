@@ -397,4 +397,5 @@ const tenon_http_ops tn_http_ops = {
     .header = tn_http_header,
     .refused = tn_http_refused,
     .header_at = tn_http_header_at,
+    .progress = tn_http_progress,
 };

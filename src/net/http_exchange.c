@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request and its reply: what libcurl is told, and what it tells. */
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -218,6 +220,7 @@ static void set_client(tenon_http_exchange *x) {
 /* Nothing of an earlier request stays. */
 static void set_method(tenon_http_exchange *x, const tenon_http_request *r) {
   const char *method = r->method ? r->method : "GET";
+  x->to_send = r->body ? r->body->length : r->data ? (int64_t)r->data_size : 0;
   SET(CURLOPT_HTTPGET, 1L);
   SET(CURLOPT_NOBODY, 0L);
   SET(CURLOPT_UPLOAD, 0L);
@@ -428,6 +431,25 @@ void tn_http_free_spare(tenon_http_lane *lane) {
 }
 
 int32_t tn_http_status(const tenon_http_exchange *x) { return x->status; }
+
+/* Nothing waits in the socket any more, nor is on its way. */
+static bool is_acknowledged(const tenon_http_exchange *x) {
+  curl_socket_t fd = x->fd;
+  int left = 0;
+  if (fd < 0) tn_curl.curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd);
+  return fd >= 0 && ioctl(fd, SIOCOUTQ, &left) == 0 && left == 0;
+}
+
+tenon_http_progress tn_http_progress(const tenon_http_exchange *x) {
+  curl_off_t ready_us = 0, body = 0;
+  long head = 0;
+  tn_curl.curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+  tn_curl.curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &body);
+  tn_curl.curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &head);
+  if (!x->has_head && ready_us <= 0) return TENON_HTTP_UNSENT;
+  bool is_written = head > 0 && body == x->to_send;
+  return is_written && is_acknowledged(x) ? TENON_HTTP_SENT : TENON_HTTP_SENDING;
+}
 
 const char *tn_http_header_at(const tenon_http_exchange *x, const char *name, size_t i) {
   const char *at = x->head.data;

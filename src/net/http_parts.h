@@ -73,6 +73,7 @@ struct tenon_http_exchange {
   bool has_head, has_ended, is_paused, body_closed;
   int64_t received, max_reply;
   int64_t sent;                  /* of the upload */
+  int64_t to_send;               /* bytes of the body; -1: nobody knows */
   tenon_status result;
   tenon_error error;
   char url[2048];                /* shortened, without its query: for messages */
@@ -88,6 +89,7 @@ void tn_http_free_spare(tenon_http_lane *);
 /* libcurl is done with it. */
 void tn_http_finish(tenon_http_exchange *, CURLcode);
 int32_t tn_http_status(const tenon_http_exchange *);
+tenon_http_progress tn_http_progress(const tenon_http_exchange *);
 const char *tn_http_header(const tenon_http_exchange *, const char *name);
 const char *tn_http_header_at(const tenon_http_exchange *, const char *name, size_t i);
 

@@ -109,6 +109,8 @@ class Blackhole:
         for client in (*self.waiting, self.listener):
             client.close()
 
+    close = stop
+
 
 class Nobody:
     """A port at which nobody listens: it is held, so that nobody else does."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kind n8n_webhook."""
+import contextlib
 import json
+import socket
 import ssl
 import time
 import urllib.parse
@@ -9,6 +11,7 @@ import pytest
 
 from certificates import Authority
 from n8n_api import FakeN8n, Webhook
+from test_http_faults import Blackhole
 
 EVENT = {"order": 17, "name": "Ada \"Ü\" & co", "lines": [1, 2.50, None], "big": 9007199254740993}
 TEXT = '{"order": 17, "price": 2.50, "big": 9007199254740993}'
@@ -139,6 +142,24 @@ def test_nobody_waits_where_nobody_wants_to(tenon, n8n, flow):
     assert fire(tenon, flow, wait=False, accept_timeout="30s") == {"status": 200, "body": None}
     n8n.active.clear()
     assert fail(tenon, flow, wait=False, accept_timeout="30s")["code"] == "NOT_FOUND"   # a refusal is still told
+
+
+def test_an_event_that_does_not_arrive_is_no_success(tenon, flow):
+    """Nobody waits for the workflow's answer; but somebody has to have got the event."""
+    quick = {"wait": False, "accept_timeout": "400ms"}
+    with contextlib.closing(Blackhole()) as nobody:   # its system answers no more connections
+        error = fail(tenon, flow, production_url=f"http://127.0.0.1:{nobody.port}/webhook/x", **quick)
+        assert (error["code"], error["stage"]) == ("TIMEOUT", "tcp") and "has not been sent" in error["message"]
+    with socket.socket() as deaf:   # the kernel takes what fits into its buffers, and nobody reads
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/webhook/x"
+        (tenon.folder / "big.json").write_text(json.dumps({"x": "y" * (7 << 20)}))
+        error = tenon.error(*flow("call", "fire", "--input", "@" + str(tenon.folder / "big.json"), production_url=url, **quick))
+        assert (error["code"], error["stage"]) == ("TIMEOUT", "query") and "did not arrive whole" in error["message"], error
+        assert "may have been started" in error["message"]
+        assert fire(tenon, flow, TEXT, production_url=url, **quick) == {"status": None, "body": None}
 
 
 def test_the_test_starts_nothing(tenon, n8n, flow):

@@ -59,10 +59,10 @@ static const tenon_param params[] = {
     {TENON_STRING(config, header_value), .key = "header_value", .label = "Header's value", .when = "auth=header",
      .flags = TENON_REQUIRED | TENON_SECRET, .help = "the value in it"},
     {TENON_BOOLEAN(config, waits), .key = "wait", .label = "Wait", .default_value = "true",
-     .help = "whether firing waits for the workflow's answer; else only for n8n to take the event over"},
+     .help = "whether firing waits for the workflow's answer; else only until the event has arrived and was not refused"},
     {TENON_DURATION(config, accept_timeout_ms), .key = "accept_timeout", .label = "Taking over", .default_value = "2s",
      .min = 100, .max = 60000, .flags = TENON_ADVANCED, .when = "wait=false",
-     .help = "how long a refusal is waited for; workflows that answer at their end have taken the event over by then"},
+     .help = "how long an answer or a refusal is waited for; an event that has not arrived by then is an error"},
     TN_HTTP_PARAMS(config, reach),
 };
 
@@ -279,6 +279,19 @@ static tenon_status drive(tenon_http_lane *lane, firing *f, tenon_error *err) {
   return status;
 }
 
+/* Nobody has answered, nor is waited for: then the event has to have arrived, at least. */
+static tenon_status check_arrival(const firing *f, const tenon_http_exchange *x, tenon_error *err) {
+  tenon_http_progress got = the_host->http->progress(x);
+  const char *url = f->session->url.url;
+  long long ms = (long long)f->session->config->accept_timeout_ms;
+  if (got == TENON_HTTP_SENT) return TENON_OK;
+  if (got == TENON_HTTP_UNSENT)
+    return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_TCP, "check that n8n runs there, or set accept_timeout higher",
+                      "%s: there was no connection within %lld ms, and the event has not been sent", url, ms);
+  return tenon_fail(err, TENON_TIMEOUT, TENON_STAGE_QUERY, "set accept_timeout higher",
+                    "%s: the event did not arrive whole within %lld ms", url, ms);
+}
+
 static tenon_status exchange(tenon_ctx *ctx, firing *f, tenon_error *err) {
   tenon_http_lane *lane;
   tenon_http_exchange *x;
@@ -289,6 +302,7 @@ static tenon_status exchange(tenon_ctx *ctx, firing *f, tenon_error *err) {
   status = the_host->http->begin(lane, &f->request, &events, &x, err);
   if (!status) {
     status = drive(lane, f, &why);
+    if (!status && !f->is_over && !f->status) status = check_arrival(f, x, &why);
     if (!status && f->is_over && f->result) status = f->result, why = f->error;
     bool was_refused = status && f->is_over && f->status >= 300 && f->status <= 500;   /* 502 to 504: of who stands before it */
     if (was_refused) status = tn_pass_error(&why, err);
@@ -337,7 +351,7 @@ static const tenon_action actions[] = {
      .description = "Starts the n8n workflow with this event and answers what the workflow answers.",
      .input_schema = "{\"type\":\"object\",\"description\":\"the event: whatever the workflow expects\"}",
      .output_schema = "{\"type\":\"object\",\"required\":[\"status\",\"body\"],\"properties\":{"
-                      "\"status\":{\"type\":[\"integer\",\"null\"],\"description\":\"of the answer; null: none came while it was waited for\"},"
+                      "\"status\":{\"type\":[\"integer\",\"null\"],\"description\":\"of the answer; null: none came while it was waited for. The event has arrived at the host then; whether n8n took it, nobody said\"},"
                       "\"body\":{\"description\":\"what the workflow answered: JSON as it is, other text as a string; null: nothing, or it was not waited for\"}}}"},
 };
 
