@@ -59,6 +59,6 @@ typedef struct tn_cli_progress {
 
 tn_cli_progress tn_cli_progress_start(const tn_cli *);
 void tn_cli_progress_step(void *progress, const tenon_progress *);   /* tenon_copy_options.progress */
-void tn_cli_progress_end(tn_cli_progress *);
+void tn_cli_progress_end(tn_cli_progress *, tenon_status);   /* the last line says whether it was done */
 
 #endif

@@ -189,7 +189,7 @@ static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {
   if (a->dry_run) return plan(cli, from, to, &how, err);
   tenon_copied copied = {.struct_size = sizeof copied};
   status = tenon_copy(cli->ctx, cli->tenon, from, to, &how, &copied, err);
-  tn_cli_progress_end(&progress);
+  tn_cli_progress_end(&progress, status);
   if (!status && !is_stdout(to)) tn_cli_say_copied(cli, to, &copied);
   return status;
 }

@@ -157,7 +157,7 @@ void tn_cli_crew_finish(tn_cli_crew *c, tn_cli_totals *ret) {
   pthread_mutex_unlock(&c->lock);
   for (int64_t i = 0; i < c->thread_count; i++) pthread_join(c->threads[i], NULL);
   show(c);
-  tn_cli_progress_end(&c->shown);
+  tn_cli_progress_end(&c->shown, c->totals.dropped ? TENON_CANCELLED : TENON_OK);
   c->totals.elapsed_ms = tn_now_ms() - c->began_ms;
   *ret = c->totals;
   pthread_cond_destroy(&c->changed);

@@ -78,7 +78,7 @@ static tenon_status write_rows(tn_cli *cli, const embed_arguments *a, struct Arr
   tenon_copied copied = {.struct_size = sizeof copied};
   if (!a->output && !how.format) how.format = "jsonl";
   tenon_status status = tenon_copy_rows(cli->ctx, cli->tenon, rows, a->output, &how, &copied, err);
-  tn_cli_progress_end(&progress);
+  tn_cli_progress_end(&progress, status);
   if (!status && a->output) tn_cli_say_copied(cli, a->output, &copied);
   return status;
 }

@@ -95,7 +95,7 @@ static tenon_status write_to(tn_cli *cli, const get_arguments *a, const char *to
     if (!status) status = tn_new_file_commit(&file, a->if_absent, err);
     else tn_new_file_release(&file);
   }
-  tn_cli_progress_end(&shown);
+  tn_cli_progress_end(&shown, status);
   return status;
 }
 
@@ -175,14 +175,17 @@ static tenon_status go_on(tn_cli *cli, const get_arguments *a, const tn_cli_obje
   return status;
 }
 
-static tenon_status fill(tn_cli *cli, tn_cli_partial *part, tenon_got *got, tenon_progress *p, tenon_error *err) {
+static tenon_status fill(tn_cli *cli, const get_arguments *a, tn_cli_partial *part, tenon_got *got, tenon_progress *p, tenon_error *err) {
   tn_cli_progress shown = tn_cli_progress_start(cli);
   if (part->bytes) tn_cli_note(cli, "going on behind %" PRId64 " bytes that are there", part->bytes);
   if (!*got->object.etag) tn_cli_note(cli, "the object has no etag: if this run is interrupted, the next one begins anew");
   p->bytes_estimate = got->body.length > 0 ? got->body.length : 0;
   tenon_status status = pour(cli, &got->body, -1, part, p, &shown, err);
   got->body.close(got->body.self);
-  tn_cli_progress_end(&shown);
+  bool is_kept = status && tn_cli_partial_leave(part);
+  if (!status) status = tn_cli_partial_commit(part, a->if_absent, err);
+  tn_cli_progress_end(&shown, status);
+  if (is_kept) tn_cli_note(cli, "what came is kept: the same command goes on from there");
   return status;
 }
 
@@ -194,8 +197,7 @@ static tenon_status get_over_runs(tn_cli *cli, const get_arguments *a, const tn_
   tenon_status status = identity ? tn_cli_partial_open(identity, to, &part, err) : tn_no_memory(err);
   if (status) return status;
   status = go_on(cli, a, o, &part, &got, err);
-  if (!status) status = fill(cli, &part, &got, &p, err);
-  if (!status) status = tn_cli_partial_commit(&part, a->if_absent, err);
+  if (!status) status = fill(cli, a, &part, &got, &p, err);
   else if (tn_cli_partial_leave(&part)) tn_cli_note(cli, "what came is kept: the same command goes on from there");
   if (!status) say(cli, to, o, &got.object, &p);
   return status;

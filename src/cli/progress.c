@@ -21,8 +21,14 @@ static int64_t rate_of(const tenon_progress *now) {
   return now->elapsed_ms > 0 ? now->rows * 1000 / now->elapsed_ms : 0;
 }
 
+static int64_t remaining_bytes_ms(const tenon_progress *now) {
+  if (now->bytes_estimate <= now->bytes || now->bytes <= 0) return -1;
+  return (int64_t)((double)(now->bytes_estimate - now->bytes) * (double)now->elapsed_ms / (double)now->bytes);
+}
+
 /* -1: there is no telling. An estimate that is passed already says nothing. */
 static int64_t remaining_ms(const tenon_progress *now) {
+  if (now->rows < 0) return remaining_bytes_ms(now);
   int64_t rate = rate_of(now);
   if (now->rows_estimate <= now->rows || rate == 0) return -1;
   return (now->rows_estimate - now->rows) * 1000 / rate;
@@ -68,7 +74,9 @@ static void tell(const tenon_progress *now, bool done) {
   tn_document_integer(&j, "elapsed_ms", now->elapsed_ms);
   tn_document_integer(&j, "rows_per_second", now->rows < 0 ? 0 : rate_of(now));
   tn_document_count(&j, "rows_estimate", now->rows_estimate);
-  tn_document_count(&j, "eta_ms", done && now->rows_estimate >= 0 ? 0 : remaining_ms(now));
+  tn_document_count(&j, "bytes_estimate", now->bytes_estimate > 0 ? now->bytes_estimate : -1);
+  bool had_estimate = now->rows_estimate >= 0 || now->bytes_estimate > 0;
+  tn_document_count(&j, "eta_ms", done && had_estimate ? 0 : remaining_ms(now));
   tn_document_bool(&j, "done", done);
   tn_document_close_to(&j, 0);
   tn_document_newline(&j);
@@ -91,7 +99,7 @@ void tn_cli_progress_step(void *progress, const tenon_progress *now) {
   else tell(now, false);
 }
 
-void tn_cli_progress_end(tn_cli_progress *p) {
-  if (p->json) tell(&p->latest, true);
+void tn_cli_progress_end(tn_cli_progress *p, tenon_status status) {
+  if (p->json) tell(&p->latest, status == TENON_OK);
   if (p->draw && p->drawn) fputs("\r\033[K", stderr);
 }

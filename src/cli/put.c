@@ -133,7 +133,8 @@ static tenon_status put(tn_cli *cli, const put_arguments *a, const tn_cli_object
   tenon_object made = {.struct_size = sizeof made, .size = -1, .modified_us = INT64_MIN};
   tenon_status status = tenon_put_object(cli->ctx, o->session, &request, &made, err);
   s.progress.elapsed_ms = tn_now_ms() - s.began_ms;
-  tn_cli_progress_end(&s.shown);
+  s.shown.latest = s.progress;
+  tn_cli_progress_end(&s.shown, status);
   if (status) return status;
   char bytes[32], time[32];
   tn_cli_show_bytes(bytes, sizeof bytes, s.progress.bytes);

@@ -280,7 +280,7 @@ static tenon_status write_rows(tn_cli *cli, const read_arguments *a, tenon_sessi
   tenon_status status = tenon_read_table(cli->ctx, session, read, &stream, NULL, err);
   if (!status)
     status = tenon_copy_rows(cli->ctx, cli->tenon, &stream, a->output, &how, &copied, err);
-  tn_cli_progress_end(&progress);
+  tn_cli_progress_end(&progress, status);
   if (!status && a->output) tn_cli_say_copied(cli, a->output, &copied);
   return status;
 }

@@ -231,7 +231,7 @@ static tenon_status send_through(tn_cli *cli, tenon_session *session, const teno
   if (status) return status;
   status = session ? tenon_send_mail(cli->ctx, session, &request, NULL, why)
                    : leave_unsent(&o, mail, lines, why);
-  if (o.many) tn_cli_progress_end(&o.progress);
+  if (o.many) tn_cli_progress_end(&o.progress, status);
   end_outcomes(&o);
   if (!status) return judge(&o, err);
   say_what_was_not_read(lines, why);

@@ -143,7 +143,7 @@ def test_progress_as_json(url, tmp_path):
     lines = [json.loads(line)["progress"] for line in done.stderr.splitlines() if line.startswith("{")]
     assert lines and lines[-1]["done"] is True and lines[-1]["rows"] == 1000
     assert lines[-1]["bytes"] == (tmp_path / "rows.csv").stat().st_size and lines[-1]["eta_ms"] is None
-    assert set(lines[-1]) == {"rows", "bytes", "elapsed_ms", "rows_per_second", "rows_estimate", "eta_ms", "done"}
+    assert set(lines[-1]) == {"rows", "bytes", "elapsed_ms", "rows_per_second", "rows_estimate", "bytes_estimate", "eta_ms", "done"}
 
 
 def test_progress_on_a_terminal_and_only_there(url, tmp_path):

@@ -191,6 +191,24 @@ def test_the_same_signal_twice_at_once_leaves_time_to_abort(bucket):
     assert child.returncode == 143 and b"code: CANCELLED" in said and bucket.aborted == 1
 
 
+@pytest.mark.parametrize("words", [["get", "s3://bucket/key", "out"], ["get", "s3://bucket/key", "out", "--resume"], ["put", "data", "s3://bucket/key"]],
+                         ids=["get", "resume", "put"])
+def test_progress_of_objects_tells_how_much_there_is(bucket, words):
+    (bucket.folder / "data").write_bytes(DATA)
+    bucket.object = DATA
+    what = "part 2" if words[0] == "put" else "range 1"
+    bucket.plan = lambda asked, times: time.sleep(1.2) if asked == what and times == 1 else None
+    lines = [json.loads(line)["progress"] for line in tenon(bucket, *words, "--progress", "json").stderr.splitlines() if line[:1] == b"{"]
+    assert {line["bytes_estimate"] for line in lines} == {len(DATA)} and {line["rows"] for line in lines} == {None}
+    assert (lines[-1]["bytes"], lines[-1]["eta_ms"], lines[-1]["done"]) == (len(DATA), 0, True) and lines[-1]["elapsed_ms"] >= 1200
+    if words[0] == "get":
+        assert any(not line["done"] and line["eta_ms"] > 0 for line in lines[:-1])
+    bucket.plan = lambda asked, times: (403, "AccessDenied") if asked == what else None
+    failed = tenon(bucket, *words, "--progress", "json")
+    lines = [json.loads(line)["progress"] for line in failed.stderr.splitlines() if line[:1] == b"{"]
+    assert failed.returncode == 5 and not any(line["done"] for line in lines)
+
+
 def test_a_refusal_is_not_tried_again(bucket):
     bucket.plan = lambda asked, times: (403, "AccessDenied") if asked == "part 2" else None
     assert error_of(put(bucket))["code"] == "FORBIDDEN"
