@@ -169,6 +169,9 @@ tenon_status tn_cli_mail_of_options(const tn_cli *cli, const tn_cli_mail_options
   if (!status) status = take_text(cli, o->html, arena, &m.html, err);
   if (!status) status = take_headers(&o->headers, arena, &m, err);
   if (!status) status = take_files(cli, o, arena, &m, err);
+  if (!status && !many && !m.subject && !m.text && !m.html && !m.attachment_count)
+    status = tenon_fail(err, TENON_CONFIG, TENON_STAGE_CONFIG,
+                        "give --text, --html, --subject or --attach", "the mail has nothing in it");
   if (!status && !many) status = check_shown(&m, err);
   if (!status) *ret = m;
   return status;

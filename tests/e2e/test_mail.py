@@ -69,7 +69,7 @@ def test_the_test_names_layer_and_remedy(tenon, server, settings, code, stage, s
 
 
 def test_tls_from_the_first_byte(tenon, implicit, server):
-    send(tenon, implicit, "--to", "a@example.com", url=implicit.url(scheme="smtps"))
+    send(tenon, implicit, "--to", "a@example.com", "-t", "x", url=implicit.url(scheme="smtps"))
     envelope, _ = implicit.take_one()
     assert envelope["secure"] and envelope["user"] == "mailer"
     error = tenon.error("test", implicit.url(), *options(implicit, connect_timeout="500ms"))
@@ -81,10 +81,10 @@ def test_tls_from_the_first_byte(tenon, implicit, server):
 @pytest.mark.parametrize("auth", ["plain", "login", "xoauth2"])
 def test_ways_to_log_in(tenon, server, auth):
     secret = {"token": "secret-token"} if auth == "xoauth2" else {"password": "secret-smtp"}
-    send(tenon, server, "--to", "a@example.com", url=server.url("mailer@"), auth=auth, **secret)
+    send(tenon, server, "--to", "a@example.com", "-t", "x", url=server.url("mailer@"), auth=auth, **secret)
     assert server.take_one()[0]["user"] == "mailer"
     wrong = {key: "not-it-at-all" for key in secret}
-    answer = tenon.run("send", server.url("mailer@"), *options(server, auth=auth, **wrong), "--to", "a@example.com", "--json")
+    answer = tenon.run("send", server.url("mailer@"), *options(server, auth=auth, **wrong), "--to", "a@example.com", "-t", "x", "--json")
     error = json.loads(answer.stdout)["error"]
     assert error["code"] == "UNAUTHENTICATED" and error["stage"] == "auth"
     assert b"not-it-at-all" not in answer.stdout + answer.stderr
@@ -220,6 +220,17 @@ def test_images_that_nobody_would_see_are_refused(tenon, server, tmp_path):
     assert server.take_one()[0]["to"] == ["a@example.com"]
 
 
+def test_a_mail_with_nothing_in_it_is_refused(tenon, server):
+    error = tenon.error("send", server.url(), *options(server), "--to", "a@example.com")
+    assert error["code"] == "CONFIG" and "--text" in error["remedy"] and not server.take()
+
+
+def test_one_who_is_named_twice_gets_it_once(tenon, server):
+    sent = send(tenon, server, "--to", "a@example.com", "--to", "b@example.com", "--cc", "A <a@example.com>", "--bcc", "b@example.com", "-t", "x")
+    assert [o["recipient"] for o in sent["outcomes"]] == ["a@example.com", "b@example.com"] and sent["accepted"] == 2
+    assert server.take_one()[0]["to"] == ["a@example.com", "b@example.com"]
+
+
 def test_dry_run_connects_to_nothing(tenon):
     done = tenon.run("send", "smtp://me@nowhere.invalid", "--from", "me@example.com", "--to", "a@example.com", "-s", "Hi", "-t", "x", "--dry-run")
     assert done.returncode == 0 and parse(done.stdout)["Subject"] == "Hi"
@@ -266,7 +277,7 @@ def test_no_header_ends_its_line(tenon, server, line):
 
 def test_nothing_is_sent_readable_to_a_stranger(tenon):
     with smtp_server.Scripted() as s:   # offers no TLS
-        error = tenon.error("send", s.url("u:secret@"), "--set", "tls=starttls", "--to", "a@example.com", "--from", "b@example.com")
+        error = tenon.error("send", s.url("u:secret@"), "--set", "tls=starttls", "--to", "a@example.com", "-t", "x", "--from", "b@example.com")
         assert error["code"] == "TLS" and error["stage"] == "tls"
         assert not [line for line in s.lines if line.startswith((b"AUTH", b"MAIL"))]
         for line in s.lines:

@@ -95,13 +95,13 @@ CASES = {
     "RCPT refused, DATA taken": ({"answers": {"RCPT": b"550 5.1.1 nobody\r\n", ".": b"250 taken\r\n"}}, "NOT_FOUND", "permission", ["refused"] * 2),
     "ends the session in RCPT": ({"answers": {"RCPT": b"421 shutting down\r\n"}}, "UNREACHABLE", "query", LOST),
     "resets in RCPT": ({"answers": {"RCPT": reset}}, "UNREACHABLE", "query", LOST),
-    "hangs in DATA": ({"answers": {"DATA": hang}}, "TIMEOUT", None, LOST),
+    "hangs in DATA": ({"answers": {"DATA": hang}}, "TIMEOUT", "write", LOST),
     "DATA refused": ({"answers": {"DATA": b"554 5.5.1 no valid recipients\r\n"}}, "FORBIDDEN", "write", ["refused"] * 2),
     "DATA refused once": ({"answers": {"DATA": [b"451 4.3.0 later\r\n", b"354 go on\r\n"]}}, "LIMITED", "write", ["deferred", "accepted"]),
-    "stops reading": ({"answers": {"DATA": stop_reading}}, "TIMEOUT", None, LOST),
+    "stops reading": ({"answers": {"DATA": stop_reading}}, "TIMEOUT", "write", LOST),
     "content refused": ({"answers": {".": b"554 5.7.1 spam\r\n"}}, "FORBIDDEN", "write", ["refused"] * 2),
     "content later": ({"answers": {".": [b"451 4.7.1 greylisted\r\n", b"250 ok\r\n"]}}, "LIMITED", "write", ["deferred", "accepted"]),
-    "hangs behind the dot": ({"answers": {".": hang}}, "TIMEOUT", None, ["unknown", "unsent"]),
+    "hangs behind the dot": ({"answers": {".": hang}}, "TIMEOUT", "write", ["unknown", "unsent"]),
     "resets behind the dot": ({"answers": {".": reset}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
     "closes behind the dot": ({"answers": {".": close}}, "UNREACHABLE", "query", ["unknown", "unsent"]),
     "ends the session behind the dot": ({"answers": {".": b"421 4.3.2 shutting down\r\n"}}, "UNREACHABLE", "query", ["deferred", "unsent"]),
@@ -280,14 +280,14 @@ def test_a_server_that_repeats_secrets(tenon, verb, reply):
     offers = [*smtp_server.OFFERS, "AUTH PLAIN"]
     with Scripted(offers=offers, answers={verb: reply % b"canary-secret"}) as server:
         for more in (["--json"], []):
-            done = tenon.run("send", server.url("u:canary-secret@"), "--from", "me@example.com", "--to", "a@example.com", *more)
+            done = tenon.run("send", server.url("u:canary-secret@"), "--from", "me@example.com", "--to", "a@example.com", "-t", "x", *more)
             assert b"canary" not in done.stdout + done.stderr and (done.returncode == 0) == (verb == ".")
 
 
 @pytest.mark.parametrize("escape", [b"\x1b[2J", b"\xff\xfe", "\u202e".encode(), b"\x07"])
 def test_what_a_server_says_cannot_move_the_cursor(tenon, escape):
     with Scripted(answers={"RCPT": b"550 5.1.1 no" + escape + b"body\r\n"}) as server:
-        done = tenon.run("send", server.url(), "--from", "me@example.com", "--to", "a@example.com")
+        done = tenon.run("send", server.url(), "--from", "me@example.com", "--to", "a@example.com", "-t", "x")
         assert done.returncode == 3 and escape not in done.stdout + done.stderr
 
 
@@ -412,7 +412,7 @@ def test_the_systems_authorities_are_trusted(tenon, certificates):
     """Where no ca is given; OpenSSL takes another place for them from SSL_CERT_FILE."""
     for path, good in ((certificates.authority.path, True), ("/dev/null", False)):
         with Scripted(tls=certificates.context("good")) as server:
-            done = tenon.run("send", server.url(), "--set", "tls=starttls", "--from", "me@example.com", "--to", "a@example.com", "--json",
+            done = tenon.run("send", server.url(), "--set", "tls=starttls", "--from", "me@example.com", "--to", "a@example.com", "-t", "x", "--json",
                              env={"SSL_CERT_FILE": str(path), "SSL_CERT_DIR": "/nowhere"})
             answer = json.loads(done.stdout)
             assert answer["ok"] == good

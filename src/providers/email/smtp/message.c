@@ -61,14 +61,22 @@ static bool reserve(tn_smtp_message *m, size_t count) {
   return true;
 }
 
+static bool is_there(const tn_smtp_message *m, const char *wire) {
+  for (size_t i = 0; i < m->count; i++)
+    if (strcmp(tn_smtp_message_text(m, m->recipients[i].wire), wire) == 0) return true;
+  return false;
+}
+
+/* One who is named twice gets it once. */
 static bool add_recipients(tn_smtp_message *m, const tenon_mailboxes *list) {
   char wire[TN_MAIL_ADDRESS_ROOM];
   for (size_t i = 0; i < list->count; i++) {
     tn_smtp_recipient *r = &m->recipients[m->count];
+    m->is_utf8 |= tn_mail_address_wire(list->items[i].address, wire);
+    if (is_there(m, wire)) continue;
     r->address = m->texts.size;
     if (!tn_str_add(&m->texts, list->items[i].address, strlen(list->items[i].address) + 1))
       return false;
-    m->is_utf8 |= tn_mail_address_wire(list->items[i].address, wire);
     r->wire = m->texts.size;
     if (!tn_str_add(&m->texts, wire, strlen(wire) + 1)) return false;
     r->is_settled = false;

@@ -277,6 +277,16 @@ static void give_up(sending *x, const tenon_error *why, tenon_error *call) {
   }
 }
 
+/* The deadline knows only that it passed. */
+static void say_where(const sending *x, tenon_error *why) {
+  if (why->code != TENON_TIMEOUT || why->stage != TENON_STAGE_NONE) return;
+  why->stage = TENON_STAGE_WRITE;
+  tn_error_prefix(why, "%s did not %s: ", x->s->config->host,
+                  x->dot ? "answer to the message" : "answer to its envelope, or take it");
+  snprintf(why->remedy, sizeof why->remedy,
+           "allow more time; if it stays, look at the server's log");
+}
+
 static tenon_status send_all(sending *x, tenon_error *err) {
   tenon_status status = take(x, x->s->first, &x->current, err);
   if (!status && x->current) put_envelope(x->s, x->current);
@@ -315,6 +325,7 @@ tenon_status tn_smtp_send(tenon_ctx *ctx, void *session, const tenon_send *reque
   status = send_all(&x, &why);
   if (status) {
     x.s->broken = true;
+    say_where(&x, &why);
     const tenon_error lost = why;
     give_up(&x, &lost, &why);
   }
