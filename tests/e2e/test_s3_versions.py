@@ -49,18 +49,20 @@ def get(bucket, *more):  # noqa: F811
 NOON, LATER = "Sat, 21 Nov 2026 12:00:00 GMT", "Sat, 21 Nov 2026 12:00:01 GMT"
 
 
-@pytest.mark.parametrize("etags,more", [
-    (('"one"', '"two"'), {}),
-    (("one", "two"), {}),
-    (('W/"one"', 'W/"two"'), {}),
-    (('W/"one"', 'W/"one"'), {"modified": (NOON, LATER)}),
-    ((None, None), {"modified": (NOON, LATER)}),
-    (('"one"', None), {"modified": (NOON, LATER)}),
-    ((None, None), {"versions": (DATA, OTHER + b"more")}),
+@pytest.mark.parametrize("etags,more,said", [
+    (('"one"', '"two"'), {}, 'its etag is "two", and was "one"'),
+    (("one", "two"), {}, "its etag is two, and was one"),
+    (('W/"one"', 'W/"two"'), {}, 'its etag is W/"two", and was W/"one"'),
+    (('W/"one"', 'W/"one"'), {"modified": (NOON, LATER)}, "it was written anew"),
+    ((None, None), {"modified": (NOON, LATER)}, "it was written anew"),
+    (('"one"', None), {"modified": (NOON, LATER)}, "it was written anew"),
+    ((None, None), {"versions": (DATA, OTHER + b"more")}, f"it has {len(DATA) + 4} bytes, and had {len(DATA)}"),
 ], ids=["strong", "bare", "weak", "weak, later", "none, later", "gone, later", "none, longer"])
-def test_two_versions_are_never_put_together(bucket, changing, etags, more):  # noqa: F811
+def test_two_versions_are_never_put_together(bucket, changing, etags, more, said):  # noqa: F811
     changing(*etags, **more)
-    assert error_of(get(bucket))["code"] == "CONFLICT"
+    error = error_of(get(bucket))
+    assert error["code"] == "CONFLICT" and error["remedy"] == "get it again"
+    assert error["message"] == f"the object was changed while it was read: {said}"
     assert not (bucket.folder / "out").exists()
 
 

@@ -42,9 +42,15 @@ static tenon_status other_range(const getting *g, tenon_error *err) {
                     (int)g->key.size, g->key.data);
 }
 
+static const char again[] = "get it again";
+
 static tenon_status changed(const getting *g, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there, then decide", "%.*s was changed meanwhile",
-                    (int)g->key.size, g->key.data);
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, again, "%.*s was changed while it was read", (int)g->key.size, g->key.data);
+}
+
+static tenon_status other_than_wanted(const getting *g, const char *etag, tenon_error *err) {
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there; then ask for its etag, or for none",
+                    "%.*s is another version: %s%s", (int)g->key.size, g->key.data, *etag ? "its etag is " : "it has no strong etag", etag);
 }
 
 static tenon_status behind_the_end(const getting *g, int64_t size, tenon_error *err) {
@@ -99,7 +105,7 @@ static tenon_status take_reply(getting *g, tenon_error *err) {
   tn_web_describe(&g->reply, &object, &version);
   if (g->object.struct_size && !tn_web_same(&g->version, &version)) return changed(g, err);
   if (!g->object.struct_size) {
-    if (g->if_match && strcmp(g->if_match, object.etag) != 0) return changed(g, err);   /* not every server minds If-Match */
+    if (g->if_match && strcmp(g->if_match, object.etag) != 0) return other_than_wanted(g, object.etag, err);   /* not every server minds If-Match */
     g->object = object;
     g->version = version;
   }
@@ -140,8 +146,7 @@ static tenon_status look_at_range(void *self, const tenon_http_exchange *x, cons
   if (status) return status;
   tn_web_describe(&reply, ret, &version);
   if (tn_web_same(&r->version, &version)) return TENON_OK;
-  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there, then decide", "%.*s was changed meanwhile",
-                    (int)r->key.size, r->key.data);
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, again, "%.*s was changed while it was read", (int)r->key.size, r->key.data);
 }
 
 static tenon_status range_refused(void *self, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
@@ -272,7 +277,7 @@ static tenon_status take_nothing(getting *g, tenon_error *err) {
   tenon_status status = tn_web_stat(g->ctx, g->s, &g->key, &object, err);
   if (status) return status;
   if (object.size >= 0 && g->at > object.size) return behind_the_end(g, object.size, err);
-  if (g->if_match && strcmp(g->if_match, object.etag) != 0) return changed(g, err);
+  if (g->if_match && strcmp(g->if_match, object.etag) != 0) return other_than_wanted(g, object.etag, err);
   g->object = object;
   g->end = g->at;
   return TENON_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of one version of an object, by ranges (providers/storage/storage.h). */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "providers/storage/storage.h"
@@ -10,7 +11,7 @@ typedef struct getting {
   tn_s3 *s;
   char key_text[TN_S3_MAX_KEY];
   tenon_key_bytes key;
-  const char *if_match;      /* of the first range; then the object's own etag */
+  const char *if_match;      /* of the first range, NULL behind it: then it is the object's own etag */
 } getting;
 
 static tenon_status prepare(tenon_ctx *ctx, void *self, const char *range, const tenon_object *known, void *ret_prepared,
@@ -29,9 +30,21 @@ static tenon_status prepare(tenon_ctx *ctx, void *self, const char *range, const
 
 static void release(void *prepared) { tn_s3_prepared_release(prepared); }
 
-static tenon_status changed(const char *etag, tenon_error *err) {
-  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, "look at what is there, then decide",
-                    "the object was changed: %s%s", *etag ? "its etag is " : "its etag is gone", etag);
+static const char again[] = "get it again";
+static const char other_wish[] = "look at what is there; then ask for its etag, or for none";
+
+static tenon_status other_than_wanted(const char *etag, tenon_error *err) {
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, other_wish, "the object is another version: %s%s",
+                    *etag ? "its etag is " : "it has no etag", etag);
+}
+
+static tenon_status changed(const tenon_object *known, const tenon_object *now, tenon_error *err) {
+  char what[400] = "it was written anew";
+  if (now->size >= 0 && known->size != now->size)
+    snprintf(what, sizeof what, "it has %" PRId64 " bytes, and had %" PRId64, now->size, known->size);
+  else if (*now->etag && *known->etag && !tn_s3_same_etag(known->etag, now->etag))
+    snprintf(what, sizeof what, "its etag is %s, and was %s", now->etag, known->etag);
+  return tenon_fail(err, TENON_CONFLICT, TENON_STAGE_QUERY, again, "the object was changed while it was read: %s", what);
 }
 
 /* Where a reply leaves the etag out, or it is weak, the time has to be the same as well. */
@@ -45,17 +58,22 @@ static bool is_same(const tenon_object *a, const tenon_object *b) {
 
 /* Not every service minds If-Match: what came says of which version it is. */
 static tenon_status look(void *self, const tenon_http_exchange *x, const tenon_object *known, tenon_object *ret, tenon_error *err) {
-  const getting *g = self;
+  getting *g = self;
   tn_s3_describe(x, ret);
-  bool is_wanted = known->size >= 0 ? is_same(known, ret) : !g->if_match || tn_s3_same_etag(g->if_match, ret->etag);
-  return is_wanted ? TENON_OK : changed(ret->etag, err);
+  if (known->size >= 0) return is_same(known, ret) ? TENON_OK : changed(known, ret, err);
+  bool is_wanted = !g->if_match || tn_s3_same_etag(g->if_match, ret->etag);
+  g->if_match = NULL;
+  return is_wanted ? TENON_OK : other_than_wanted(ret->etag, err);
 }
 
 static tenon_status refused(void *self, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
   const getting *g = self;
   tenon_error why = TENON_ERROR_INIT;
   tenon_status status = tn_s3_refused(g->s, x, text, size, &why);
-  if (status == TENON_CONFLICT) why.stage = TENON_STAGE_QUERY;   /* nothing was written */
+  if (status == TENON_CONFLICT) {
+    why.stage = TENON_STAGE_QUERY;   /* nothing was written */
+    snprintf(why.remedy, sizeof why.remedy, "%s", g->if_match ? other_wish : again);
+  }
   tn_pass_error(&why, err);
   return status;
 }
@@ -80,7 +98,7 @@ static tenon_status try_empty(tenon_ctx *ctx, tn_s3 *s, const tenon_get *request
   if (request->offset > object.size)
     return tenon_fail(err, TENON_DATA, TENON_STAGE_QUERY, "ask for a range within its size",
                       "the range begins at %" PRId64 ", and the object has %" PRId64 " bytes", request->offset, object.size);
-  if (request->if_match && !tn_s3_same_etag(request->if_match, object.etag)) return changed(object.etag, err);
+  if (request->if_match && !tn_s3_same_etag(request->if_match, object.etag)) return other_than_wanted(object.etag, err);
   ret->object = object;
   ret->body = (tenon_bytes){.struct_size = sizeof ret->body, .fd = -1, .read = nothing_read, .close = nothing_close};
   return TENON_OK;
