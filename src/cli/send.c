@@ -238,6 +238,19 @@ static tenon_status send_through(tn_cli *cli, tenon_session *session, const teno
   return tn_pass_error(why, err);
 }
 
+/* Whom it goes to: of bcc the message itself has nothing. */
+static void show_recipients(tn_cli *cli, const tenon_mail *mail, tn_document *j) {
+  const tenon_mailboxes *lists[] = {&mail->to, &mail->cc, &mail->bcc};
+  static const char *const names[] = {"to", "cc", "bcc"};
+  if (j) tn_document_open(j, "recipients", '[');
+  for (int i = 0; i < 3; i++)
+    for (size_t k = 0; k < lists[i]->count; k++) {
+      if (j) tn_document_text(j, NULL, lists[i]->items[k].address);
+      else tn_cli_note(cli, "%s: %s", names[i], lists[i]->items[k].address);
+    }
+  if (j) tn_document_close(j);
+}
+
 static tenon_status show_mail(tn_cli *cli, const tenon_mail *mail, tenon_error *err) {
   const tn_cli_common *c = cli->common;
   char *text;
@@ -245,11 +258,12 @@ static tenon_status show_mail(tn_cli *cli, const tenon_mail *mail, tenon_error *
   tenon_status status = tenon_compose_mail(cli->tenon, c->operands[0], c->settings.items,
                                            c->settings.count, mail, &text, &size, err);
   if (status) return status;
-  if (c->json)
-    tn_document_text(tn_cli_result(cli), "text", text);
-  else
-    fwrite(text, 1, size, stdout);
+  tn_document *j = c->json ? tn_cli_result(cli) : NULL;
+  if (j) tn_document_text(j, "text", text);
+  else fwrite(text, 1, size, stdout);
   tenon_text_free(text);
+  fflush(stdout);
+  show_recipients(cli, mail, j);
   return TENON_OK;
 }
 

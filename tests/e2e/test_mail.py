@@ -234,6 +234,10 @@ def test_one_who_is_named_twice_gets_it_once(tenon, server):
 def test_dry_run_connects_to_nothing(tenon):
     done = tenon.run("send", "smtp://me@nowhere.invalid", "--from", "me@example.com", "--to", "a@example.com", "-s", "Hi", "-t", "x", "--dry-run")
     assert done.returncode == 0 and parse(done.stdout)["Subject"] == "Hi"
+    hidden = ["send", "smtp://me@nowhere.invalid", "--from", "me@example.com", "--to", "a@example.com", "--bcc", "h@example.com", "-t", "x", "--dry-run"]
+    done = tenon.run(*hidden)
+    assert b"h@example.com" not in done.stdout and b"bcc: h@example.com" in done.stderr
+    assert tenon.result(*hidden)["recipients"] == ["a@example.com", "h@example.com"]
 
 
 def test_the_first_page_runs(tenon, server, tmp_path):

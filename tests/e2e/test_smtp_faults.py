@@ -408,6 +408,13 @@ def test_a_handshake_that_comes_to_nothing(tenon, certificates, way, habit, code
         assert error["stage"] == "tls" or habit is reset and error["stage"] == "tcp"
 
 
+@pytest.mark.parametrize("answers", [{"STARTTLS": hang}, {"STARTTLS": lambda c, _: (c.send(b"220 go\r\n"), c.hang())}], ids=["no answer", "no handshake"])
+def test_a_deadline_behind_starttls_is_named(tenon, certificates, answers):
+    with Scripted(tls=certificates.context("good"), answers=answers) as server:
+        error, _, _ = send(tenon, server.url(), "--set", "tls=starttls", timeout="500ms")
+        assert (error["code"], error["stage"]) == ("TIMEOUT", "tls") and "tls=implicit" not in error["remedy"], error
+
+
 def test_the_systems_authorities_are_trusted(tenon, certificates):
     """Where no ca is given; OpenSSL takes another place for them from SSL_CERT_FILE."""
     for path, good in ((certificates.authority.path, True), ("/dev/null", False)):

@@ -174,6 +174,16 @@ static tenon_status hello(walk *w) {
   return status ? status : tn_smtp_expect_silence(s, w->err);
 }
 
+/* The deadline knows only that it passed. */
+static tenon_status say_where(walk *w, tenon_stage stage, const char *what, tenon_status status) {
+  if (status != TENON_TIMEOUT || !w->err || w->err->stage != TENON_STAGE_NONE) return status;
+  w->err->stage = stage;
+  tn_error_prefix(w->err, "%s did not %s: ", w->s->config->host, what);
+  snprintf(w->err->remedy, sizeof w->err->remedy,
+           "allow more time; if it stays, look at the server's log");
+  return status;
+}
+
 /* A server that speaks TLS from the first byte on waits for ours, as we for its greeting. */
 static tenon_status no_greeting(walk *w, const tenon_error *why) {
   if (why->code != TENON_TIMEOUT || w->implicit) return tn_pass_error(why, w->err);
@@ -192,7 +202,7 @@ static tenon_status greet(walk *w) {
   if (w->s->reply.code != 220) return fail(w, tn_smtp_refused(w->s, "the connection", w->err));
   tn_smtp_said(&w->s->reply, text, sizeof text);
   status = tn_smtp_expect_silence(w->s, w->err);
-  if (!status) status = hello(w);
+  if (!status) status = say_where(w, TENON_STAGE_QUERY, "answer EHLO", hello(w));
   if (status) return fail(w, status);
   if (w->test) tn_smtp_host->fact(w->test, "server", "%s", text);
   end(w, TENON_PASSED, NULL, text);
@@ -242,8 +252,9 @@ static tenon_status not_secured(walk *w) {
 /* What came in the clear behind the answer was put there by somebody on the way (RFC 3207, 6). */
 static tenon_status start_tls(walk *w) {
   tn_smtp *s = w->s;
+  static const char what[] = "go on with TLS behind STARTTLS";
   tenon_status status = tn_smtp_ask(w->ctx, s, "STARTTLS", w->err);
-  if (status) return status;
+  if (status) return say_where(w, TENON_STAGE_TLS, what, status);
   if (s->reply.code != 220) {
     s->broken = true;
     return tn_smtp_refused(s, "STARTTLS", w->err);
@@ -255,8 +266,8 @@ static tenon_status start_tls(walk *w) {
                       "something came in the clear behind the answer to STARTTLS: somebody on the "
                       "way may have put it there");
   }
-  status = encrypt(w);
-  return status ? status : hello(w);
+  status = say_where(w, TENON_STAGE_TLS, what, encrypt(w));
+  return status ? status : say_where(w, TENON_STAGE_QUERY, "answer EHLO", hello(w));
 }
 
 static tenon_status end_tls(walk *w) {
