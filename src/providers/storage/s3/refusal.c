@@ -64,12 +64,22 @@ static bool other_region(const tn_s3 *s, const tenon_http_exchange *x, const cha
   return found && *ret && strcmp(ret, s->region) != 0;
 }
 
+static const char without_keys[] =
+    "the request had no keys: give access_key_id and secret_access_key, or credentials=environment to take them from AWS_ACCESS_KEY_ID "
+    "and its like";
+
+static bool is_without_keys(const tn_s3 *s, tenon_status status) {
+  return !s->identity && !s->is_renewable && (status == TENON_FORBIDDEN || status == TENON_UNAUTHENTICATED);
+}
+
 static void set_remedy(const tn_s3 *s, const tenon_http_exchange *x, const char *text, size_t size,
                        const char *code, tenon_error *err) {
   char region[64], endpoint[200];
   if (other_region(s, x, text, size, region, sizeof region))
     snprintf(err->remedy, sizeof err->remedy, "set region to %s: the bucket %s is there, not in %s", region,
              s->config->bucket, s->region);
+  else if (is_without_keys(s, err->code))
+    snprintf(err->remedy, sizeof err->remedy, "%s", without_keys);
   else if (strcmp(code, "PermanentRedirect") == 0 && tn_s3_element(text, size, "Endpoint", endpoint, sizeof endpoint))
     snprintf(err->remedy, sizeof err->remedy, "set endpoint to %s: the bucket is there", endpoint);
 }
@@ -86,13 +96,24 @@ static const char *implied_code(const tn_s3 *s, const tenon_http_exchange *x) {
   }
 }
 
-static tenon_status fail_without_code(const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
+/* Some services repeat the header that they refuse. */
+static void hide_signatures(char *text) {
+  for (char *at = text; (at = strstr(at, "Signature="));) {
+    at += strlen("Signature=");
+    size_t size = strspn(at, "0123456789abcdefABCDEF");
+    memset(at, '*', size);
+  }
+}
+
+static tenon_status fail_without_code(const tn_s3 *s, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
   char plain[300], said[340];
   int32_t status = tn_s3_host->http->status(x);
-  const char *remedy = status == 404 ? "check the key, the bucket's name and the endpoint; `tenon ls` lists what is there"
+  const char *remedy = status == 403 && is_without_keys(s, TENON_FORBIDDEN) ? without_keys
+                       : status == 404 ? "check the key, the bucket's name and the endpoint; `tenon ls` lists what is there"
                        : status == 403 ? "check the endpoint, the keys, and what they may do: a proxy before the service may have said this"
                                        : NULL;
   tn_s3_plain_text(text, size, plain, sizeof plain);
+  hide_signatures(plain);
   snprintf(said, sizeof said, "%s%s%s", remedy ? "no S3 error says why" : "", remedy && *plain ? ": " : "", plain);
   return tn_s3_host->http->refused(x, said, remedy, err);
 }
@@ -101,9 +122,10 @@ static tenon_status fail(const tn_s3 *s, const tenon_http_exchange *x, const cha
                          const char *code, tenon_error *err) {
   char said[300] = "";
   tn_s3_element(text, size, "Message", said, sizeof said);
+  hide_signatures(said);
   for (size_t n = strlen(said); n && said[n - 1] == '.';) said[--n] = 0;
   const meaning *m = find_meaning(code);
-  if (!m && !*said && !*code) return fail_without_code(x, text, size, err);
+  if (!m && !*said && !*code) return fail_without_code(s, x, text, size, err);
   if (!m) return tn_s3_host->http->refused(x, *said ? said : code, NULL, err);
   tenon_error plain = TENON_ERROR_INIT;
   bool first = err && !err->code;
