@@ -26,7 +26,7 @@ typedef struct tn_file_params {
   {TENON_ENUM(T, m.format), .key = "format", .label = "Format", .group = "Files", \
    .default_value = "auto", \
    .choices = TN_FILE_CHOICES("auto", "csv", "tsv", "jsonl", "parquet", "arrow"), \
-   .help = "what the files hold; auto: by their names' endings"}, \
+   .help = "what the files hold; auto: by their names' endings; jsonl and arrow are only written"}, \
   {TENON_STRING(T, m.delimiter), .key = "delimiter", .label = "Delimiter", .group = "CSV", \
    .flags = TENON_CHARACTER, \
    .help = "the character between fields, or tab; found out by itself when it is not given"}, \
