@@ -30,6 +30,19 @@ static void suggest_path(const char *name, tenon_error *err) {
              "did you mean ./%s? A bare word is a connector's name", name);
 }
 
+/* NAME://key of a connector is taken for a URL of a kind. */
+static void suggest_encoded(tenon *t, const char *url, tenon_error *err) {
+  const tn_connectors *connectors;
+  size_t size = strcspn(url, ":");
+  if (!err || err->code != TENON_NOT_FOUND || tn_lib_connectors(t, &connectors, NULL)) return;
+  for (size_t i = 0; i < tn_connectors_count(connectors); i++) {
+    const char *name = tn_connectors_name(connectors, i);
+    if (strlen(name) == size && memcmp(name, url, size) == 0)
+      snprintf(err->remedy, sizeof err->remedy,
+               "a connector's key does not begin with //, or it is a URL: name it by a URL of its kind, with %%2F%%2F");
+  }
+}
+
 /* Does the text behind the colon stay as it is? Names of collections and models are no tables. */
 static bool takes_keys(const tenon_provider *p) {
   return tn_provider_has(p, "objects.get") || tn_provider_has(p, "vectors.list") ||
@@ -58,6 +71,7 @@ static tenon_status named_settings(tenon *t, const tn_target *target, const teno
 static tenon_status url_settings(tenon *t, tn_target *target, const tenon_provider **ret,
                                  tn_settings *ret_settings, tenon_error *err) {
   tenon_status status = tn_url_settings(t->registry, target->base, ret, ret_settings, err);
+  if (status) suggest_encoded(t, target->base, err);
   const char *table = status ? NULL : tn_settings_take(ret_settings, TENON_URL_TABLE);
   if (!table) return status;
   if (target->table)
