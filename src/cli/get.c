@@ -47,6 +47,13 @@ static const char *const examples[] = {
 
 static bool is_stdout(const char *to) { return strcmp(to, "-") == 0; }
 
+static tenon_status check_folder(const char *to, tenon_error *err) {
+  struct stat st;
+  size_t size = strlen(to);
+  if (!size || to[size - 1] != '/' || (stat(to, &st) == 0 && S_ISDIR(st.st_mode))) return TENON_OK;
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_WRITE, "make it first, or name a file", "there is no folder %.*s", (int)size - 1, to);
+}
+
 /* FROM's own name below a folder. */
 static const char *place_for(tn_cli *cli, const char *to, const tenon_key_bytes *key) {
   struct stat st;
@@ -211,6 +218,7 @@ static tenon_status get(tn_cli *cli, const get_arguments *a, const tn_cli_object
   if (a->length >= 0) request.length = a->length;
   request.if_match = a->if_match;
   tenon_progress p = {.struct_size = sizeof p, .rows = -1, .rows_estimate = -1};
+  if (check_folder(a->common.operands[1], err)) return TENON_NOT_FOUND;
   const char *to = place_for(cli, a->common.operands[1], &o->key);
   if (!to) return tn_no_memory(err);
   if (a->dry_run) {

@@ -36,6 +36,8 @@ typedef struct getting {
   const tn_cli_object *from;
   tenon_key_bytes prefix;
   int root_fd;
+  bool made_root;
+  int64_t found;
   names_seen seen;
 } getting;
 
@@ -274,6 +276,7 @@ static void fail_below_a_file(tn_cli_crew *crew, const tn_cli_task *t) {
 
 static tenon_status give_batch(getting *g, tn_cli_crew *crew, const struct ArrowArray *batch, tenon_error *err) {
   tenon_status status = TENON_OK;
+  g->found += batch->length;
   for (int64_t i = 0; !status && i < batch->length; i++) {
     const tn_cli_task t = task_at(batch, i, g->prefix.size);
     if (!t.size) check_root(g, crew, &t);
@@ -298,11 +301,21 @@ static tenon_status give_all(getting *g, tn_cli_crew *crew, tenon_error *err) {
   return status;
 }
 
-static tenon_status open_root(const tn_cli_tree *tree, int *ret_fd, tenon_error *err) {
-  if (tree->dry_run) return TENON_OK;
-  if (mkdir(tree->folder, 0777) < 0 && errno != EEXIST)
-    return tn_fail_errno(err, errno, TENON_STAGE_WRITE, "make the folder above it first", "%s", tree->folder);
-  return tn_folder_open(tree->folder, O_RDONLY, ret_fd, err);
+static tenon_status open_root(getting *g, tenon_error *err) {
+  const char *folder = g->tree->folder;
+  if (g->tree->dry_run) return TENON_OK;
+  g->made_root = mkdir(folder, 0777) == 0;
+  if (!g->made_root && errno != EEXIST)
+    return tn_fail_errno(err, errno, TENON_STAGE_WRITE, "make the folder above it first", "%s", folder);
+  return tn_folder_open(folder, O_RDONLY, &g->root_fd, err);
+}
+
+/* An empty bucket is one; a folder of keys that has none is not there. */
+static tenon_status check_found(const getting *g, tenon_error *err) {
+  if (g->found || !g->prefix.size) return TENON_OK;
+  if (g->made_root) rmdir(g->tree->folder);
+  return tenon_fail(err, TENON_NOT_FOUND, TENON_STAGE_QUERY, "`tenon ls` lists what is there", "no object's key begins with %.*s",
+                    (int)g->prefix.size, g->prefix.data);
 }
 
 tenon_status tn_cli_get_tree(tn_cli *cli, const tn_cli_tree *tree, const tn_cli_object *from, tenon_error *err) {
@@ -311,11 +324,12 @@ tenon_status tn_cli_get_tree(tn_cli *cli, const tn_cli_tree *tree, const tn_cli_
   tn_cli_totals totals;
   tn_str_init(&g.seen.last, 64 << 10);
   tenon_status status = tn_cli_tree_prefix(cli, from, &g.prefix, err);
-  if (!status) status = open_root(tree, &g.root_fd, err);
+  if (!status) status = open_root(&g, err);
   if (!status) status = tn_cli_crew_new(cli, tree->jobs, tree->dry_run ? say_one : get_one, &g, &crew, err);
   if (!status) {
     status = give_all(&g, crew, err);
     tn_cli_crew_finish(crew, &totals);
+    if (!status) status = check_found(&g, err);
     status = tn_cli_tell_totals(cli, tree->dry_run ? "would get" : "got", &totals, status, err);
   }
   if (g.root_fd >= 0) close(g.root_fd);

@@ -98,8 +98,9 @@ static void add_facts(tn_str *out, const tenon_error *err) {
   if (err->stage) tn_str_printf(out, "stage: %s   ", tenon_stage_name(err->stage));
   tn_str_printf(out, "code: %s", tenon_status_name(err->code));
   if (err->sqlstate[0]) tn_str_printf(out, "   sqlstate: %s", err->sqlstate);
-  if (err->retry_after_ms > 0)
-    tn_str_printf(out, "   retry after: %d ms", (int)err->retry_after_ms);
+  char wait[32];
+  tn_cli_show_time(wait, sizeof wait, err->retry_after_ms);
+  if (err->retry_after_ms > 0) tn_str_printf(out, "   retry after: %s", wait);
   tn_str_putc(out, '\n');
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
 #include "cli/object.h"
 #include "cli/select.h"
 
@@ -27,9 +28,15 @@ static tenon_status remove_one(tn_cli *cli, const tn_cli_object *o, tenon_error 
 
 static tenon_status look(tn_cli *cli, const tn_cli_object *o, tenon_error *err) {
   tenon_object found = {.struct_size = sizeof found, .size = -1};
-  tenon_status status = tenon_stat_object(cli->ctx, o->session, &o->key, &found, err);
-  if (!status) tn_cli_note(cli, "would remove %.*s, %lld bytes", (int)o->key.size, o->key.data, (long long)found.size);
-  return status;
+  tenon_error why = TENON_ERROR_INIT;
+  tenon_status status = tenon_stat_object(cli->ctx, o->session, &o->key, &found, &why);
+  if (status == TENON_NOT_FOUND) {
+    tn_cli_note(cli, "would remove nothing: %s", why.message);
+    return TENON_OK;
+  }
+  if (status) return tn_pass_error(&why, err);
+  tn_cli_note(cli, "would remove %.*s, %lld bytes", (int)o->key.size, o->key.data, (long long)found.size);
+  return TENON_OK;
 }
 
 static tenon_status run(tn_cli *cli, const void *arguments, tenon_error *err) {

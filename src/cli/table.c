@@ -12,6 +12,7 @@
 enum {
   GAP = 2,               /* spaces between columns */
   NARROWEST = 6,         /* a column is not squeezed below this */
+  WIDEST_PAD = 100,      /* where nothing is cut, longer cells push the next ones aside */
   WIDEST_CELL = 1000,    /* columns of one cell that are kept */
   ROWS_AT_ONCE = 1000,   /* widths are found over so many rows, */
   BYTES_AT_ONCE = 8 << 20 /* or so many bytes of cells */
@@ -110,7 +111,10 @@ static bool squeeze(tn_cli_table *t) {
 }
 
 static void fit(tn_cli_table *t) {
-  for (size_t i = 0; i < t->column_count; i++) t->columns[i].shown = t->columns[i].natural;
+  for (size_t i = 0; i < t->column_count; i++) {
+    column *c = &t->columns[i];
+    c->shown = t->width <= 0 && c->natural > WIDEST_PAD ? WIDEST_PAD : c->natural;
+  }
   if (t->width <= 0) return;
   while (!squeeze(t) && t->visible > 1) {
     t->visible--;
@@ -137,7 +141,7 @@ static void print_cell(tn_cli_table *t, const column *c, const char *text, size_
                        const char *color, bool last) {
   tn_str cut;
   tn_str_init(&cut, 64 * 1024);
-  if (width > c->shown) {
+  if (t->width > 0 && width > c->shown) {
     width = tn_cli_show_text(&cut, text, size, c->shown);
     text = tn_str_text(&cut);
     size = cut.size;
