@@ -64,9 +64,9 @@ static bool other_region(const tn_s3 *s, const tenon_http_exchange *x, const cha
   return found && *ret && strcmp(ret, s->region) != 0;
 }
 
-static const char without_keys[] =
-    "the request had no keys: give access_key_id and secret_access_key, or credentials=environment to take them from AWS_ACCESS_KEY_ID "
-    "and its like";
+#define WITHOUT_KEYS \
+  "the request had no keys: give access_key_id and secret_access_key, or credentials=environment to take them from AWS_ACCESS_KEY_ID " \
+  "and its like"
 
 static bool is_without_keys(const tn_s3 *s, tenon_status status) {
   return !s->identity && !s->is_renewable && (status == TENON_FORBIDDEN || status == TENON_UNAUTHENTICATED);
@@ -79,7 +79,7 @@ static void set_remedy(const tn_s3 *s, const tenon_http_exchange *x, const char 
     snprintf(err->remedy, sizeof err->remedy, "set region to %s: the bucket %s is there, not in %s", region,
              s->config->bucket, s->region);
   else if (is_without_keys(s, err->code))
-    snprintf(err->remedy, sizeof err->remedy, "%s", without_keys);
+    snprintf(err->remedy, sizeof err->remedy, "%s", WITHOUT_KEYS);
   else if (strcmp(code, "PermanentRedirect") == 0 && tn_s3_element(text, size, "Endpoint", endpoint, sizeof endpoint))
     snprintf(err->remedy, sizeof err->remedy, "set endpoint to %s: the bucket is there", endpoint);
 }
@@ -108,7 +108,7 @@ static void hide_signatures(char *text) {
 static tenon_status fail_without_code(const tn_s3 *s, const tenon_http_exchange *x, const char *text, size_t size, tenon_error *err) {
   char plain[300], said[340];
   int32_t status = tn_s3_host->http->status(x);
-  const char *remedy = status == 403 && is_without_keys(s, TENON_FORBIDDEN) ? without_keys
+  const char *remedy = status == 403 && is_without_keys(s, TENON_FORBIDDEN) ? "check the endpoint; " WITHOUT_KEYS
                        : status == 404 ? "check the key, the bucket's name and the endpoint; `tenon ls` lists what is there"
                        : status == 403 ? "check the endpoint, the keys, and what they may do: a proxy before the service may have said this"
                                        : NULL;
