@@ -295,7 +295,9 @@ class Run:
     def expect_failure(self, code, stage):
         assert not self.document["ok"], self.document
         error = self.document["error"]
-        assert (error["code"], error["stage"]) == (code, stage), error
+        # the deadline may come in the middle of another try
+        is_late = error["code"] == "TIMEOUT" and self.requests > 1 and self.seconds >= TIMEOUT_S
+        assert is_late or (error["code"], error["stage"]) == (code, stage), error
         assert error["remedy"]
         assert self.seconds < TIMEOUT_S + LATE_S + START_S
         assert self.files == {}
