@@ -77,7 +77,7 @@ static int64_t retry_delay(tenon_ctx *ctx, tn_session *s, const tn_call *call, i
   const tn_patience *most = s->connector->patience;
   if (!may_repeat(call) || !why->retryable || attempt == most->attempts) return -1;
   int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, attempt, why->retry_after_ms);
-  bool is_too_long = delay > most->longest_ms || delay >= tn_ctx_remaining_ms(ctx);
+  bool is_too_long = delay > most->longest_ms || !tn_backoff_fits(delay, tn_ctx_remaining_ms(ctx));
   return is_too_long || !pay_for_retry(s->connector) ? -1 : delay;
 }
 

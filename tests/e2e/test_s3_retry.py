@@ -285,6 +285,15 @@ def test_a_wait_beyond_the_deadline_is_none(bucket):
     assert time.monotonic() - began < 4
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/key", "http://127.0.0.1:{}/key"])
+def test_a_wait_that_leaves_no_time_for_an_answer_is_none(bucket, url):
+    bucket.refuse_all = lambda handler: handler.answer(429, Retry_After="1")
+    more = ["--set", f"endpoint=http://127.0.0.1:{bucket.server_port}", "--set", "region=r"] if url[0] == "s" else []
+    began = time.monotonic()
+    done = subprocess.run([TENON, "get", url.format(bucket.server_port), "-", "--timeout", "1200ms", *more], capture_output=True)
+    assert b"code: LIMITED" in done.stderr and time.monotonic() - began < 1
+
+
 def test_a_busy_listing_waits_once_for_all_that_is_under_way(bucket):
     bucket.keys = [f"{i:06}" for i in range(40000)]
     until = []

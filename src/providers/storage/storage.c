@@ -225,7 +225,7 @@ static tenon_status ask_again(part *p, tenon_error *err) {
   getting *g = p->g;
   const tenon_host *host = g->source.host;
   int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, ++p->tries, p->error.retry_after_ms);
-  bool may = g->knows_ranges && p->error.retryable && p->tries < MAX_TRIES && delay <= LONGEST_DELAY_MS && delay < host->remaining_ms(g->ctx);
+  bool may = g->knows_ranges && p->error.retryable && p->tries < MAX_TRIES && delay <= LONGEST_DELAY_MS && tn_backoff_fits(delay, host->remaining_ms(g->ctx));
   if (!may) return tn_pass_error(&p->error, err);
   forget_exchange(p);
   tenon_status status = host->wait(g->ctx, NULL, 0, (int)delay, err);

@@ -190,7 +190,7 @@ static tenon_status resume(getting *g, tenon_error *why, tenon_error *err) {
   tenon_status status = why->code;
   while (status && may_resume(g, why)) {
     int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, g->tries, why->retry_after_ms);
-    if (delay > LONGEST_DELAY_MS || delay >= tn_web_host->remaining_ms(g->ctx)) break;
+    if (delay > LONGEST_DELAY_MS || !tn_backoff_fits(delay, tn_web_host->remaining_ms(g->ctx))) break;
     status = tn_web_host->wait(g->ctx, NULL, 0, (int)delay, err);
     if (status) return status;
     *why = (tenon_error)TENON_ERROR_INIT;

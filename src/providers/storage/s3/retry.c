@@ -8,7 +8,7 @@ enum { MAX_TRIES = 5, FIRST_DELAY_MS = 100, LONGEST_DELAY_MS = 60000 };
 
 bool tn_s3_retry_later(tenon_ctx *ctx, tn_s3_retry *r, const tenon_error *why, tenon_error *err) {
   int64_t delay = tn_backoff_ms(FIRST_DELAY_MS, ++r->tries, why->retry_after_ms);
-  bool may = why->retryable && r->tries < MAX_TRIES && delay <= LONGEST_DELAY_MS && delay < tn_s3_host->remaining_ms(ctx);
+  bool may = why->retryable && r->tries < MAX_TRIES && delay <= LONGEST_DELAY_MS && tn_backoff_fits(delay, tn_s3_host->remaining_ms(ctx));
   if (may) r->due_ms = tn_now_ms() + delay;
   else tn_pass_error(why, err);
   return may;
