@@ -50,6 +50,8 @@ int main(int argc, char **argv) {
     }
     once(t, argv[4], atoi(argv[2]), counts);
   }
+  /* a lookup that nobody waits for any more ends by itself: getaddrinfo cannot be interrupted */
+  for (int i = 0; i < 200 && count_in("/proc/self/task") > threads; i++) usleep(10000);
   printf("{\"files\": [%d, %d], \"threads\": [%d, %d], \"heap\": [%zu, %zu], \"codes\": {", files, count_in("/proc/self/fd"), threads,
          count_in("/proc/self/task"), heap, mallinfo2().uordblks);
   for (int i = 0, n = 0; i < 32; i++)
