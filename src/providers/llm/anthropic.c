@@ -433,8 +433,18 @@ static tenon_status probe(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
   return tn_llm_try(ctx, l, &models, t, err);
 }
 
+static tenon_status identify(tn_llm *l, const void *config, tenon_error *err) {
+  const anthropic_config *c = config;
+  l->is_anonymous = !c->api_key || !*c->api_key;
+  tenon_status status = tn_llm_header(l, "x-api-key", "", c->api_key, err);
+  return status ? status : tn_llm_header(l, "anthropic-version", "", "2023-06-01", err);
+}
+
 static const tn_llm_kind kind = {
     .service = "Anthropic",
+    .params_at = offsetof(anthropic_config, llm),
+    .url_at = offsetof(anthropic_config, base_url),
+    .identify = identify,
     .url_key = "base_url",
     .url_remedy =
         "check base_url: it is https://api.anthropic.com or another service of this protocol, "
@@ -448,37 +458,17 @@ static const tn_llm_kind kind = {
 
 /* ---- The provider ---- */
 
-static tenon_status make(tenon_ctx *ctx, const void *config, tn_llm **ret, tenon_error *err) {
-  const anthropic_config *c = config;
-  tn_llm *l;
-  tenon_status status = tn_llm_new(ctx, &kind, c, &c->llm, c->base_url, &l, err);
-  if (status) return status;
-  l->is_anonymous = !c->api_key || !*c->api_key;
-  status = tn_llm_header(l, "x-api-key", "", c->api_key, err);
-  if (!status) status = tn_llm_header(l, "anthropic-version", "", "2023-06-01", err);
-  if (status) tn_llm_free(l);
-  else *ret = l;
-  return status;
-}
-
 static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config,
                          tenon_test *ret, tenon_error *err) {
-  tn_llm *l;
   (void)p;
-  tenon_status status = make(ctx, config, &l, err);
-  return status ? status : tn_llm_test(ctx, l, ret, err);
+  return tn_llm_test(ctx, &kind, config, ret, err);
 }
 
 static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config,
                                  void **ret, tenon_error *err) {
-  tn_llm *l;
   (void)p;
-  tenon_status status = make(ctx, config, &l, err);
-  if (!status) *ret = l;
-  return status;
+  return tn_llm_open(ctx, &kind, config, ret, err);
 }
-
-static void close_session(void *session) { tn_llm_free(session); }
 
 const tenon_provider tn_provider_anthropic = {
     .struct_size = sizeof tn_provider_anthropic,
@@ -494,6 +484,6 @@ const tenon_provider tn_provider_anthropic = {
     .parse_url = parse_url,
     .test = test,
     .open = open_session,
-    .close = close_session,
+    .close = tn_llm_close,
     .models = &models,
 };

@@ -33,27 +33,30 @@ tenon_status tn_llm_parse_url(const char *url, const char *key, const char *sche
 
 /* ---- Opening ---- */
 
-tenon_status tn_llm_new(tenon_ctx *ctx, const tn_llm_kind *kind, const void *config,
-                        const tn_llm_params *params, const char *url, tn_llm **ret,
-                        tenon_error *err) {
+static tenon_status prepare(tenon_ctx *ctx, tn_llm *l, tenon_error *err) {
+  const char *config = l->config;
+  const char *const *url = (const void *)(config + l->kind->url_at);
+  l->params = (const void *)(config + l->kind->params_at);
+  tenon_status status = tn_http_base_parse(l->kind->url_key, *url, &l->base, err);
+  if (!status) status = tn_http_client(ctx, tn_llm_host, &l->params->reach, &l->http, err);
+  return status ? status : l->kind->identify(l, config, err);
+}
+
+tenon_status tn_llm_open(tenon_ctx *ctx, const tn_llm_kind *kind, const void *config, void **ret,
+                         tenon_error *err) {
   tn_llm *l = tn_alloc(sizeof *l);
   if (!l) return tn_no_memory(err);
   l->kind = kind;
   l->config = config;
-  l->params = params;
   tn_arena_init(&l->arena, (size_t)TN_LLM_HEADERS * MAX_HEADER);
-  tenon_status status = tn_http_base_parse(kind->url_key, url, &l->base, err);
-  if (!status) status = tn_http_client(ctx, tn_llm_host, &params->reach, &l->http, err);
-  if (status) {
-    tn_llm_free(l);
-    return status;
-  }
-  *ret = l;
-  return TENON_OK;
+  tenon_status status = prepare(ctx, l, err);
+  if (status) tn_llm_close(l);
+  else *ret = l;
+  return status;
 }
 
-void tn_llm_free(tn_llm *l) {
-  if (!l) return;
+void tn_llm_close(void *llm) {
+  tn_llm *l = llm;
   tn_llm_host->http->free_client(l->http);
   tn_arena_release(&l->arena);
   tn_free(l);

@@ -66,6 +66,9 @@ typedef struct tn_llm_answer tn_llm_answer;
 
 typedef struct tn_llm_kind {
   const char *service;                   /* OpenAI */
+  size_t params_at, url_at;              /* in the configuration: a tn_llm_params, a const char * */
+  /* Who asks: the headers, and whether there is a key at all. */
+  tenon_status (*identify)(tn_llm *, const void *config, tenon_error *);
   const char *url_key;                   /* the parameter that says where it is */
   const char *url_remedy;                /* what to do when there is something else at that URL */
   tn_event_framing framing;
@@ -96,10 +99,10 @@ struct tn_llm {
 tenon_status tn_llm_parse_url(const char *url, const char *key, const char *scheme, tn_url_set,
                               void *arg, tenon_error *);
 
-/* A session that can make requests; none is made. Headers are added to it then. */
-tenon_status tn_llm_new(tenon_ctx *, const tn_llm_kind *, const void *config, const tn_llm_params *,
-                        const char *url, tn_llm **ret, tenon_error *);
-void tn_llm_free(tn_llm *);
+/* A session (*ret is a tn_llm) that can make requests; none is made. */
+tenon_status tn_llm_open(tenon_ctx *, const tn_llm_kind *, const void *config, void **ret,
+                         tenon_error *);
+void tn_llm_close(void *llm);
 /* value is copied, behind the prefix; nothing is added where it is NULL or empty. */
 tenon_status tn_llm_header(tn_llm *, const char *name, const char *prefix, const char *value,
                            tenon_error *);
@@ -276,8 +279,9 @@ void tn_llm_price(const tn_llm *, const char *model, tenon_usage *);
  * in no other way. */
 tenon_status tn_llm_try(tenon_ctx *, tn_llm *, const tenon_models_ops *, tenon_test *,
                         tenon_error *);
-/* dns, tcp, tls, auth, probe; takes the session over. */
-tenon_status tn_llm_test(tenon_ctx *, tn_llm *, tenon_test *, tenon_error *);
+/* dns, tcp, tls, auth, probe. */
+tenon_status tn_llm_test(tenon_ctx *, const tn_llm_kind *, const void *config, tenon_test *,
+                         tenon_error *);
 
 extern const tenon_host *tn_llm_host;
 tenon_status tn_llm_init(const tenon_host *, tenon_error *);

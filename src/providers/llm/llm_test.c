@@ -79,15 +79,24 @@ tenon_status tn_llm_try(tenon_ctx *ctx, tn_llm *l, const tenon_models_ops *ops, 
 
 /* ---- All of it ---- */
 
-tenon_status tn_llm_test(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error *err) {
-  tenon_error own = TENON_ERROR_INIT;
+static tenon_status test(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error *err) {
   question q = {.llm = l, .test = t};
-  if (!err) err = &own;
   tenon_status status = tn_http_test_reach(ctx, tn_llm_host, &l->params->reach, &l->base, t, err);
   if (!status)
     status = tn_http_test_ask(ctx, tn_llm_host, &l->params->reach, &l->base, t, q.as_whom, greet,
                               &q, err);
   if (!status && (status = l->kind->probe(ctx, l, t, err))) rename_step(t, err);
-  tn_llm_free(l);
+  return status;
+}
+
+tenon_status tn_llm_test(tenon_ctx *ctx, const tn_llm_kind *kind, const void *config, tenon_test *t,
+                         tenon_error *err) {
+  tenon_error own = TENON_ERROR_INIT;
+  void *l;
+  if (!err) err = &own;
+  tenon_status status = tn_llm_open(ctx, kind, config, &l, err);
+  if (status) return status;
+  status = test(ctx, l, t, err);
+  tn_llm_close(l);
   return status;
 }

@@ -332,8 +332,17 @@ static tenon_status probe(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
   return TENON_OK;
 }
 
+static tenon_status identify(tn_llm *l, const void *config, tenon_error *err) {
+  const ollama_config *c = config;
+  l->is_anonymous = !c->api_key || !*c->api_key;
+  return tn_llm_header(l, "Authorization", "Bearer ", c->api_key, err);
+}
+
 static const tn_llm_kind kind = {
     .service = "Ollama",
+    .params_at = offsetof(ollama_config, llm),
+    .url_at = offsetof(ollama_config, url),
+    .identify = identify,
     .url_key = "url",
     .url_remedy = "check url: it is where Ollama listens, http://host:11434, without /v1 or /api",
     .framing = TN_JSON_LINES,
@@ -345,36 +354,17 @@ static const tn_llm_kind kind = {
 
 /* ---- The provider ---- */
 
-static tenon_status make(tenon_ctx *ctx, const void *config, tn_llm **ret, tenon_error *err) {
-  const ollama_config *c = config;
-  tn_llm *l;
-  tenon_status status = tn_llm_new(ctx, &kind, c, &c->llm, c->url, &l, err);
-  if (status) return status;
-  l->is_anonymous = !c->api_key || !*c->api_key;
-  status = tn_llm_header(l, "Authorization", "Bearer ", c->api_key, err);
-  if (status) tn_llm_free(l);
-  else *ret = l;
-  return status;
-}
-
 static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config,
                          tenon_test *ret, tenon_error *err) {
-  tn_llm *l;
   (void)p;
-  tenon_status status = make(ctx, config, &l, err);
-  return status ? status : tn_llm_test(ctx, l, ret, err);
+  return tn_llm_test(ctx, &kind, config, ret, err);
 }
 
 static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config,
                                  void **ret, tenon_error *err) {
-  tn_llm *l;
   (void)p;
-  tenon_status status = make(ctx, config, &l, err);
-  if (!status) *ret = l;
-  return status;
+  return tn_llm_open(ctx, &kind, config, ret, err);
 }
-
-static void close_session(void *session) { tn_llm_free(session); }
 
 static const tenon_models_ops models = {
     .struct_size = sizeof models,
@@ -400,6 +390,6 @@ const tenon_provider tn_provider_ollama = {
     .parse_url = parse_url,
     .test = test,
     .open = open_session,
-    .close = close_session,
+    .close = tn_llm_close,
     .models = &models,
 };

@@ -534,8 +534,19 @@ static tenon_status probe(tenon_ctx *ctx, tn_llm *l, tenon_test *t, tenon_error 
   return tn_llm_try(ctx, l, &models, t, err);
 }
 
+static tenon_status identify(tn_llm *l, const void *config, tenon_error *err) {
+  const openai_config *c = config;
+  l->is_anonymous = !c->api_key || !*c->api_key;
+  tenon_status status = tn_llm_header(l, "Authorization", "Bearer ", c->api_key, err);
+  if (!status) status = tn_llm_header(l, "OpenAI-Organization", "", c->organization, err);
+  return status ? status : tn_llm_header(l, "OpenAI-Project", "", c->project, err);
+}
+
 static const tn_llm_kind kind = {
     .service = "OpenAI",
+    .params_at = offsetof(openai_config, llm),
+    .url_at = offsetof(openai_config, base_url),
+    .identify = identify,
     .url_key = "base_url",
     .url_remedy = "check base_url: most services want a path at its end, https://host/v1",
     .framing = TN_EVENT_STREAM,
@@ -547,42 +558,17 @@ static const tn_llm_kind kind = {
 
 /* ---- The provider ---- */
 
-static tenon_status add_headers(tn_llm *l, const openai_config *c, tenon_error *err) {
-  l->is_anonymous = !c->api_key || !*c->api_key;
-  tenon_status status = tn_llm_header(l, "Authorization", "Bearer ", c->api_key, err);
-  if (!status) status = tn_llm_header(l, "OpenAI-Organization", "", c->organization, err);
-  return status ? status : tn_llm_header(l, "OpenAI-Project", "", c->project, err);
-}
-
-static tenon_status make(tenon_ctx *ctx, const void *config, tn_llm **ret, tenon_error *err) {
-  const openai_config *c = config;
-  tn_llm *l;
-  tenon_status status = tn_llm_new(ctx, &kind, c, &c->llm, c->base_url, &l, err);
-  if (status) return status;
-  status = add_headers(l, c, err);
-  if (status) tn_llm_free(l);
-  else *ret = l;
-  return status;
-}
-
 static tenon_status test(tenon_ctx *ctx, const tenon_provider *p, const void *config,
                          tenon_test *ret, tenon_error *err) {
-  tn_llm *l;
   (void)p;
-  tenon_status status = make(ctx, config, &l, err);
-  return status ? status : tn_llm_test(ctx, l, ret, err);
+  return tn_llm_test(ctx, &kind, config, ret, err);
 }
 
 static tenon_status open_session(tenon_ctx *ctx, const tenon_provider *p, const void *config,
                                  void **ret, tenon_error *err) {
-  tn_llm *l;
   (void)p;
-  tenon_status status = make(ctx, config, &l, err);
-  if (!status) *ret = l;
-  return status;
+  return tn_llm_open(ctx, &kind, config, ret, err);
 }
-
-static void close_session(void *session) { tn_llm_free(session); }
 
 const tenon_provider tn_provider_openai = {
     .struct_size = sizeof tn_provider_openai,
@@ -600,6 +586,6 @@ const tenon_provider tn_provider_openai = {
     .parse_url = parse_url,
     .test = test,
     .open = open_session,
-    .close = close_session,
+    .close = tn_llm_close,
     .models = &models,
 };
