@@ -53,7 +53,7 @@ class Lister(http.server.BaseHTTPRequestHandler):
 def lister():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lister)
     server.daemon_threads = True
-    server.lock, server.requests, server.under_way, server.most, server.delay_s = threading.Lock(), 0, 0, 0, 0.005
+    server.lock, server.requests, server.under_way, server.most, server.delay_s = threading.Lock(), 0, 0, 0, 0.02
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
