@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from test_http_faults import Nobody, Service, reply
+from test_http_faults import Nobody, reply, service  # noqa: F401 - a fixture
 
 LOGIN = "ada:l0velace"
 
@@ -25,18 +25,6 @@ def ask(tenon, tmp_path):
         assert not document["ok"], document
         return document["error"]
     return ask
-
-
-@pytest.fixture
-def service():
-    made = []
-
-    def make(*replies):
-        made.append(Service(*replies))
-        return made[-1]
-    yield make
-    for one in made:
-        one.stop()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
