@@ -6,55 +6,19 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/error.h"
-#include "contract/rest_server.h"
-#include "core/registry.h"
 #include "core/session.h"
+#include "unit/rest_fixture.h"
 
 enum { GAP_MS = 12000, DEADLINE_MS = 400 };
 
-extern const tenon_provider tn_provider_rest_api;
-
 static const char endpoints[] = "{\"greet\":{\"path\":\"/greet\",\"read_only\":true}}";
 
-static const tenon_provider *provider;
-static tn_registry *registry;
-static char url[64];
-
-static int setup(void **state) {
-  (void)state;
-  snprintf(url, sizeof url, "http://127.0.0.1:%d", rest_server_start());
-  return tn_registry_new(&registry, NULL) ||
-                 tn_registry_add(registry, &tn_provider_rest_api, NULL) ||
-                 tn_registry_find(registry, "rest_api", &provider, NULL)
-             ? -1
-             : 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  tn_registry_free(registry);
-  rest_server_stop();
-  return 0;
-}
-
 static tn_connector *connector(const char *token) {
-  const char *const pairs[] = {"base_url", url,         "auth",      "bearer", "requests_per_minute", "5",
-                               "token",    token,       "endpoints", endpoints, NULL};
-  tn_settings settings;
-  tn_config *config;
-  tn_connector *c;
-  tenon_error err = TENON_ERROR_INIT;
-  tn_settings_init(&settings);
-  for (int i = 0; pairs[i]; i += 2)
-    assert_int_equal(tn_settings_set(&settings, pairs[i], pairs[i + 1], NULL), TENON_OK);
-  if (tn_config_new(provider, &settings, &config, &err)) fail_msg("%s", err.message);
-  assert_int_equal(tn_connector_new("api", config, &c, NULL), TENON_OK);
-  tn_settings_release(&settings);
-  return c;
+  const char *const pairs[] = {"auth",  "bearer", "requests_per_minute", "5",
+                               "token", token,    "endpoints",           endpoints, NULL};
+  return rest_fixture_connector(pairs);
 }
 
 /* With a connector and a session of its own. */
@@ -101,5 +65,5 @@ static void another_client_has_turns_of_its_own(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(who_cannot_wait_takes_no_turn),
                                      cmocka_unit_test(another_client_has_turns_of_its_own)};
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, rest_fixture_start, rest_fixture_stop);
 }

@@ -6,16 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "contract/rest_server.h"
-#include "core/registry.h"
 #include "core/session.h"
-
-extern const tenon_provider tn_provider_rest_api;
+#include "unit/rest_fixture.h"
 
 static const char endpoints[] =
     "{\"items\":{\"path\":\"/items\",\"query\":{\"page\":\"{{page}}\",\"more\":\"{{more?}}\"},\"records\":\"items\",\"pagination\":{\"style\":\"page\"}},"
@@ -23,42 +20,10 @@ static const char endpoints[] =
     "\"greet\":{\"path\":\"/greet/{{name}}\",\"json\":{\"a\":[\"{{name}}\",\"x{{name}}\"]},\"headers\":{\"X-Name\":\"{{name}}\"},"
     "\"input\":{\"name\":{\"type\":\"string\",\"default\":\"Ada\"}},\"output\":{\"type\":\"object\"}}}";
 
-static const tenon_provider *provider;
-static tn_registry *registry;
-static char url[64];
-
-static int setup(void **state) {
-  (void)state;
-  snprintf(url, sizeof url, "http://127.0.0.1:%d", rest_server_start());
-  return tn_registry_new(&registry, NULL) ||
-                 tn_registry_add(registry, &tn_provider_rest_api, NULL) ||
-                 tn_registry_find(registry, "rest_api", &provider, NULL)
-             ? -1
-             : 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  tn_registry_free(registry);
-  rest_server_stop();
-  return 0;
-}
-
 static tn_connector *connector(void) {
-  const char *const pairs[] = {"base_url",  url,           "auth",      "bearer",
-                               "token",     "canary-rest", "endpoints", endpoints,
-                               "variables", "v=1",         NULL};
-  tn_settings settings;
-  tn_config *config;
-  tn_connector *c;
-  tenon_error err = TENON_ERROR_INIT;
-  tn_settings_init(&settings);
-  for (int i = 0; pairs[i]; i += 2)
-    assert_int_equal(tn_settings_set(&settings, pairs[i], pairs[i + 1], NULL), TENON_OK);
-  if (tn_config_new(provider, &settings, &config, &err)) fail_msg("%s", err.message);
-  assert_int_equal(tn_connector_new("api", config, &c, NULL), TENON_OK);
-  tn_settings_release(&settings);
-  return c;
+  const char *const pairs[] = {"auth",      "bearer",  "token",     "canary-rest",
+                               "endpoints", endpoints, "variables", "v=1", NULL};
+  return rest_fixture_connector(pairs);
 }
 
 static tenon_status call(tn_session *s, tenon_error *err) {
@@ -136,5 +101,5 @@ static void every_allocation_may_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, rest_fixture_start, rest_fixture_stop);
 }
